@@ -1,0 +1,136 @@
+package heatmap
+
+// Bound is one end of a Query's range of time: nothing, a civil day in the site's zone, or an instant.
+type Bound struct {
+	Set     bool
+	IsDate  bool  // Date holds, else Instant
+	Date    Date  // as From the day's start, as To the day's end
+	Instant int64 // Unix ms; as From inclusive, as To exclusive
+}
+
+// Query is what an analyst asks: which hits of which pages, and for a heatmap what to draw of them. The zero value of
+// each optional field means no restriction.
+type Query struct {
+	Site  string
+	URL   string // a URL or a pattern: * within one path segment, ** anything; "" = every page of the site
+	Kind  Kind   // of the heatmap, KindClick by default
+	Cell  int    // side of an answer's cell, px, a multiple of CellSize; 0 = CellSize
+	From  Bound
+	To    Bound
+	Width struct { // viewport widths, both inclusive
+		Set      bool
+		Min, Max uint16
+	}
+	Device struct {
+		Set   bool
+		Value Device
+	}
+	Bots       bool   // count bots too
+	Where      string // expression over a hit's fields, "" = all
+	Generation string // "" = the active one
+	Search     string // PageList: pages whose URL contains it, "" = all
+	Offset     int    // PageList: pages to skip
+	Limit      int    // PageList: pages at most, 0 = all
+}
+
+// ParamError says that a query cannot be answered as it was put. Field is the name of the query parameter.
+type ParamError struct {
+	Field, Message string
+}
+
+// Error gives field and message.
+func (e *ParamError) Error() string { return e.Field + ": " + e.Message }
+
+// Prefix says which part of the log an answer holds: of each source every hit below its position.
+type Prefix struct {
+	Generation string
+	Positions  map[string]uint64 // by source
+	Lag        uint64            // hits that are durable and not yet in the answer
+}
+
+// Point is a cell of an answer with its weight: X and Y are its upper left corner in page px.
+type Point struct {
+	X, Y   int
+	Weight uint64
+}
+
+// Heatmap answers a Query for a grid of points.
+type Heatmap struct {
+	Prefix
+	Page     string  // the normalised URL or pattern that was asked for
+	Points   []Point // every cell that has hits, heaviest first, then by Y, then by X
+	Hits     uint64  // sum of all weights
+	Visitors uint64  // distinct, whatever the kind, width and device
+	Views    uint64  // view hits under the same filters
+	Cell     int     // px
+	From, To Date    // the days that were asked for, or that have hits where a bound was open; To inclusive
+	Dated    bool    // From and To hold
+	Scanned  bool    // the journal was read because blobs cannot answer
+	Why      *Why    // set if Hits is 0
+}
+
+// Max is the greatest weight, 0 without points.
+func (h *Heatmap) Max() uint64 {
+	if len(h.Points) == 0 {
+		return 0
+	}
+	return h.Points[0].Weight
+}
+
+// Scroll answers a Query for reach, attention and fold.
+type Scroll struct {
+	Prefix
+	Page        string
+	Views       uint64    // scroll hits that begin a view
+	Reach       []float64 // share of views that saw the top of band i, 0 to 1, BandSize px each
+	Attention   []float64 // mean ms a view that band i was visible
+	FoldAverage float64   // mean viewport height over the hits that begin a view and know it, px
+	FoldP50     float64   // exact median of the same, px
+	Visitors    uint64
+	From, To    Date
+	Dated       bool
+	Scanned     bool
+	Why         *Why // set if Views is 0
+}
+
+// PageCount is a page with what was counted on it, under the query's filters.
+type PageCount struct {
+	Page                         string
+	Hits                         uint64 // views, clicks, scrolls and moves
+	Views, Clicks, Scrolls, Move uint64
+	Rage, Dead                   uint64
+	First, Last                  Date // days with hits
+}
+
+// PageList answers a Query for pages, those with most hits first, then by page.
+type PageList struct {
+	Prefix
+	Pages []PageCount
+	Total int // pages that match, before Offset and Limit
+	Hits  uint64
+	Why   *Why // set if Total is 0
+}
+
+// Why says why an answer is empty.
+type Why struct {
+	Reason  string   // unknown_site, no_hits_for_url, outside_range, other_width, other_kind, other_device, only_bots, no_hits
+	Message string   // one sentence for a person
+	Nearest []string // no_hits_for_url: known pages with the most similar URLs, nearest first
+	From    Date     // outside_range: first day that has hits
+	To      Date     // outside_range: last day that has hits
+	Widths  [][2]int // other_width: ranges of widths that have hits, px
+	Kinds   []string // other_kind: kinds that have hits
+	Devices []string // other_device: devices that have hits
+}
+
+// Reasons why an answer is empty.
+const (
+	WhyUnknownSite  = "unknown_site"
+	WhyNoHitsForURL = "no_hits_for_url"
+	WhyOutsideRange = "outside_range"
+	WhyOtherWidth   = "other_width"
+	WhyOtherKind    = "other_kind"
+	WhyOtherDevice  = "other_device"
+	WhyOnlyBots     = "only_bots"
+	WhyNoHits       = "no_hits" // where= or an hour range leaves nothing
+)
