@@ -99,7 +99,6 @@ type PageCount struct {
 	Hits                         uint64 // views, clicks, scrolls and moves
 	Views, Clicks, Scrolls, Move uint64
 	Rage, Dead                   uint64
-	First, Last                  Date // days with hits
 }
 
 // PageList answers a Query for pages, those with most hits first, then by page.

@@ -1,0 +1,343 @@
+package heatmap
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+)
+
+// MergeBlob adds everything that a blob counted. The error is a *BlobError; then d holds part of the blob, or none, and
+// must be dropped: a blob that passes its checksum and is still malformed is too rare to decode every one twice.
+func (d *Delta) MergeBlob(blob []byte) error { return d.MergeBlobSelected(blob, all) }
+
+// MergeBlobSelected adds the layers of a blob that sel keeps, and the visitors; other layers are not decoded. Errors are
+// those of MergeBlob.
+func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
+	var h blobHead
+	if err := h.parse(blob); err != nil {
+		return err
+	}
+	h.people.mergeInto(&d.people)
+	h.bots.mergeInto(&d.bots)
+	err := d.mergeBodies(&h, sel)
+	d.settle()
+	return err
+}
+
+// BlobLayers calls fn for every layer of a blob with its number of hits, in ascending order of id. It reads the blob's
+// directory alone. A *BlobError may come after some calls.
+func BlobLayers(blob []byte, fn func(id LayerID, hits uint64)) error {
+	var h blobHead
+	if err := h.open(blob); err != nil {
+		return err
+	}
+	for h.id = 0; h.left > 0; {
+		l, err := h.entry()
+		if err != nil {
+			return err
+		}
+		fn(l.id, l.hits)
+	}
+	return nil
+}
+
+var (
+	errShort    = errors.New("blob ends early")
+	errLong     = errors.New("number is longer than it needs to be")
+	errOverflow = errors.New("number is over 64 bits")
+)
+
+// cursor reads a blob. The first error stays.
+type cursor struct {
+	b   []byte
+	off int
+}
+
+func (c *cursor) fail(err error) error { return &BlobError{c.off, err} }
+
+func (c *cursor) failf(format string, args ...any) error { return c.fail(fmt.Errorf(format, args...)) }
+
+// uvarint reads a number that has no needless bytes.
+func (c *cursor) uvarint() (uint64, error) {
+	if c.off < len(c.b) && c.b[c.off] < 0x80 {
+		c.off++
+		return uint64(c.b[c.off-1]), nil
+	}
+	v, n := binary.Uvarint(c.b[c.off:])
+	switch {
+	case n == 0:
+		return 0, c.fail(errShort)
+	case n < 0:
+		return 0, c.fail(errOverflow)
+	case c.b[c.off+n-1] == 0:
+		return 0, c.fail(errLong)
+	}
+	c.off += n
+	return v, nil
+}
+
+func (c *cursor) byte() (byte, error) {
+	if c.off >= len(c.b) {
+		return 0, c.fail(errShort)
+	}
+	c.off++
+	return c.b[c.off-1], nil
+}
+
+// blobLayer is an entry of a blob's directory.
+type blobLayer struct {
+	hits   uint64
+	off, n int // the body
+	id     LayerID
+	level  uint8
+}
+
+// blobHead is what stands before the bodies. Hashes and registers are parts of the blob.
+type blobHead struct {
+	cursor
+	layers       []blobLayer
+	few          [6]blobLayer // most blobs have few layers
+	people, bots blobSketch
+	left         uint64  // entries of the directory that are not read yet
+	id           LayerID // of the last entry that was
+	features     byte
+	level, step  uint8
+}
+
+// open checks the blob as a whole and reads up to the directory.
+func (h *blobHead) open(blob []byte) (err error) {
+	if h.b, err = checked(blob); err != nil {
+		return err
+	}
+	first, _ := h.byte()
+	h.features = first & 0x0f
+	if first&0xf0 != blobVersion || first&blobUnused != 0 {
+		h.off = 0
+		return h.failf("first byte is %#02x, want version %#02x and features known to it", first, blobVersion)
+	}
+	if h.left, err = h.uvarint(); err != nil {
+		return err
+	}
+	if h.left > uint64(len(h.b)-h.off)/2 {
+		return h.failf("%d layers in %d bytes", h.left, len(h.b)-h.off)
+	}
+	if h.features&hasCoarse == 0 {
+		return nil
+	}
+	if h.level, err = h.byte(); err != nil {
+		return err
+	}
+	if h.step, err = h.byte(); err != nil {
+		return err
+	}
+	if h.level > maxLevel || h.step > maxScrollStep {
+		return h.failf("coarsening is %d and %d, limits %d and %d", h.level, h.step, maxLevel, maxScrollStep)
+	}
+	return nil
+}
+
+// checked gives the blob without its check.
+func checked(blob []byte) ([]byte, error) {
+	n := len(blob)
+	var ok bool
+	switch {
+	case n < 3:
+		return nil, &BlobError{n, errShort}
+	case n <= smallBlob:
+		n--
+		ok = crc8(blob[:n]) == blob[n]
+	case n >= smallBlob+4:
+		n -= 4
+		ok = crc32.Checksum(blob[:n], castagnoli) == binary.LittleEndian.Uint32(blob[n:])
+	}
+	if !ok {
+		return nil, &BlobError{n, errors.New("checksum does not match")}
+	}
+	return blob[:n:n], nil
+}
+
+// entry reads an entry of the directory.
+func (h *blobHead) entry() (l blobLayer, err error) {
+	h.left--
+	if err = h.nextID(); err != nil {
+		return l, err
+	}
+	l.id = h.id
+	if l.hits, err = h.uvarint(); err != nil {
+		return l, err
+	}
+	if l.hits == 0 || l.hits > maxHits {
+		return l, h.failf("layer %#x has %d hits, want 1 to %d", uint32(l.id), l.hits, uint64(maxHits))
+	}
+	kind := l.id.Kind()
+	if kind == KindView {
+		return l, nil
+	}
+	if h.features&hasCoarse != 0 && isGrid(kind) {
+		if l.level, err = h.byte(); err != nil {
+			return l, err
+		}
+		if l.level < h.level || l.level > maxLevel {
+			return l, h.failf("layer %#x is at level %d, want %d to %d", uint32(l.id), l.level, h.level, maxLevel)
+		}
+	}
+	if kind == KindScroll && coarseScroll(l.id, h.step) != l.id {
+		return l, h.failf("layer %#x does not exist after step %d", uint32(l.id), h.step)
+	}
+	n, err := h.uvarint()
+	if err != nil {
+		return l, err
+	}
+	if n == 0 || n > uint64(len(h.b)-h.off) {
+		return l, h.failf("body of layer %#x is %d bytes, %d are left", uint32(l.id), n, len(h.b)-h.off)
+	}
+	l.n = int(n)
+	return l, nil
+}
+
+func (h *blobHead) nextID() error {
+	gap, err := h.uvarint()
+	if err != nil {
+		return err
+	}
+	kinds, plain := gap&1 != 0, gap>>1
+	if kinds {
+		plain = gap >> 1 * kindStep
+	}
+	switch id := uint64(h.id) + plain; {
+	case gap>>1 == 0, gap > math.MaxUint32, id > math.MaxUint32, !LayerID(id).Valid():
+		return h.failf("layer %#x + %#x does not exist", uint32(h.id), plain)
+	case kinds != (h.id != 0 && plain%kindStep == 0):
+		return h.failf("distance of layer %#x is not in its shortest form", id)
+	default:
+		h.id = LayerID(id)
+		return nil
+	}
+}
+
+// parse reads directory and sketches and finds the bodies.
+func (h *blobHead) parse(blob []byte) error {
+	if err := h.open(blob); err != nil {
+		return err
+	}
+	h.layers = h.few[:0]
+	var level uint8
+	var grids, scrolls bool
+	for h.left > 0 {
+		l, err := h.entry()
+		if err != nil {
+			return err
+		}
+		level = max(level, l.level)
+		grids = grids || isGrid(l.id.Kind())
+		scrolls = scrolls || l.id.Kind() == KindScroll
+		h.layers = append(h.layers, l)
+	}
+	if h.features&hasCoarse != 0 && level == 0 && h.step == 0 || h.level > 0 && !grids || h.step > 0 && !scrolls {
+		return h.failf("coarsening is given where there is none")
+	}
+	return h.parseRest()
+}
+
+func (h *blobHead) parseRest() (err error) {
+	if h.features&hasPeople != 0 {
+		if h.people, err = h.sketch(); err != nil {
+			return err
+		}
+	}
+	if h.features&hasBots != 0 {
+		if h.bots, err = h.sketch(); err != nil {
+			return err
+		}
+	}
+	for i := range h.layers {
+		l := &h.layers[i]
+		l.off = h.off
+		if l.n > len(h.b)-h.off {
+			return h.failf("body of layer %#x is %d bytes, %d are left", uint32(l.id), l.n, len(h.b)-h.off)
+		}
+		h.off += l.n
+	}
+	if h.off != len(h.b) {
+		return h.failf("%d bytes after the last layer", len(h.b)-h.off)
+	}
+	return nil
+}
+
+// blobSketch is a sketch inside a blob: one of the two, or none.
+type blobSketch struct {
+	hashes []byte
+	packed []byte
+}
+
+func (c *cursor) sketch() (s blobSketch, err error) {
+	n, err := c.uvarint()
+	if err != nil {
+		return s, err
+	}
+	if n > ExactVisitors {
+		return s, c.failf("%d visitors by themselves, limit %d", n, ExactVisitors)
+	}
+	size := int(n) * 8
+	if n == 0 {
+		size = packedRegisters
+	}
+	if size > len(c.b)-c.off {
+		return s, c.fail(errShort)
+	}
+	p := c.b[c.off : c.off+size]
+	if n == 0 {
+		return blobSketch{packed: p}, c.checkRanks(p)
+	}
+	return blobSketch{hashes: p}, c.checkHashes(p)
+}
+
+func (c *cursor) checkHashes(p []byte) error {
+	last := uint64(0)
+	for i := 0; i < len(p); i += 8 {
+		h := binary.LittleEndian.Uint64(p[i:])
+		if h <= last {
+			return c.failf("visitor %016x after %016x, want ascending", h, last)
+		}
+		last = h
+		c.off += 8
+	}
+	return nil
+}
+
+func (c *cursor) checkRanks(p []byte) error {
+	any := byte(0)
+	for i := 0; i < len(p); i += 3 {
+		v := uint32(p[i]) | uint32(p[i+1])<<8 | uint32(p[i+2])<<16
+		if max(v&63, v>>6&63, v>>12&63, v>>18) > maxRank {
+			return c.failf("register is over %d", maxRank)
+		}
+		any |= p[i] | p[i+1] | p[i+2]
+		c.off += 3
+	}
+	if any == 0 {
+		return c.failf("all registers are 0")
+	}
+	return nil
+}
+
+func (b *blobSketch) mergeInto(s *sketch) {
+	for i := 0; i < len(b.hashes); i += 8 {
+		s.add(binary.LittleEndian.Uint64(b.hashes[i:]))
+	}
+	if b.packed == nil {
+		return
+	}
+	s.needRanks()
+	for i := 0; i < registers; i += 4 {
+		p := b.packed[i/4*3 : i/4*3+3]
+		v := uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
+		r := s.ranks[i : i+4 : i+4]
+		r[0] = max(r[0], uint8(v&63))
+		r[1] = max(r[1], uint8(v>>6&63))
+		r[2] = max(r[2], uint8(v>>12&63))
+		r[3] = max(r[3], uint8(v>>18))
+	}
+}

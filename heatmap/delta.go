@@ -1,0 +1,256 @@
+package heatmap
+
+import (
+	"slices"
+	"sort"
+	"unsafe"
+)
+
+// Limits of what one delta or blob holds. Where hits go past one, cells become larger for all of the layer's or the
+// delta's hits, before and after: the result depends on which cells have hits and not on the order in which they came.
+const (
+	// MaxLayerCells is how many distinct cells a layer has at most. Its level is the smallest at which that holds.
+	MaxLayerCells = 1 << 18
+
+	// MaxCells is the same for all layers of a delta together. If the cells at a level, of each layer no more than
+	// MaxLayerCells counted, are more, then every layer is at a higher level than that.
+	MaxCells = 1 << 20
+
+	// MaxScroll bounds what scroll layers hold together: distinct viewport heights, and twice the number of bands
+	// down to the lowest that has a count. Past it bands of viewport widths are joined, then heights are rounded.
+	// Visitors with real browsers do not get there: 130 widths and devices of a page of 20,000 px do.
+	MaxScroll = 1 << 18
+)
+
+// limits are the three above; a test sets small ones.
+type limits struct{ layer, cells, scroll int }
+
+var published = limits{MaxLayerCells, MaxCells, MaxScroll}
+
+// Delta counts hits of one page and period, or of whatever is merged into it. The zero value is empty and ready. It is
+// not safe for concurrent use.
+//
+// Counting is exact, in any order, and independent of it: two deltas that counted the same hits, however these were
+// split and merged on the way, encode to the same bytes.
+type Delta struct {
+	layers []layer // ascending by id
+	people sketch
+	bots   sketch
+	limits *limits // nil = published
+	held   int     // bytes beside the Delta itself and its sketches
+	cells  int     // of grid layers, at level; of one that is at a higher level, the layer's limit
+	scroll int     // cost of scroll layers
+	level  uint8   // every grid layer is at this level at least
+	step   uint8   // coarsening of scroll layers
+}
+
+const deltaBytes = int(unsafe.Sizeof(Delta{}))
+
+// newDelta is a Delta with other limits.
+func newDelta(l limits) *Delta { return &Delta{limits: &l} }
+
+func (d *Delta) limit() *limits {
+	if d.limits == nil {
+		return &published
+	}
+	return d.limits
+}
+
+// Size is the memory that d holds, in bytes. It costs no time.
+func (d *Delta) Size() int { return deltaBytes + d.held + d.people.bytes() + d.bots.bytes() }
+
+// Empty reports whether nothing was counted.
+func (d *Delta) Empty() bool { return len(d.layers) == 0 && d.people.empty() && d.bots.empty() }
+
+// AddView counts a page view. The layer's kind must be KindView.
+func (d *Delta) AddView(id LayerID) {
+	mustKind(id, id.Kind() == KindView)
+	d.layer(id).hits++
+}
+
+// AddPoint counts a hit at a point of the page, CSS px. The layer's kind must be one that has points: click, move, rage
+// or dead.
+func (d *Delta) AddPoint(id LayerID, x, y uint16) {
+	mustKind(id, isGrid(id.Kind()))
+	l := d.layer(id)
+	bytes, cells := l.bytes(), l.cells()
+	l.hits++
+	l.add(coarser(cellOf(uint32(x/CellSize), uint32(y/CellSize)), l.level), 1)
+	d.held += l.bytes() - bytes
+	if l.cells() == cells {
+		return
+	}
+	if l.level == d.level {
+		d.cells += l.cells() - cells
+	}
+	if lim := d.limit(); l.cells() > lim.layer || d.cells > lim.cells {
+		d.settle()
+	}
+}
+
+// AddScroll counts a scroll that took a view from depth from to depth (lowest page px seen), and then stayed for dwell
+// ms, 0 to MaxDwell, with the vh px from y on visible. A hit with from 0 begins a view. If vh is 0, unknown, the hit
+// adds nothing to attention and fold. The layer's kind must be KindScroll.
+func (d *Delta) AddScroll(id LayerID, depth, from, y, vh uint16, dwell uint32) {
+	mustKind(id, id.Kind() == KindScroll)
+	l := d.layer(coarseScroll(id, d.step))
+	bytes := l.bytes()
+	l.hits++
+	cost := l.addScroll(depth, from, y, vh, dwell, coarseHeight(uint32(vh), d.step))
+	d.held += l.bytes() - bytes
+	d.scroll += cost
+	if cost > 0 && d.scroll > d.limit().scroll {
+		d.settle()
+	}
+}
+
+// AddVisitor counts a visitor, known by a hash whose 64 bits are all as good as random. A hash of 0 is nobody.
+func (d *Delta) AddVisitor(bot bool, hash uint64) {
+	switch {
+	case hash == 0:
+	case bot:
+		d.bots.add(hash)
+	default:
+		d.people.add(hash)
+	}
+}
+
+func mustKind(id LayerID, ok bool) {
+	if !ok || !id.Valid() {
+		panic("heatmap: hit counted in a layer of another kind: " + id.Kind().String())
+	}
+}
+
+// layer gives the layer of id, which is made if it is missing. It is valid until the next call.
+func (d *Delta) layer(id LayerID) *layer {
+	i, ok := d.find(id)
+	if ok {
+		return &d.layers[i]
+	}
+	held := cap(d.layers)
+	d.layers = slices.Insert(d.layers, i, layer{id: id})
+	d.held += (cap(d.layers) - held) * layerBytes
+	l := &d.layers[i]
+	if isGrid(id.Kind()) {
+		l.level = d.level
+	}
+	return l
+}
+
+func (d *Delta) find(id LayerID) (int, bool) {
+	n := len(d.layers)
+	if n <= 8 {
+		for i := range d.layers {
+			if d.layers[i].id >= id {
+				return i, d.layers[i].id == id
+			}
+		}
+		return n, false
+	}
+	i := sort.Search(n, func(i int) bool { return d.layers[i].id >= id })
+	return i, i < n && d.layers[i].id == id
+}
+
+// Select says whether a layer is wanted, and as which it is summed. Both are of one sort: with points, scroll, or view.
+type Select func(LayerID) (to LayerID, keep bool)
+
+func all(id LayerID) (LayerID, bool) { return id, true }
+
+// Merge adds everything that o counted. o is not changed; it may be d itself.
+func (d *Delta) Merge(o *Delta) { d.MergeSelected(o, all) }
+
+// MergeSelected adds the layers of o that sel keeps, and the visitors.
+func (d *Delta) MergeSelected(o *Delta, sel Select) {
+	if o == d {
+		o = d.Clone()
+	}
+	d.people.merge(&o.people)
+	d.bots.merge(&o.bots)
+	for i := range o.layers {
+		if to, keep := sel(o.layers[i].id); keep {
+			d.mergeLayer(o, &o.layers[i], to)
+		}
+	}
+	d.settle()
+}
+
+func (d *Delta) mergeLayer(o *Delta, from *layer, to LayerID) {
+	l := d.target(from.id, to, o.level, o.step)
+	l.hits += from.hits
+	switch {
+	case from.id.Kind() == KindScroll:
+		l.mergeScroll(from, d.step)
+	case isGrid(from.id.Kind()):
+		l.merge(from)
+	}
+}
+
+// target prepares d for adding a layer from a delta that is at level and step, and gives the layer that takes it.
+func (d *Delta) target(from, to LayerID, level, step uint8) *layer {
+	mustKind(to, sort3(from.Kind()) == sort3(to.Kind()))
+	switch sort3(to.Kind()) {
+	case KindScroll:
+		d.raiseStep(step)
+		to = coarseScroll(to, d.step)
+	case KindClick:
+		d.level = max(d.level, level)
+	}
+	return d.layer(to)
+}
+
+// sort3 gives one kind for each of the three sorts of layers.
+func sort3(k Kind) Kind {
+	if isGrid(k) {
+		return KindClick
+	}
+	return k
+}
+
+// Clone gives a copy that shares nothing with d.
+func (d *Delta) Clone() *Delta {
+	c := *d
+	c.people, c.bots = d.people.clone(), d.bots.clone()
+	c.layers = make([]layer, len(d.layers))
+	for i := range d.layers {
+		c.layers[i] = d.layers[i].clone()
+	}
+	c.recount()
+	return &c
+}
+
+// Layers calls fn for every layer with its number of hits, in ascending order of id.
+func (d *Delta) Layers(fn func(id LayerID, hits uint64)) {
+	for i := range d.layers {
+		fn(d.layers[i].id, d.layers[i].hits)
+	}
+}
+
+// Hits is the number of hits of a layer, 0 where there is none.
+func (d *Delta) Hits(id LayerID) uint64 {
+	if i, ok := d.find(id); ok {
+		return d.layers[i].hits
+	}
+	return 0
+}
+
+// CellSize is the side of the cells of a layer, px: CellSize unless the layer had to be coarsened.
+func (d *Delta) CellSize(id LayerID) int {
+	if i, ok := d.find(id); ok {
+		return CellSize << d.layers[i].level
+	}
+	return CellSize
+}
+
+// ScrollWidth is the number of viewport widths, px, that one scroll layer stands for: WidthBandSize unless they had to be
+// joined. A joined layer has the id of the lowest band in it.
+func (d *Delta) ScrollWidth() int { return WidthBandSize << min(d.step, widthSteps) }
+
+// Visitors is how many distinct visitors there were, exact up to ExactVisitors: people, or people and bots together.
+func (d *Delta) Visitors(bots bool) uint64 {
+	if !bots || d.bots.empty() {
+		return d.people.estimate()
+	}
+	both := d.people.clone()
+	both.merge(&d.bots)
+	return both.estimate()
+}

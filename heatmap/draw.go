@@ -1,0 +1,221 @@
+package heatmap
+
+import (
+	"fmt"
+	"io"
+	"math"
+)
+
+// MaxPicture is the greatest number of pixels that DrawPNG draws.
+const MaxPicture = 1 << 26
+
+// Defaults and limits of DrawOptions.
+const (
+	DefaultRadius = 24  // page px
+	MaxRadius     = 128 // page px
+	MaxScale      = 8
+)
+
+// DrawOptions says what a picture shows. The zero value shows all points at the page's size.
+type DrawOptions struct {
+	Width, Height int     // part of the page from its upper left corner, px, 1 to 65,536; 0 = to where the last point's heat ends
+	Scale         float64 // picture px a page px, above 0 to MaxScale, 0 = 1
+	Radius        int     // how far the heat of a point reaches, page px, 1 to MaxRadius, 0 = DefaultRadius
+}
+
+// DrawPNG writes the heat of points, cells of cell px, as a PNG with transparent background: at each pixel the sum of
+// weight·(1 − d²/r²)² over the points whose cell's centre is nearer than the radius r, as a share of the picture's maximum.
+// Without points the picture is all transparent. The errors are those of w, and one that says what in o is over a limit.
+func DrawPNG(w io.Writer, points []Point, cell int, o DrawOptions) error {
+	if err := o.complete(points, cell); err != nil {
+		return fmt.Errorf("draw picture: %w", err)
+	}
+	f := newField(o)
+	for _, p := range points {
+		f.add(p.X+cell/2, p.Y+cell/2, float32(p.Weight))
+	}
+	f.normalise()
+	width, height := o.picture()
+	up := newUpscaler(f, width, o.Scale)
+	p := newPNG(w, width, height, rampColours[:])
+	for y := range height {
+		p.row(up.row(y))
+	}
+	return p.close()
+}
+
+func (o *DrawOptions) complete(points []Point, cell int) error {
+	if o.Scale == 0 {
+		o.Scale = 1
+	}
+	if o.Radius == 0 {
+		o.Radius = DefaultRadius
+	}
+	if o.Width == 0 || o.Height == 0 {
+		o.fit(points, cell)
+	}
+	switch width, height := o.picture(); {
+	case cell <= 0:
+		return fmt.Errorf("cell is %d px, want more than 0", cell)
+	case !(o.Scale > 0 && o.Scale <= MaxScale):
+		return fmt.Errorf("scale is %g, want above 0 to %d", o.Scale, MaxScale)
+	case o.Radius < 1 || o.Radius > MaxRadius:
+		return fmt.Errorf("radius is %d px, want 1 to %d", o.Radius, MaxRadius)
+	case o.Width < 1 || o.Width > MaxCoordinate+1 || o.Height < 1 || o.Height > MaxCoordinate+1:
+		return fmt.Errorf("part of the page is %d x %d px, want 1 to %d each", o.Width, o.Height, MaxCoordinate+1)
+	case width*height > MaxPicture:
+		return fmt.Errorf("picture is %d x %d px, limit %d together: ask for a smaller scale or part", width, height, MaxPicture)
+	}
+	if cols, rows := o.lattice(); cols*rows > maxSamples {
+		return fmt.Errorf("part of the page is %d x %d px, %d samples of heat, limit %d: ask for a smaller part", o.Width, o.Height, cols*rows, maxSamples)
+	}
+	return nil
+}
+
+// fit sets the sizes that were left out.
+func (o *DrawOptions) fit(points []Point, cell int) {
+	right, bottom := 1, 1
+	for _, p := range points {
+		right, bottom = max(right, p.X+cell/2+o.Radius), max(bottom, p.Y+cell/2+o.Radius)
+	}
+	if o.Width == 0 {
+		o.Width = min(right, MaxCoordinate+1)
+	}
+	if o.Height == 0 {
+		o.Height = min(bottom, MaxCoordinate+1)
+	}
+}
+
+// picture gives the size of the picture, px.
+func (o *DrawOptions) picture() (width, height int) {
+	size := func(px int) int { return max(1, int(math.Ceil(float64(px)*o.Scale))) }
+	return size(o.Width), size(o.Height)
+}
+
+// maxSamples bounds the memory of a field: 64 MiB.
+const maxSamples = 1 << 24
+
+// step is the distance of the samples of heat, page px: the centres of cells lie on multiples of 4.
+func (o *DrawOptions) step() int {
+	switch {
+	case o.Radius >= 16:
+		return 4
+	case o.Radius >= 8:
+		return 2
+	default:
+		return 1
+	}
+}
+
+func (o *DrawOptions) lattice() (cols, rows int) {
+	step := o.step()
+	return (o.Width-1)/step + 2, (o.Height-1)/step + 2
+}
+
+// field is heat, sampled on a lattice of step px from the page's upper left corner. Centres of cells lie on it.
+type field struct {
+	step, cols, rows int
+	heat             []float32
+	reach            int       // lattice steps that the kernel reaches
+	kernel           []float32 // (2·reach+1)² samples
+	widths           []int     // steps to each side, by row of the kernel, that are not 0
+}
+
+func newField(o DrawOptions) *field {
+	f := &field{step: o.step()}
+	f.cols, f.rows = o.lattice()
+	f.heat = make([]float32, f.cols*f.rows)
+	f.reach = o.Radius / f.step
+	side := 2*f.reach + 1
+	f.kernel = make([]float32, side*side)
+	f.widths = make([]int, side)
+	r2 := float64(o.Radius * o.Radius)
+	for i := range f.kernel {
+		dx, dy := (i%side-f.reach)*f.step, (i/side-f.reach)*f.step
+		if k := 1 - float64(dx*dx+dy*dy)/r2; k > 0 {
+			f.kernel[i] = float32(k * k)
+			f.widths[i/side] = max(f.widths[i/side], i%side-f.reach)
+		}
+	}
+	return f
+}
+
+// add adds the heat of a point of the page.
+func (f *field) add(x, y int, weight float32) {
+	cx, cy := (x+f.step/2)/f.step, (y+f.step/2)/f.step
+	side := 2*f.reach + 1
+	for ky := max(0, f.reach-cy); ky < side && cy+ky-f.reach < f.rows; ky++ {
+		left := max(cx-f.widths[ky], 0)
+		right := min(cx+f.widths[ky], f.cols-1)
+		if left > right {
+			continue
+		}
+		k := f.kernel[ky*side+f.reach+left-cx:]
+		row := f.heat[(cy+ky-f.reach)*f.cols+left:][:right-left+1]
+		k = k[:len(row)]
+		for i := range row {
+			row[i] += weight * k[i]
+		}
+	}
+}
+
+// normalise makes a number of rampColours of each sample, the last one of the greatest.
+func (f *field) normalise() {
+	top := float32(0)
+	for _, v := range f.heat {
+		top = max(top, v)
+	}
+	if top == 0 {
+		return
+	}
+	for i, v := range f.heat {
+		f.heat[i] = (colours - 1) * float32(math.Sqrt(float64(v/top)))
+	}
+}
+
+// upscaler turns a field into rows of colours, linear between its samples.
+type upscaler struct {
+	f     *field
+	scale float64
+	line  []float32 // the field at the row's height
+	at    []int32   // by pixel: sample to its left
+	part  []float32 // by pixel: how far it is on the way to the next
+	out   []byte
+}
+
+func newUpscaler(f *field, width int, scale float64) *upscaler {
+	u := &upscaler{f: f, scale: scale, line: make([]float32, f.cols), at: make([]int32, width), part: make([]float32, width), out: make([]byte, width)}
+	for i := range width {
+		at, part := u.place(i, f.cols)
+		u.at[i], u.part[i] = int32(at), part
+	}
+	return u
+}
+
+// place gives where the middle of a pixel lies among n samples.
+func (u *upscaler) place(pixel, n int) (at int, part float32) {
+	v := (float64(pixel) + 0.5) / u.scale / float64(u.f.step)
+	at = min(int(v), n-2)
+	return at, float32(min(v-float64(at), 1))
+}
+
+func (u *upscaler) row(y int) []byte {
+	at, part := u.place(y, u.f.rows)
+	upper := u.f.heat[at*u.f.cols:][:len(u.line)]
+	lower := u.f.heat[(at+1)*u.f.cols:][:len(u.line)]
+	some := false
+	for i := range u.line {
+		v := upper[i] + (lower[i]-upper[i])*part
+		u.line[i] = v
+		some = some || v > 0
+	}
+	if !some {
+		clear(u.out)
+		return u.out
+	}
+	for i, at := range u.at {
+		a, b := u.line[at], u.line[at+1]
+		u.out[i] = byte(a + (b-a)*u.part[i] + 0.5)
+	}
+	return u.out
+}

@@ -1,0 +1,381 @@
+package heatmap
+
+import (
+	"bytes"
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// op is one call of a Delta's Add methods, a naive twin of what Delta counts.
+type op struct {
+	id              LayerID
+	x, y            uint16
+	depth, from, vh uint16
+	dwell           uint32
+	visitor         uint64
+	bot             bool
+}
+
+func (o op) apply(d *Delta) {
+	switch {
+	case o.visitor != 0:
+		d.AddVisitor(o.bot, o.visitor)
+	case o.id.Kind() == KindView:
+		d.AddView(o.id)
+	case o.id.Kind() == KindScroll:
+		d.AddScroll(o.id, o.depth, o.from, o.y, o.vh, o.dwell)
+	default:
+		d.AddPoint(o.id, o.x, o.y)
+	}
+}
+
+func applyAll(d *Delta, ops []op) *Delta {
+	for _, o := range ops {
+		o.apply(d)
+	}
+	return d
+}
+
+// shape says what random ops are like.
+type shape struct {
+	n, layers, visitors int
+	width, height       uint16 // of the page
+}
+
+func randomOps(r *rand.Rand, s shape) []op {
+	ids := make([]LayerID, s.layers)
+	for i := range ids {
+		ids[i] = randomLayer(r)
+	}
+	coordinate := func(limit uint16) uint16 { return uint16(r.Uint32N(uint32(limit) + 1)) }
+	ops := make([]op, s.n)
+	for i := range ops {
+		if s.visitors > 0 && r.IntN(4) == 0 {
+			ops[i] = op{visitor: mix(uint64(r.IntN(s.visitors)) + 1), bot: r.IntN(3) == 0}
+			continue
+		}
+		o := op{id: ids[r.IntN(len(ids))], x: coordinate(s.width), y: coordinate(s.height)}
+		o.from, o.depth = coordinate(s.height), coordinate(s.height)
+		o.from, o.depth = min(o.from, o.depth), max(o.from, o.depth)
+		if r.IntN(2) == 0 {
+			o.from = 0
+		}
+		if r.IntN(5) > 0 {
+			o.vh, o.dwell = coordinate(1200), r.Uint32N(MaxDwell+1)
+		}
+		ops[i] = o
+	}
+	return ops
+}
+
+func randomLayer(r *rand.Rand) LayerID {
+	w := WidthBand(r.IntN(60))
+	if r.IntN(8) == 0 {
+		w = []WidthBand{UnknownWidth, UnknownWidth - 1, 0}[r.IntN(3)]
+	}
+	return NewLayerID(Kind(1+r.IntN(6)), w, Device(r.IntN(3)), r.IntN(2) == 0)
+}
+
+// mix is the finaliser of splitmix64: a hash as good as random.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// naive counts the same hits in maps, with loops where Delta has difference arrays.
+type naive struct {
+	hits     map[LayerID]uint64
+	cells    map[LayerID]map[[2]int]uint64
+	reach    map[LayerID]map[int]uint64
+	dwell    map[LayerID]map[int]uint64
+	heights  map[LayerID][]int
+	views    map[LayerID]uint64
+	visitors [2]map[uint64]bool
+	step     uint8 // heights are rounded as after so many steps
+}
+
+func newNaive(ops []op) *naive { return newNaiveStepped(ops, 0) }
+
+func newNaiveStepped(ops []op, step uint8) *naive {
+	n := &naive{
+		hits: map[LayerID]uint64{}, cells: map[LayerID]map[[2]int]uint64{}, reach: map[LayerID]map[int]uint64{},
+		dwell: map[LayerID]map[int]uint64{}, heights: map[LayerID][]int{}, views: map[LayerID]uint64{},
+		visitors: [2]map[uint64]bool{{}, {}}, step: step,
+	}
+	for _, o := range ops {
+		n.add(o)
+	}
+	return n
+}
+
+func (n *naive) add(o op) {
+	if o.visitor != 0 {
+		n.visitors[map[bool]int{true: 1}[o.bot]][o.visitor] = true
+		return
+	}
+	n.hits[o.id]++
+	switch o.id.Kind() {
+	case KindView:
+	case KindScroll:
+		n.scroll(o)
+	default:
+		if n.cells[o.id] == nil {
+			n.cells[o.id] = map[[2]int]uint64{}
+		}
+		n.cells[o.id][[2]int{int(o.x) / 8, int(o.y) / 8}]++
+	}
+}
+
+func (n *naive) scroll(o op) {
+	if n.reach[o.id] == nil {
+		n.reach[o.id], n.dwell[o.id] = map[int]uint64{}, map[int]uint64{}
+	}
+	for top := 0; top < 140_000; top += BandSize {
+		if int(o.from) <= top && top < int(o.depth) {
+			n.reach[o.id][top/BandSize]++
+		}
+		if o.vh > 0 && top < int(o.y)+int(o.vh) && top+BandSize > int(o.y) {
+			n.dwell[o.id][top/BandSize] += uint64(o.dwell)
+		}
+	}
+	if o.from == 0 {
+		n.views[o.id]++
+		if o.vh > 0 {
+			n.heights[o.id] = append(n.heights[o.id], int(coarseHeight(uint32(o.vh), n.step)))
+		}
+	}
+}
+
+func (n *naive) points(id LayerID, cell int) []Point {
+	sums := map[[2]int]uint64{}
+	for at, c := range n.cells[id] {
+		sums[[2]int{at[0] * 8 / cell * cell, at[1] * 8 / cell * cell}] += c
+	}
+	points := []Point{}
+	for at, c := range sums {
+		points = append(points, Point{at[0], at[1], c})
+	}
+	slices.SortFunc(points, func(a, b Point) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X))
+	})
+	return points
+}
+
+func (n *naive) curve(counts map[int]uint64, views uint64) []float64 {
+	last := -1
+	for band, c := range counts {
+		if c > 0 {
+			last = max(last, band)
+		}
+	}
+	if views == 0 {
+		return nil
+	}
+	curve := make([]float64, last+1)
+	for band := range curve {
+		curve[band] = float64(counts[band]) / float64(views)
+	}
+	return curve
+}
+
+func (n *naive) fold(id LayerID) (average, p50 float64) {
+	h := n.heights[id]
+	if len(h) == 0 {
+		return 0, 0
+	}
+	slices.Sort(h)
+	sum := 0
+	for _, vh := range h {
+		sum += vh
+	}
+	return float64(sum) / float64(len(h)), float64(h[(len(h)-1)/2]+h[len(h)/2]) / 2
+}
+
+// check compares everything that can be asked of a delta that was never coarsened.
+func (n *naive) check(t *testing.T, d *Delta) {
+	t.Helper()
+	hits := map[LayerID]uint64{}
+	last := LayerID(0)
+	d.Layers(func(id LayerID, c uint64) {
+		if id <= last {
+			t.Fatalf("layer %#x after %#x", id, last)
+		}
+		last = id
+		hits[id] = c
+	})
+	same(t, "hits", n.hits, hits)
+	for id, h := range n.hits {
+		same(t, "Hits", h, d.Hits(id))
+		switch id.Kind() {
+		case KindView:
+		case KindScroll:
+			n.checkScroll(t, d, id)
+		default:
+			for _, cell := range []int{8, 24, 64} {
+				same(t, "points", n.points(id, cell), d.Points(id, cell))
+			}
+		}
+	}
+	same(t, "people", uint64(len(n.visitors[0])), d.Visitors(false))
+	union := map[uint64]bool{}
+	for _, m := range n.visitors {
+		for v := range m {
+			union[v] = true
+		}
+	}
+	same(t, "people and bots", uint64(len(union)), d.Visitors(true))
+	same(t, "empty", len(n.hits)+len(union) == 0, d.Empty())
+}
+
+func (n *naive) checkScroll(t *testing.T, d *Delta, id LayerID) {
+	t.Helper()
+	views, reach, attention := d.Reach(id)
+	same(t, "views", n.views[id], views)
+	same(t, "reach", n.curve(n.reach[id], views), reach)
+	same(t, "attention", n.curve(n.dwell[id], views), attention)
+	average, p50 := d.Fold(id)
+	wantAverage, wantP50 := n.fold(id)
+	same(t, "fold", []float64{wantAverage, wantP50}, []float64{average, p50})
+}
+
+func same(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func TestDeltaModel(t *testing.T) {
+	shapes := []shape{
+		{0, 1, 0, 1000, 1000},
+		{1, 1, 0, 1000, 1000},
+		{3, 2, 2, 1300, 5000},
+		{60, 3, 4, 1300, 5000},
+		{300, 1, 10, 200, 200},
+		{2000, 12, 300, 1300, 5000},
+		{6000, 2, 50, 300, 300},
+		{20000, 1, 0, 2500, 20000},
+		{3000, 9, 100, 65535, 65535},
+	}
+	for seed := range uint64(4) {
+		for i, s := range shapes {
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			ops := randomOps(r, s)
+			n := newNaive(ops)
+			d := applyAll(new(Delta), ops)
+			n.check(t, d)
+			blob := d.Append(nil)
+			back := new(Delta)
+			if err := back.MergeBlob(blob); err != nil {
+				t.Fatal(err)
+			}
+			n.check(t, back)
+			if !bytes.Equal(back.Append(nil), blob) {
+				t.Fatalf("seed %d, shape %d: decoded and encoded again is another blob", seed, i)
+			}
+			for range 3 {
+				got := assemble(t, r, ops, nil)
+				if !bytes.Equal(got.Append(nil), blob) {
+					t.Fatalf("seed %d, shape %d: another order of adds and merges gives another blob", seed, i)
+				}
+			}
+		}
+	}
+}
+
+// assemble counts ops in a random order, split at random into deltas that are merged in a random way.
+func assemble(t *testing.T, r *rand.Rand, ops []op, l *limits) *Delta {
+	t.Helper()
+	ops = slices.Clone(ops)
+	r.Shuffle(len(ops), func(i, j int) { ops[i], ops[j] = ops[j], ops[i] })
+	parts := []*Delta{{limits: l}}
+	for len(ops) > 0 {
+		n := 1 + r.IntN(len(ops))
+		d := &Delta{limits: l}
+		if r.IntN(3) == 0 {
+			d = parts[r.IntN(len(parts))]
+		} else {
+			parts = append(parts, d)
+		}
+		applyAll(d, ops[:n])
+		ops = ops[n:]
+	}
+	for len(parts) > 1 {
+		i := 1 + r.IntN(len(parts)-1)
+		into, from := parts[0], parts[i]
+		if r.IntN(2) == 0 {
+			into.Merge(from)
+		} else if err := into.MergeBlob(from.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		parts = slices.Delete(parts, i, i+1)
+	}
+	return parts[0]
+}
+
+func TestCoarsenedOrders(t *testing.T) {
+	limitSets := []limits{{16, 40, 300}, {64, 100, 2000}, {5, 1000, 100}, {1000, 30, 50}, {40, 40, 1 << 18}}
+	coarsened := 0
+	for seed := range uint64(30) {
+		for _, l := range limitSets {
+			r := rand.New(rand.NewPCG(seed, uint64(l.layer)))
+			s := shape{1 + r.IntN(600), 1 + r.IntN(8), 20, uint16(1 + r.IntN(3000)), uint16(1 + r.IntN(65535))}
+			if seed%3 == 0 {
+				s.width, s.height = uint16(1+r.IntN(100)), uint16(1+r.IntN(300))
+			}
+			ops := randomOps(r, s)
+			want := applyAll(&Delta{limits: &l}, ops).Append(nil)
+			for range 4 {
+				d := assemble(t, r, ops, &l)
+				if got := d.Append(nil); !bytes.Equal(got, want) {
+					t.Fatalf("seed %d, limits %v: another order gives another blob:\n%x\n%x", seed, l, want, got)
+				}
+				if d.level > 0 || d.step > 0 {
+					coarsened++
+				}
+				checkLimits(t, d, l)
+			}
+		}
+	}
+	if coarsened < 100 {
+		t.Fatalf("only %d deltas were coarsened: the test shows nothing", coarsened)
+	}
+}
+
+// checkLimits recounts by hand what a delta keeps.
+func checkLimits(t *testing.T, d *Delta, l limits) {
+	t.Helper()
+	cells, scroll := 0, 0
+	for i := range d.layers {
+		x := &d.layers[i]
+		if x.id.Kind() == KindScroll {
+			scroll += x.scrollCost()
+			continue
+		}
+		sum := uint64(0)
+		for _, e := range x.sorted() {
+			sum += x.count(e)
+		}
+		if isGrid(x.id.Kind()) && sum != x.hits {
+			t.Fatalf("layer %#x holds %d hits in its cells, want %d", x.id, sum, x.hits)
+		}
+		if x.cells() > l.layer {
+			t.Fatalf("layer %#x has %d cells, limit %d", x.id, x.cells(), l.layer)
+		}
+		cells += x.cells()
+	}
+	if cells > l.cells && d.level < maxLevel || scroll > l.scroll && d.step < maxScrollStep {
+		t.Fatalf("%d cells, %d in scroll layers, limits %v", cells, scroll, l)
+	}
+	held := d.held
+	d.recount()
+	if d.held != held {
+		t.Fatalf("size was taken as %d, is %d", held, d.held)
+	}
+}

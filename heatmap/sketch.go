@@ -1,0 +1,147 @@
+package heatmap
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"unsafe"
+)
+
+// ExactVisitors is the number of distinct visitors up to which they are counted exactly.
+const ExactVisitors = 384
+
+// Above ExactVisitors a set of visitors is a HyperLogLog sketch of 4,096 registers: its standard error is 1.6 %, so that
+// the promised 5 % are three of them. With half the registers it would be 2.3 %, and one answer in 35 would miss.
+const (
+	sketchBits = 12
+	registers  = 1 << sketchBits
+	maxRank    = 64 - sketchBits + 1
+
+	registersBytes = int(unsafe.Sizeof([registers]uint8{}))
+)
+
+// sketch is a set of visitors' hashes: themselves, ascending, or the registers once there were more than ExactVisitors
+// distinct ones. Which of the two, and all of its bytes, depend on the set alone.
+type sketch struct {
+	hashes []uint64
+	ranks  *[registers]uint8 // if set, hashes is nil
+}
+
+func (s *sketch) empty() bool { return len(s.hashes) == 0 && s.ranks == nil }
+
+func (s *sketch) bytes() int {
+	if s.ranks != nil {
+		return registersBytes
+	}
+	return cap(s.hashes) * 8
+}
+
+func (s *sketch) add(hash uint64) {
+	if s.ranks != nil {
+		s.rank(hash)
+		return
+	}
+	i, ok := slices.BinarySearch(s.hashes, hash)
+	if ok {
+		return
+	}
+	if len(s.hashes) < ExactVisitors {
+		s.hashes = slices.Insert(s.hashes, i, hash)
+		return
+	}
+	s.needRanks()
+	s.rank(hash)
+}
+
+func (s *sketch) needRanks() {
+	if s.ranks != nil {
+		return
+	}
+	s.ranks = new([registers]uint8)
+	for _, h := range s.hashes {
+		s.rank(h)
+	}
+	s.hashes = nil
+}
+
+// rank raises the register that the hash's first bits name to the place of the first one among the others.
+func (s *sketch) rank(hash uint64) {
+	r := uint8(bits.LeadingZeros64(hash<<sketchBits|1<<(sketchBits-1)) + 1)
+	p := &s.ranks[hash>>(64-sketchBits)]
+	*p = max(*p, r)
+}
+
+func (s *sketch) merge(o *sketch) {
+	if o.ranks != nil {
+		s.needRanks()
+		for i, r := range o.ranks {
+			s.ranks[i] = max(s.ranks[i], r)
+		}
+		return
+	}
+	for _, h := range o.hashes {
+		s.add(h)
+	}
+}
+
+func (s *sketch) clone() sketch {
+	c := sketch{hashes: slices.Clone(s.hashes)}
+	if s.ranks != nil {
+		ranks := *s.ranks
+		c.ranks = &ranks
+	}
+	return c
+}
+
+// estimate gives the size of the set. For registers it is algorithm 6, the improved raw estimator, of Otmar Ertl, New
+// cardinality estimation algorithms for HyperLogLog sketches, arXiv:1702.01284: without bias over the whole range, and
+// without tables.
+func (s *sketch) estimate() uint64 {
+	if s.ranks == nil {
+		return uint64(len(s.hashes))
+	}
+	var count [maxRank + 1]int
+	for _, r := range s.ranks {
+		count[r]++
+	}
+	const m = float64(registers)
+	z := m * tau(1-float64(count[maxRank])/m)
+	for k := maxRank - 1; k >= 1; k-- {
+		z = 0.5 * (z + float64(count[k]))
+	}
+	z += m * sigma(float64(count[0])/m)
+	return max(ExactVisitors+1, uint64(math.Round(m*m/(2*math.Ln2*z))))
+}
+
+// sigma and tau are the series of the paper for the registers that are empty and those that are full.
+func sigma(x float64) float64 {
+	if x == 1 {
+		return math.Inf(1)
+	}
+	y, z := 1.0, x
+	for {
+		x *= x
+		last := z
+		z += x * y
+		y += y
+		if z == last {
+			return z
+		}
+	}
+}
+
+func tau(x float64) float64 {
+	if x == 0 || x == 1 {
+		return 0
+	}
+	y, z := 1.0, 1-x
+	for {
+		x = math.Sqrt(x)
+		last := z
+		y *= 0.5
+		z -= (1 - x) * (1 - x) * y
+		if z == last {
+			return z / 3
+		}
+	}
+}
