@@ -1,0 +1,238 @@
+package journal
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	lockName     = "LOCK"
+	identityName = "IDENTITY"
+)
+
+// folder is what a source's folder holds.
+type folder struct {
+	source     uint64
+	dir        string
+	segments   []*segment // those that hold hits that count, ascending
+	superseded []string   // names of those that were given up before anything in them was durable
+	leftovers  []string   // names of files that were never finished
+	epoch      uint32     // greatest epoch of all segments
+	tail       tail       // of the last segment
+	appended   int64      // append time of the last chunk, Unix ms
+	readOnly   bool       // a segment has features that must not be written beside
+}
+
+// last is the last segment, nil if there is none.
+func (f *folder) last() *segment {
+	if len(f.segments) == 0 {
+		return nil
+	}
+	return f.segments[len(f.segments)-1]
+}
+
+// findSource gives the source's folder in the journal's folder; ok is false if there is none yet.
+func findSource(fsys FS, dir string) (source uint64, ok bool, err error) {
+	entries, err := fsys.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("list journal folder: %w", err)
+	}
+	for _, e := range entries {
+		id, isSource := parseSourceName(e.Name)
+		if !isSource || !e.Dir {
+			continue
+		}
+		if ok {
+			return 0, false, fmt.Errorf("journal folder %s holds more than one source: %s, %s", dir, sourceName(source), e.Name)
+		}
+		source, ok = id, true
+	}
+	return source, ok, nil
+}
+
+// newSource gives a random source id.
+func newSource() uint64 {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// identity is the text of the IDENTITY file.
+func identity(source uint64) string { return "heatlog journal 1\nsource " + sourceName(source) + "\n" }
+
+// createSource makes the folder of a source with its IDENTITY, or what of it a crash left out.
+func createSource(fsys FS, dir string, source uint64) error {
+	sub := filepath.Join(dir, sourceName(source))
+	if err := fsys.MkdirAll(sub); err != nil {
+		return fmt.Errorf("make journal folder: %w", err)
+	}
+	path := filepath.Join(sub, identityName)
+	if err := writeFile(fsys, path, []byte(identity(source))); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// syncFolders makes the names of a source's files, of its folder and of the journal's folder durable. Every start does
+// it: the one that made them may have ended before it came to that.
+func syncFolders(fsys FS, sub string) error {
+	dir := filepath.Dir(sub)
+	for _, d := range []string{sub, dir, filepath.Dir(dir)} {
+		if err := fsys.SyncDir(d); err != nil {
+			return fmt.Errorf("sync folder %s: %w", d, err)
+		}
+	}
+	return nil
+}
+
+// writeFile puts a small file in place in one step. The folder is not synced.
+func writeFile(fsys FS, path string, content []byte) error {
+	f, err := fsys.Create(path + tmpSuffix)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return fsys.Rename(path+tmpSuffix, path)
+}
+
+// checkIdentity compares the IDENTITY of a source's folder with its name; ok is false if there is none.
+func checkIdentity(fsys FS, dir string, source uint64) (ok bool, err error) {
+	path := filepath.Join(dir, identityName)
+	f, err := fsys.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open journal identity: %w", err)
+	}
+	defer f.Close()
+	want := identity(source)
+	b := make([]byte, len(want)+1)
+	n, err := f.ReadAt(b, 0)
+	if string(b[:n]) != want {
+		return false, fmt.Errorf("journal identity %s does not say %q: %w", path, strings.TrimSpace(want), errors.Join(errIdentity, err))
+	}
+	return true, nil
+}
+
+var errIdentity = errors.New("the folder is not that of this source")
+
+// loadFolder reads the folder of a source without a change to it: the names of its segments, their headers, and all of
+// the last one.
+func loadFolder(fsys FS, dir string, source uint64) (*folder, error) {
+	f := &folder{source: source, dir: dir}
+	entries, err := fsys.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list source folder: %w", err)
+	}
+	var names []segmentName
+	for _, e := range entries {
+		if name, ok := parseSegmentName(e.Name); ok {
+			names = append(names, name)
+			f.epoch = max(f.epoch, name.epoch)
+		} else if strings.HasSuffix(e.Name, tmpSuffix) {
+			f.leftovers = append(f.leftovers, e.Name)
+		}
+	}
+	f.pick(names)
+	for i, s := range f.segments {
+		if err := f.load(fsys, s, i == len(f.segments)-1); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// pick chooses the segments that count: a later epoch supersedes earlier ones from its base on.
+func (f *folder) pick(names []segmentName) {
+	slices.SortFunc(names, func(a, b segmentName) int { return cmp.Compare(b.epoch, a.epoch) })
+	for i, n := range names {
+		if last := len(f.segments) - 1; i > 0 && n.base >= f.segments[last].base {
+			f.superseded = append(f.superseded, n.String())
+			continue
+		}
+		f.segments = append(f.segments, &segment{segmentName: n, path: filepath.Join(f.dir, n.String()), limit: wholeFile})
+	}
+	slices.Reverse(f.segments)
+	for i := 1; i < len(f.segments); i++ {
+		f.segments[i-1].end = f.segments[i].base
+	}
+}
+
+// load reads the header and the first chunk's header of a segment, and all of it if it is the last.
+func (f *folder) load(fsys FS, s *segment, last bool) error {
+	file, err := fsys.Open(s.path)
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	defer file.Close()
+	size, err := file.Size()
+	if err != nil {
+		return fmt.Errorf("size of segment %s: %w", s.path, err)
+	}
+	var sc scanner
+	sc.reset(file, s.segmentName, size)
+	h, err := sc.segmentHeader(f.source)
+	switch {
+	case errors.As(err, new(*VersionError)), errors.As(err, new(ioError)):
+		return err
+	case err != nil && size > 0: // an empty file is what a repair leaves of a torn header
+		s.damage = err
+	}
+	f.readOnly = f.readOnly || h.roCompat&^knownRoCompat != 0
+	f.appended = max(f.appended, h.appended)
+	if first, err := sc.header(segmentHeaderSize, s.base, ^uint64(0)); err == nil {
+		s.appended = first.appended
+		f.appended = max(f.appended, first.appended)
+	}
+	if !last {
+		return nil
+	}
+	if f.tail, err = scanTail(&sc, s.path); err != nil {
+		return err
+	}
+	s.end, s.limit, s.marks = f.tail.end, f.tail.limit, f.tail.marks
+	f.appended = max(f.appended, f.tail.appended)
+	return nil
+}
+
+// segmentHeader reads the header of the segment.
+func (s *scanner) segmentHeader(source uint64) (h segmentHeader, err error) {
+	b, err := s.bytes(0, int(min(segmentHeaderSize, s.limit)))
+	if err != nil {
+		return h, err
+	}
+	return parseSegmentHeader(b, s.name, source)
+}
+
+// freeName gives path, or path with the first number that makes it free.
+func freeName(fsys FS, path string) (string, error) {
+	entries, err := fsys.List(filepath.Dir(path))
+	if err != nil {
+		return "", fmt.Errorf("list source folder: %w", err)
+	}
+	taken := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == filepath.Base(name) })
+	}
+	free := path
+	for n := 2; taken(free); n++ {
+		free = fmt.Sprintf("%s-%d", path, n)
+	}
+	return free, nil
+}

@@ -1,0 +1,242 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"heatlog/heatmap"
+)
+
+// SegmentInfo describes a segment of a journal.
+type SegmentInfo struct {
+	Source     string
+	Name       string // of the file
+	Epoch      uint32 // number of the segment, ascending with its age
+	Bytes      int64
+	Base, End  uint64 // positions: of its first hit, after its last
+	Created    int64  // Unix ms, 0 = unknown
+	First      int64  // append time of the first chunk, Unix ms, 0 = unknown
+	Last       int64  // append time of the last chunk that could be read, Unix ms, 0 = there is none
+	Chunks     int    // that could be read
+	Superseded bool   // given up before anything in it was durable: nothing in it counts
+	Damaged    bool   // a header in it is damaged
+	TailBytes  int64  // behind the last chunk: being written now, torn by a crash, or failed and written again in the next segment
+}
+
+// opened is a journal that is read without its lock.
+type opened struct {
+	fsys FS
+	*folder
+	catalog *catalog
+}
+
+// openToRead loads the journal in dir without a change to it. A nil fsys is OS.
+func openToRead(fsys FS, dir string) (*opened, error) {
+	if fsys == nil {
+		fsys = OS{}
+	}
+	source, ok, err := findSource(fsys, dir)
+	if err == nil && !ok {
+		err = fmt.Errorf("there is no journal in %s", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sub := filepath.Join(dir, sourceName(source))
+	if _, err := checkIdentity(fsys, sub, source); err != nil {
+		return nil, err
+	}
+	f, err := loadFolder(fsys, sub, source)
+	if err != nil {
+		return nil, fmt.Errorf("load journal %s: %w", dir, err)
+	}
+	c := newCatalog(fsys)
+	c.segments = f.segments
+	return &opened{fsys, f, c}, nil
+}
+
+// List describes the segments of the journal in dir, oldest first and those that do not count at the end. It reads all
+// headers, changes nothing and may run while another process writes. A nil fsys is OS.
+func List(fsys FS, dir string) ([]SegmentInfo, error) {
+	o, err := openToRead(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	var infos []SegmentInfo
+	for _, s := range o.segments {
+		info, err := o.describe(s)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+	}
+	for _, file := range o.superseded {
+		name, _ := parseSegmentName(file)
+		infos = append(infos, SegmentInfo{
+			Source: sourceName(o.source), Name: file, Epoch: name.epoch, Base: name.base, End: name.base, Superseded: true,
+		})
+	}
+	return infos, nil
+}
+
+// describe reads the headers of one segment.
+func (o *opened) describe(s *segment) (SegmentInfo, error) {
+	info := SegmentInfo{
+		Source: sourceName(o.source), Name: s.String(), Epoch: s.epoch, Base: s.base, End: s.end, First: s.appended,
+		Damaged: s.damage != nil,
+	}
+	f, err := o.fsys.Open(s.path)
+	if err != nil {
+		return info, fmt.Errorf("open segment: %w", err)
+	}
+	defer f.Close()
+	if info.Bytes, err = f.Size(); err != nil {
+		return info, fmt.Errorf("size of segment %s: %w", s.path, err)
+	}
+	var sc scanner
+	sc.reset(f, s.segmentName, info.Bytes)
+	if h, err := sc.segmentHeader(o.source); err == nil {
+		info.Created = h.created
+	}
+	end, err := sc.each(s.base, s.end, func(h *chunkHeader) {
+		info.Chunks++
+		info.Last = h.appended
+	}, func() { info.Damaged = true })
+	info.TailBytes = info.Bytes - end
+	return info, err
+}
+
+// each gives the headers of all chunks of hits from position pos to end, and the offset behind them and the mark of an
+// orderly end. damaged is called where one is not sound.
+func (s *scanner) each(pos, end uint64, chunk func(*chunkHeader), damaged func()) (offset int64, err error) {
+	offset = min(segmentHeaderSize, s.limit)
+	for {
+		h, err := s.header(offset, pos, end)
+		switch {
+		case fatal(err) != nil:
+			return offset, err
+		case err != nil && pos >= end:
+			return offset, nil
+		case err != nil:
+			damaged()
+			found := false
+			if h, found, err = s.resync(offset, offset+chunkAlign, pos, end); err != nil || !found {
+				return s.limit, err
+			}
+		}
+		if h.hits > 0 {
+			chunk(&h)
+		}
+		offset, pos = h.offset+h.size(), h.end()
+	}
+}
+
+// Report is what Verify found.
+type Report struct {
+	Source      string
+	Segments    int
+	Chunks      int
+	Hits        uint64 // that can be read
+	First, End  uint64 // positions: of the first hit kept, after the last
+	StoredBytes int64  // of all segments that count
+	Lost        uint64 // hits that damage cost
+	Damages     []*CorruptError
+	TailBytes   int64 // behind the last chunk: being written now, or torn by a crash; nothing there was acknowledged
+	Repeated    int64 // bytes behind the end of older segments: writes that failed and were done again in the next one
+	Superseded  []string
+}
+
+// Verify reads all of the journal in dir, checks every checksum and decodes every hit. Damage is in the report, each piece
+// also passed to found as it is met; nil means not to. The error is that of a read that failed or of ctx. Verify changes
+// nothing and may run while another process writes. A nil fsys is OS.
+func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError)) (*Report, error) {
+	o, err := openToRead(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	rep := &Report{
+		Source: sourceName(o.source), Segments: len(o.segments), First: o.catalog.first(), End: o.catalog.durable(),
+		TailBytes: o.tail.torn(), Superseded: o.superseded,
+	}
+	for i, s := range o.segments {
+		info, err := o.describe(s)
+		if err != nil {
+			return nil, err
+		}
+		rep.StoredBytes += info.Bytes
+		if i < len(o.segments)-1 {
+			rep.Repeated += info.TailBytes
+		}
+	}
+	err = o.read(ctx, rep.First, func(c *heatmap.Chunk) error {
+		rep.Chunks++
+		rep.Hits += uint64(c.Count)
+		return nil
+	}, func(e *CorruptError) {
+		rep.Damages = append(rep.Damages, e)
+		rep.Lost += e.Lost()
+		if found != nil {
+			found(e)
+		}
+	})
+	return rep, err
+}
+
+// Dump gives every hit of the journal in dir from position from on, in order, as a line of text without its newline. The
+// line is valid only during the call; an error of fn ends the dump and is returned. Damage is passed to damaged and left
+// out; a nil damaged makes it the error instead. Dump changes nothing and may run while another process writes. A nil
+// fsys is OS.
+func Dump(ctx context.Context, fsys FS, dir string, from uint64, fn func(line []byte) error, damaged func(*CorruptError)) error {
+	o, err := openToRead(fsys, dir)
+	if err != nil {
+		return err
+	}
+	from = max(from, o.catalog.first())
+	var line []byte
+	return o.read(ctx, from, func(c *heatmap.Chunk) error {
+		pos := c.Position
+		for b := range c.Batches {
+			for h := range c.Batches[b].Hits {
+				if pos >= from {
+					line = appendLine(line[:0], pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h])
+					if err := fn(line); err != nil {
+						return err
+					}
+				}
+				pos++
+			}
+		}
+		return nil
+	}, damaged)
+}
+
+// read gives all chunks from position from on. Damage is an error if damaged is nil.
+func (o *opened) read(ctx context.Context, from uint64, chunk func(*heatmap.Chunk) error, damaged func(*CorruptError)) error {
+	r, err := newReader(o.catalog, from, false)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var c heatmap.Chunk
+	for ctx.Err() == nil {
+		err := r.Next(ctx, &c)
+		if corrupt := (*CorruptError)(nil); errors.As(err, &corrupt) && damaged != nil {
+			damaged(corrupt)
+			r.Skip()
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = chunk(&c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}

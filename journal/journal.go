@@ -1,0 +1,237 @@
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+// Ack says what an Append that returned without an error promises.
+type Ack uint8
+
+// What an Append can promise.
+const (
+	AckSync  Ack = iota // synced to the disk: survives a power cut
+	AckWrite            // handed to the operating system: survives the end of the process, synced every SyncEvery
+)
+
+// Options change how a journal works. The zero value works.
+type Options struct {
+	FS           FS               // nil = OS
+	Now          func() time.Time // nil = time.Now
+	Logger       *slog.Logger     // nil = discard
+	Ack          Ack              // default AckSync
+	SegmentBytes int64            // a segment is ended before it grows over this, bytes; default 64 MiB, 4 KiB to 16 GiB
+	SyncEvery    time.Duration    // AckWrite: how long written hits may stay unsynced; default 200 ms
+	MaxPending   int              // encoded bytes that wait to be durable; Append blocks while there are more; default 32 MiB
+}
+
+const (
+	defaultSegmentBytes = 64 << 20
+	defaultSyncEvery    = 200 * time.Millisecond
+	defaultMaxPending   = 32 << 20
+)
+
+func (o Options) withDefaults() Options {
+	o.FS = cmp.Or[FS](o.FS, OS{})
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.SegmentBytes = cmp.Or(o.SegmentBytes, defaultSegmentBytes)
+	o.SyncEvery = cmp.Or(o.SyncEvery, defaultSyncEvery)
+	o.MaxPending = cmp.Or(o.MaxPending, defaultMaxPending)
+	return o
+}
+
+func (o Options) check() error {
+	switch {
+	case o.SegmentBytes < 4<<10 || o.SegmentBytes > 16<<30:
+		return fmt.Errorf("segment size is %d bytes, want 4 KiB to 16 GiB", o.SegmentBytes)
+	case o.SyncEvery < 0:
+		return fmt.Errorf("sync interval is %v, want more than 0", o.SyncEvery)
+	case o.MaxPending < 0:
+		return fmt.Errorf("pending bytes are %d, want more than 0", o.MaxPending)
+	case o.Ack > AckWrite:
+		return fmt.Errorf("ack mode %d is unknown", o.Ack)
+	}
+	return nil
+}
+
+// Journal is an open journal. Its methods are safe for concurrent use.
+type Journal struct {
+	o        Options
+	source   uint64
+	lock     io.Closer
+	catalog  *catalog
+	queue    *queue
+	encoders sync.Pool // of *encoder
+	stats    counters
+
+	closeOnce sync.Once
+	closeErr  error
+	stopped   chan struct{} // closed when the committer has ended; it then has set closeErr
+}
+
+// Open opens the journal in dir, which is made if it does not exist, takes its lock and repairs what a crash left. What is
+// repaired or damaged is told to the Logger; damage does not keep a journal from opening. The error wraps ErrLocked if
+// another process has it open and is a *VersionError if it was written by a later version.
+func Open(dir string, o Options) (*Journal, error) {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	if err := o.FS.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("make journal folder: %w", err)
+	}
+	lock, err := o.FS.Lock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, fmt.Errorf("lock journal folder %s: %w", dir, err)
+	}
+	f, err := openFolder(dir, o)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", dir, err), lock.Close())
+	}
+	return start(f, lock, o), nil
+}
+
+// openFolder finds or makes the source's folder and repairs it.
+func openFolder(dir string, o Options) (*folder, error) {
+	source, ok, err := findSource(o.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		source = newSource()
+		if err := createSource(o.FS, dir, source); err != nil {
+			return nil, err
+		}
+	}
+	sub := filepath.Join(dir, sourceName(source))
+	hasIdentity, err := checkIdentity(o.FS, sub, source)
+	if err != nil {
+		return nil, err
+	}
+	f, err := loadFolder(o.FS, sub, source)
+	if err != nil {
+		return nil, err
+	}
+	if !hasIdentity && f.epoch > 0 {
+		return nil, fmt.Errorf("source folder %s has segments but no %s: %w", sub, identityName, errIdentity)
+	}
+	if !hasIdentity { // a crash came between the folder and the file
+		if err := createSource(o.FS, dir, source); err != nil {
+			return nil, err
+		}
+	}
+	if f.readOnly {
+		return nil, ErrReadOnly
+	}
+	return f, f.repair(o)
+}
+
+// repair removes what was never finished, makes the last segment sound and durable, and logs what it found.
+func (f *folder) repair(o Options) error {
+	for _, name := range f.leftovers {
+		err := o.FS.Remove(filepath.Join(f.dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // IDENTITY may have been finished since
+			return fmt.Errorf("remove leftover: %w", err)
+		}
+	}
+	for _, s := range f.segments {
+		if s.damage != nil {
+			o.Logger.Error("journal segment header is damaged", "segment", s.path, "err", s.damage)
+		}
+	}
+	for _, d := range f.tail.damages {
+		o.Logger.Error("journal is damaged", "segment", d.Segment, "offset", d.Offset, "hits", d.Lost(), "err", d.Err)
+	}
+	if s := f.last(); s != nil {
+		if err := f.repairTail(s, o); err != nil {
+			return err
+		}
+	}
+	return syncFolders(o.FS, f.dir)
+}
+
+// repairTail repairs the last segment. When there is no room to keep a torn tail it stays where it is: the next segment
+// supersedes it all the same.
+func (f *folder) repairTail(s *segment, o Options) error {
+	torn := f.tail.torn()
+	kept, err := repair(o.FS, s.path, &f.tail)
+	if errors.Is(err, errKeep) {
+		o.Logger.Error("journal tail is torn and stays in place", "segment", s.path, "offset", f.tail.limit, "bytes", torn, "err", err)
+		whole := f.tail
+		whole.size = whole.limit
+		_, err = repair(o.FS, s.path, &whole)
+	} else if err == nil && torn > 0 {
+		o.Logger.Warn("journal tail was torn by a crash and is cut off",
+			"segment", s.path, "offset", f.tail.limit, "bytes", torn, "kept", kept)
+	}
+	return err
+}
+
+// start makes the journal of a repaired folder and starts its committer.
+func start(f *folder, lock io.Closer, o Options) *Journal {
+	j := &Journal{o: o, source: f.source, lock: lock, catalog: newCatalog(o.FS), stopped: make(chan struct{})}
+	j.encoders.New = func() any { return newEncoder() }
+	j.catalog.segments = f.segments
+	j.queue = newQueue(o.MaxPending)
+	w := newWriter(j, f)
+	j.stats.end.Store(w.end)
+	go func() {
+		defer close(j.stopped)
+		j.closeErr = newCommitter(j, w).run()
+	}()
+	return j
+}
+
+// Source is the random id that the journal got when it was created: "j" and 16 hexadecimal digits.
+func (j *Journal) Source() string { return sourceName(j.source) }
+
+// Durable is the position below which every hit is synced. It never goes back, and readers see what is below it.
+func (j *Journal) Durable() uint64 { return j.catalog.durable() }
+
+// First is the first position that is kept.
+func (j *Journal) First() uint64 { return j.catalog.first() }
+
+// Append writes batches, in order and in one chunk, and returns the position after their last hit when they are as durable
+// as Options.Ack says. Batches without hits are left out; an Append without hits returns the end of the journal. It blocks
+// while more than Options.MaxPending bytes wait. The batches are not kept.
+//
+// The error wraps ErrTooLarge, ErrUnavailable or ErrClosed. After ErrUnavailable the hits are not in the journal, but a
+// restart may find them there, once.
+func (j *Journal) Append(batches []heatmap.Batch) (end uint64, err error) {
+	e := j.encoders.Get().(*encoder)
+	defer j.encoders.Put(e)
+	unit, hits := e.unit(batches)
+	if hits == 0 {
+		return j.stats.end.Load(), nil
+	}
+	if err := checkAppend(unit, hits); err != nil {
+		return 0, err
+	}
+	return j.queue.append(unit, hits)
+}
+
+// Close commits what Append has taken, ends the segment in order and gives up the lock. Readers that have reached the tail
+// get ErrClosed. The error tells that hits were promised by AckWrite but could not be synced.
+func (j *Journal) Close() error {
+	j.closeOnce.Do(func() {
+		j.queue.close()
+		<-j.stopped
+		j.catalog.close(ErrClosed)
+		j.closeErr = errors.Join(j.closeErr, j.lock.Close())
+	})
+	return j.closeErr
+}

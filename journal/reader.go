@@ -1,0 +1,270 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"heatlog/heatmap"
+)
+
+// Reader gives the chunks of a journal in order. It is not safe for concurrent use; several readers of one journal are.
+type Reader struct {
+	catalog *catalog
+	from    uint64 // chunks that end at or before it are left out
+	follow  bool   // wait at the tail; else io.EOF
+
+	segment *segment // nil before the first one
+	offset  int64    // where the next chunk begins
+	pos     uint64   // its first position
+	end     uint64   // of segment, when last looked at
+	marked  int64    // offset of the last mark that was passed on
+
+	scan   scanner
+	unpack unpacker
+	decode decoder
+
+	damage *CorruptError // what Next returns until Skip
+	resume int64         // where Skip goes on; the position is damage.To
+	closed bool
+}
+
+// Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
+// appended if pos is Durable. The error wraps ErrPosition if pos is before First or after Durable.
+func (j *Journal) Read(pos uint64) (*Reader, error) { return newReader(j.catalog, pos, true) }
+
+func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
+	at, err := c.find(pos)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{catalog: c, from: pos, follow: follow, pos: pos}
+	if at.segment == nil {
+		return r, nil
+	}
+	if err := r.enter(at); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close gives up the reader's file. What Next filled stays valid.
+func (r *Reader) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.unpack.close()
+	return r.leave()
+}
+
+func (r *Reader) leave() error {
+	if r.scan.file == nil {
+		return nil
+	}
+	err := r.scan.file.Close()
+	r.scan.file = nil
+	return err
+}
+
+// enter opens a segment at a place in it.
+func (r *Reader) enter(at place) error {
+	if err := r.leave(); err != nil {
+		return fmt.Errorf("close segment: %w", err)
+	}
+	f, err := r.catalog.fsys.Open(at.segment.path)
+	if err != nil {
+		return fmt.Errorf("open segment: %w", err)
+	}
+	r.segment, r.offset, r.pos, r.marked = at.segment, at.offset, at.pos, at.offset
+	r.scan.reset(f, at.segment.segmentName, 0)
+	st := r.catalog.look(at.segment)
+	if err := r.bound(st); err != nil {
+		return err
+	}
+	if st.damage != nil && at.offset == segmentHeaderSize && st.end > r.from {
+		r.damage = &CorruptError{Segment: at.segment.path, From: at.pos, To: at.pos, Err: st.damage}
+		r.resume = segmentHeaderSize
+	}
+	return nil
+}
+
+// bound takes over how far the segment may be read.
+func (r *Reader) bound(st state) error {
+	r.end, r.scan.limit = st.end, st.limit
+	if st.limit != wholeFile {
+		return nil
+	}
+	size, err := r.scan.file.Size()
+	if err != nil {
+		return fmt.Errorf("size of segment %s: %w", r.segment.path, err)
+	}
+	r.scan.limit = size
+	return nil
+}
+
+// Next fills c with the next chunk, reusing its slices, and waits for one at the tail until ctx ends. The strings of c are
+// parts of one string that is never reused; the hits of all batches of c are one array that the next call with the same
+// c overwrites. The error is a *CorruptError for damage, and the same one again until Skip is called; ErrClosed when the
+// journal was closed and all of it was read; the cause of ctx; or that of a failed read, which the next call tries again.
+func (r *Reader) Next(ctx context.Context, c *heatmap.Chunk) error {
+	for {
+		h, err := r.head(ctx)
+		if err != nil {
+			return err
+		}
+		if h.hits == 0 || h.end() <= r.from {
+			r.step(&h)
+			continue
+		}
+		err = r.load(&h, c)
+		if err == nil {
+			r.step(&h)
+			return nil
+		}
+		if errors.As(err, new(ioError)) {
+			return err
+		}
+		r.damaged(err, h.end(), h.offset+h.size())
+	}
+}
+
+// Skip goes on behind the damage that Next returned. What is left out is CorruptError.From to To.
+func (r *Reader) Skip() {
+	if r.damage != nil {
+		r.offset, r.pos, r.damage = r.resume, r.damage.To, nil
+	}
+}
+
+// head gives the header of the next chunk and waits for one.
+func (r *Reader) head(ctx context.Context) (h chunkHeader, err error) {
+	for {
+		if err := r.ready(ctx); err != nil {
+			return h, err
+		}
+		h, err := r.scan.header(r.offset, r.pos, r.end)
+		if err == nil {
+			return h, nil
+		}
+		if errors.As(err, new(ioError)) {
+			return h, err
+		}
+		if err := r.lost(err); err != nil {
+			return h, err
+		}
+	}
+}
+
+// ready returns when there is a chunk to read at offset.
+func (r *Reader) ready(ctx context.Context) error {
+	for {
+		switch {
+		case r.closed:
+			return ErrClosed
+		case r.damage != nil:
+			return r.damage
+		case r.segment != nil && r.pos < r.end:
+			return nil
+		}
+		st := r.catalog.look(r.segment)
+		switch {
+		case r.segment != nil && r.pos < st.end:
+			if err := r.bound(st); err != nil {
+				return err
+			}
+		case st.next != nil:
+			if err := r.enter(place{st.next, mark{offset: segmentHeaderSize, pos: st.next.base}}); err != nil {
+				return err
+			}
+		case !r.follow:
+			return io.EOF
+		case st.closed != nil:
+			return st.closed
+		default:
+			select {
+			case <-st.changed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// lost looks for the next sound chunk behind a damaged one.
+func (r *Reader) lost(cause error) error {
+	h, found, err := r.scan.resync(r.offset, r.offset+chunkAlign, r.pos, r.end)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		r.damaged(cause, h.base, h.offset)
+	default:
+		r.damaged(cause, r.end, r.scan.limit)
+	}
+	return nil
+}
+
+// damaged notes damage from the next chunk to position to; the reader goes on at offset resume. Damage before the position
+// that was asked for is none of the caller's business.
+func (r *Reader) damaged(cause error, to uint64, resume int64) {
+	r.damage = &CorruptError{Segment: r.segment.path, Offset: r.offset, From: r.pos, To: to, Err: cause}
+	r.resume = resume
+	if to <= r.from {
+		r.Skip()
+	}
+}
+
+// step goes to the next chunk.
+func (r *Reader) step(h *chunkHeader) {
+	if h.offset >= r.marked+markEvery {
+		r.marked = h.offset
+		r.catalog.passed(r.segment, mark{h.offset, h.base, h.appended})
+	}
+	r.offset, r.pos = h.offset+h.size(), h.end()
+}
+
+// load reads and decodes the chunk of h into c.
+func (r *Reader) load(h *chunkHeader, c *heatmap.Chunk) error {
+	stored, err := r.scan.payload(h)
+	if err != nil {
+		return err
+	}
+	s, err := r.unpack.unpack(h, stored)
+	if err != nil {
+		return err
+	}
+	c.Position, c.Appended = h.base, h.appended
+	return r.decode.payload(s, int(h.hits), int(h.appends), c)
+}
+
+// Since gives the first position whose append time is t or later, Unix ms, Durable if there is none. Hits that were lost
+// to damage are passed over.
+func (j *Journal) Since(t int64) (uint64, error) {
+	at := j.catalog.findTime(t)
+	if at.segment == nil {
+		return j.Durable(), nil
+	}
+	r, err := newReader(j.catalog, at.pos, false)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	for {
+		h, err := r.head(context.Background())
+		switch {
+		case errors.Is(err, io.EOF):
+			return r.pos, nil
+		case errors.As(err, new(*CorruptError)):
+			r.Skip()
+			continue
+		case err != nil:
+			return 0, err
+		}
+		if h.hits > 0 && h.appended >= t {
+			return h.base, nil
+		}
+		r.step(&h)
+	}
+}
