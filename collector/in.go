@@ -1,0 +1,209 @@
+package collector
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
+)
+
+// drainIn is how much of a refused batch is still read, bytes.
+const drainIn = 1 << 20
+
+// In answers POST and OPTIONS of /v1/in: the tracker's batches, from any origin that is listed for the site. It works
+// with servers that stream bodies and with those that do not; MaxBody holds in both.
+func (c *Collector) In(ctx *fasthttp.RequestCtx) {
+	c.counts.inRequests.Add(1)
+	raw := openBody(ctx)
+	defer raw.finish(drainIn)
+	ctx.Response.Header.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
+	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	if c.o.Sites.knowsOrigin(origin) {
+		allowOrigin(ctx, origin)
+	}
+	switch {
+	case ctx.IsOptions():
+		c.preflight(ctx, origin)
+		return
+	case !ctx.IsPost():
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowPostOptions)
+		answerError(ctx, fasthttp.StatusMethodNotAllowed, apiError{Code: codeMethod, Message: "hits are taken by POST only"})
+		return
+	}
+	p, _ := c.batches.Get().(*batchParser)
+	if p == nil {
+		p = &batchParser{parser: newParser(c.o.Sites)}
+	}
+	defer c.batches.Put(p)
+	if status, e := c.takeBatch(ctx, raw, p, origin); status != fasthttp.StatusNoContent {
+		answerError(ctx, status, e)
+	}
+}
+
+// allowOrigin lets the page that sent the request read the answer.
+func allowOrigin(ctx *fasthttp.RequestCtx, origin []byte) {
+	ctx.Response.Header.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+	ctx.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+}
+
+// preflight answers what a browser asks before it sends JSON. It does not say for which site it will be, so the origin
+// of any site is good.
+func (c *Collector) preflight(ctx *fasthttp.RequestCtx, origin []byte) {
+	if !c.o.Sites.knowsOrigin(origin) {
+		c.counts.unauthorized.Add(1)
+		answerError(ctx, fasthttp.StatusForbidden, apiError{Code: codeOrigin, Message: "origin is not listed for any site"})
+		return
+	}
+	h := &ctx.Response.Header
+	h.Set(fasthttp.HeaderAccessControlAllowMethods, "POST")
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "Content-Type, Content-Encoding")
+	h.Set(fasthttp.HeaderAccessControlMaxAge, "86400")
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// takeBatch stores one batch and gives the status, 204 or that of the error.
+func (c *Collector) takeBatch(ctx *fasthttp.RequestCtx, raw *rawBody, p *batchParser, origin []byte) (int, apiError) {
+	for name := range ctx.QueryArgs().All() {
+		return fasthttp.StatusBadRequest, *unknownParam(name)
+	}
+	if !isBatchType(ctx.Request.Header.ContentType()) {
+		return fasthttp.StatusUnsupportedMediaType, apiError{Code: codeMediaType, Message: fmt.Sprintf(
+			"content-type is %q, want text/plain or application/json", shorten(ctx.Request.Header.ContentType()))}
+	}
+	if status, e := c.readBatch(ctx, raw, p); status != 0 {
+		c.counts.broken.Add(1)
+		return status, e
+	}
+	now := c.o.Now()
+	if !p.parse(p.body, now.UnixMilli()) {
+		c.counts.rejected[p.fault.reason].Add(1)
+		message, field := p.faultPlace()
+		code := codeBadBatch
+		if p.at >= 0 {
+			code = codeBadHit
+		}
+		return fasthttp.StatusBadRequest, apiError{code, message, field}
+	}
+	return c.storeBatch(ctx, p, origin)
+}
+
+// isBatchType reports whether a Content-Type is one that a batch can have, whatever its parameters.
+func isBatchType(contentType []byte) bool {
+	media, _, _ := bytes.Cut(contentType, []byte{';'})
+	media = bytes.TrimSpace(media)
+	return bytes.EqualFold(media, []byte("text/plain")) || bytes.EqualFold(media, []byte("application/json"))
+}
+
+// readBatch reads the body into p.body. The status is 0 if that worked.
+func (c *Collector) readBatch(ctx *fasthttp.RequestCtx, raw *rawBody, p *batchParser) (int, apiError) {
+	if raw.length > MaxBody {
+		return tooLargeBatch()
+	}
+	name := encoding(ctx)
+	if name == "zstd" {
+		name = "zstd, which only an import may have" // browsers cannot make it
+	}
+	body, err := c.readers.unpack(raw, name)
+	if err != nil {
+		return fasthttp.StatusUnsupportedMediaType, apiError{Code: codeEncoding, Message: fmt.Sprintf(
+			"content-encoding is %q, want gzip or none", shorten(ctx.Request.Header.ContentEncoding()))}
+	}
+	defer body.release()
+	p.body, err = appendLimited(p.body[:0], body)
+	c.counts.bytes.Add(uint64(raw.n))
+	c.counts.unpacked.Add(uint64(len(p.body)))
+	switch {
+	case errors.Is(err, errTooLarge):
+		return tooLargeBatch()
+	case err != nil:
+		return fasthttp.StatusBadRequest, apiError{Code: codeBrokenBody, Message: err.Error()}
+	}
+	return 0, apiError{}
+}
+
+func tooLargeBatch() (int, apiError) {
+	return fasthttp.StatusRequestEntityTooLarge, apiError{Code: codeTooLarge, Message: fmt.Sprintf(
+		"the body is over the limit of %d bytes", MaxBody)}
+}
+
+// appendLimited appends what r gives to dst, which is empty. It is errTooLarge if that is more than MaxBody bytes, as
+// they were sent or unpacked.
+func appendLimited(dst []byte, r *unpacked) ([]byte, error) {
+	for {
+		if len(dst) == cap(dst) {
+			dst = append(dst, make([]byte, max(4<<10, len(dst)))...)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), MaxBody+1)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > MaxBody || r.raw.n > MaxBody+4<<10: // the decoder reads ahead
+			return dst, errTooLarge
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, err
+		}
+	}
+}
+
+// storeBatch checks that the batch may be sent from where it is and stores it.
+func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin []byte) (int, apiError) {
+	site := c.o.Sites.find(bytesOf(p.head.site))
+	if site == nil {
+		c.counts.unauthorized.Add(1)
+		return fasthttp.StatusForbidden, apiError{codeUnknownSite, fmt.Sprintf("site is %.40q, want the key of a registered site", p.head.site), "site"}
+	}
+	if len(origin) > 0 && !site.lists(origin) {
+		c.counts.unauthorized.Add(1)
+		ctx.Response.Header.Del(fasthttp.HeaderAccessControlAllowOrigin)
+		return fasthttp.StatusForbidden, apiError{Code: codeOrigin, Message: fmt.Sprintf(
+			"origin is %q, which is not listed for site %s", shorten(origin), p.head.site)}
+	}
+	if err := c.o.Admit(len(p.hits)); err != nil {
+		c.storeFailed(err)
+		return unavailable()
+	}
+	visitor, err := c.visitor(ctx, site)
+	if err != nil {
+		c.storeFailed(err)
+		return unavailable()
+	}
+	agent := p.headerAgent(ctx.Request.Header.UserAgent())
+	for i := range p.hits {
+		p.hits[i].Visitor, p.hits[i].UserAgent = visitor, agent
+	}
+	batch := [1]heatmap.Batch{{Site: p.head.site, Visitor: visitor, ID: p.head.id, Hits: p.hits}}
+	if err := c.store(addUnused(nil, site), batch[:]); err != nil {
+		c.storeFailed(err)
+		return notStored(err)
+	}
+	c.counts.inAccepted.Add(uint64(len(p.hits)))
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return fasthttp.StatusNoContent, apiError{}
+}
+
+// notStored is the status and the error for hits that could not be stored. Anyone may read it, so it does not say why;
+// the log does.
+func notStored(err error) (int, apiError) {
+	if passes(err) {
+		return unavailable()
+	}
+	return fasthttp.StatusInternalServerError, apiError{Code: codeInternal, Message: "hits cannot be stored"}
+}
+
+func unavailable() (int, apiError) {
+	return fasthttp.StatusServiceUnavailable, apiError{Code: codeUnavailable, Message: "hits cannot be stored now, send them again later"}
+}
+
+// headerAgent makes a stored user agent of a header. Most requests have the one of the request before.
+func (p *batchParser) headerAgent(header []byte) string {
+	if p.agent.matches(header) && len(header) == len(p.agent.token) {
+		return p.agent.value
+	}
+	p.agent.set(header, p.arena.clone(cutUserAgent(bytes.ToValidUTF8(header, []byte("\uFFFD")))))
+	return p.agent.value
+}
