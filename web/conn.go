@@ -1,0 +1,134 @@
+package web
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conns are the connections that are open.
+type conns struct {
+	closed chan struct{} // has room for one: something was removed
+	mu     sync.Mutex
+	open   map[*conn]struct{}
+}
+
+func newConns() *conns {
+	return &conns{closed: make(chan struct{}, 1), open: make(map[*conn]struct{})}
+}
+
+func (cs *conns) add(c *conn) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.open[c] = struct{}{}
+}
+
+func (cs *conns) remove(c *conn) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	delete(cs.open, c)
+	select {
+	case cs.closed <- struct{}{}:
+	default:
+	}
+}
+
+func (cs *conns) count() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.open)
+}
+
+// wait waits until no connection is open, which is when their handlers have returned, but no longer than most.
+func (cs *conns) wait(most time.Duration) {
+	end := time.After(most)
+	for cs.count() > 0 {
+		select {
+		case <-cs.closed:
+		case <-end:
+			return
+		}
+	}
+}
+
+// hangUp breaks all connections off.
+func (cs *conns) hangUp() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for c := range cs.open {
+		c.Conn.Close()
+	}
+}
+
+// listener gives connections whose deadlines move, and keeps account of them.
+type listener struct {
+	net.Listener
+	conns *conns
+}
+
+// Accept waits for the next connection.
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	own := &conn{Conn: c, among: l.conns}
+	l.conns.add(own)
+	return own, nil
+}
+
+// conn bounds how long a client may take for each piece that it sends or takes, where fasthttp bounds the whole. It
+// belongs to the goroutine that serves the connection, but for Close.
+type conn struct {
+	net.Conn
+	among  *conns
+	stall  time.Duration // for one Read; 0 = the deadline that was set holds
+	linger atomic.Bool   // the client may be sending still when Close is called
+}
+
+// patient gives every Read until the next SetReadDeadline its own stallTime.
+func (c *conn) patient() { c.stall = stallTime }
+
+// SetReadDeadline sets the deadline of all Reads up to the next call, as fasthttp does for each request.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.stall = 0
+	return c.Conn.SetReadDeadline(t)
+}
+
+// Read reads what is there, or waits for it.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.stall > 0 {
+		if err := c.Conn.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// Write writes p in pieces, each of which the client has stallTime to take.
+func (c *conn) Write(p []byte) (n int, err error) {
+	for {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
+			return n, err
+		}
+		m, err := c.Conn.Write(p[n:min(n+writePiece, len(p))])
+		n += m
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// Close closes the connection. A client that is still sending what was refused gets a moment to read why: closed at once,
+// its unread bytes would make the system throw the answer away.
+func (c *conn) Close() error {
+	defer c.among.remove(c)
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() && half.CloseWrite() == nil {
+		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			io.CopyN(io.Discard, c.Conn, lingerBytes)
+		}
+	}
+	return c.Conn.Close()
+}

@@ -1,0 +1,88 @@
+package web
+
+import (
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+func TestPicture(t *testing.T) {
+	r := newFakeReader()
+	h := start(t, Options{Reader: r})
+	f := func(more string, width, height int) {
+		t.Helper()
+		a := h.get("/v1/heatmap?site=shop&url=x&format=png"+more, "Accept-Encoding", "gzip")
+		for name, want := range map[string]string{"Content-Type": "image/png", "Heatlog-Hits": "12", "Heatlog-Max": "9", "Heatlog-Generation": "g1",
+			"Heatlog-Positions": "ja:181200,jb:7", "Content-Encoding": "", "Cache-Control": "no-store", "Heatlog-Why": ""} {
+			if got := a.Header.Get(name); got != want {
+				t.Errorf("%q: header %s is %q, want %q", more, name, got, want)
+			}
+		}
+		img, err := png.Decode(strings.NewReader(a.body))
+		if err != nil {
+			t.Errorf("%q: %v in %.100q", more, err, a.body)
+			return
+		}
+		if b := img.Bounds(); b.Dx() != width || b.Dy() != height {
+			t.Errorf("%q: picture is %v, want %d x %d", more, b, width, height)
+		}
+		if _, _, _, alpha := img.At(4, 4).RGBA(); alpha == 0 {
+			t.Errorf("%q: no colour at the centre of the cell (0, 0)", more)
+		}
+	}
+	f("", 512+4+24, 1480+4+24)
+	f("&radius=100", 512+4+100, 1480+4+100)
+	f("&width=64&height=32", 64, 32)
+	f("&width=64", 64, 1480+4+24)
+}
+
+func TestEmptyPicture(t *testing.T) {
+	r := newFakeReader()
+	r.heatmap = &heatmap.Heatmap{Cell: 8, Why: &heatmap.Why{Reason: heatmap.WhyOnlyBots}}
+	a := start(t, Options{Reader: r}).get("/v1/heatmap?site=shop&url=x&format=png&width=100&height=50")
+	img, err := png.Decode(strings.NewReader(a.body))
+	if err != nil || a.StatusCode != 200 || a.Header.Get("Heatlog-Why") != "only_bots" || a.Header.Get("Heatlog-Hits") != "0" {
+		t.Fatalf("status %d, header %v, %v", a.StatusCode, a.Header, err)
+	}
+	for x := range 100 {
+		if _, _, _, alpha := img.At(x, x/2).RGBA(); alpha != 0 {
+			t.Fatalf("colour at %d, %d of an empty picture", x, x/2)
+		}
+	}
+}
+
+func TestBadPictures(t *testing.T) {
+	r := newFakeReader()
+	h := start(t, Options{Reader: r})
+	f := func(more, field string, fragments ...string) {
+		t.Helper()
+		h.refused(h.get("/v1/heatmap?site=shop&url=x&format=png"+more), 400, "bad_param", field, fragments...)
+	}
+	f("&width=0", "width", "from 1 to 65536")
+	f("&width=65537", "width", "from 1 to 65536")
+	f("&height=0", "height", "from 1 to 65536")
+	f("&height=-1", "height", "from 1 to 65536")
+	f("&radius=7", "radius", "from 8 to 128")
+	f("&radius=129", "radius", "from 8 to 128")
+	f("&width=65536&height=65536", "height", "65536 x 65536 px", "part of the page")
+	f("&limit=1", "limit", "2 cells")
+}
+
+// TestPicturesWait fills the places where pictures are drawn: one more waits for as long as a query may take.
+func TestPicturesWait(t *testing.T) {
+	h := start(t, Options{Reader: newFakeReader(), QueryTimeout: 20 * time.Millisecond})
+	for range maxPictures {
+		h.server.pictures <- struct{}{}
+	}
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=png"), 503, "unavailable", "")
+	<-h.server.pictures
+	if a := h.get("/v1/heatmap?site=shop&url=x&format=png&width=9&height=9"); a.StatusCode != 200 {
+		t.Errorf("with a place that is free: %d %s", a.StatusCode, a.body)
+	}
+	if n := len(h.server.pictures); n != maxPictures-1 {
+		t.Errorf("%d places are taken after the picture", n)
+	}
+}

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+// Limits of what a query may ask.
+const (
+	maxWhere     = 4 << 10 // bytes
+	maxSearch    = 1 << 10 // bytes
+	maxPositions = 4 << 10 // bytes
+	maxCell      = 4096    // px
+	maxPoints    = 100_000
+	maxPages     = 10_000
+	defaultPages = 100
+	maxOffset    = 1 << 30
+)
+
+// Days that a query may name, both inclusive: those that a heatmap.Period can name from heatmap.MinTime on.
+const (
+	firstDay heatmap.Date = 10_957 // 2000-01-01
+	lastDay  heatmap.Date = 65_535 // 2149-06-06
+)
+
+// Parameters that every query about counted hits has.
+var commonParams = [...]string{"site", "url", "from", "to", "vw", "device", "where", "generation", "bots"}
+
+func withCommon(more ...string) []string {
+	return append(commonParams[:len(commonParams):len(commonParams)], more...)
+}
+
+// heatmapQuery is what GET /v1/heatmap asks.
+type heatmapQuery struct {
+	heatmap.Query
+	points  int // 0 = all
+	format  string
+	picture heatmap.DrawOptions
+}
+
+func parseHeatmapQuery(query []byte) (heatmapQuery, error) {
+	p := parseParams(query, withCommon("kind", "cell", "limit", "format", "width", "height", "radius")...)
+	q := heatmapQuery{Query: commonQuery(p)}
+	q.URL = neededURL(p)
+	q.Kind, _ = heatmap.ParseKind(p.oneOf("kind", "click", "click", "move", "rage", "dead"))
+	q.Cell = cellOf(p)
+	q.points = p.integer("limit", 0, maxPoints, 0)
+	q.format = formatOf(p)
+	q.picture = pictureOf(p, q.format)
+	return q, p.err
+}
+
+func parseScrollQuery(query []byte) (heatmap.Query, error) {
+	p := parseParams(query, withCommon()...)
+	q := commonQuery(p)
+	q.URL = neededURL(p)
+	return q, p.err
+}
+
+func parsePagesQuery(query []byte) (heatmap.Query, error) {
+	p := parseParams(query, withCommon("q", "offset", "limit")...)
+	q := commonQuery(p)
+	q.Search = p.text("q")
+	q.Offset = p.integer("offset", 0, maxOffset, 0)
+	q.Limit = p.integer("limit", 1, maxPages, defaultPages)
+	return q, p.err
+}
+
+func parseExportQuery(query []byte) (heatmap.Query, map[string]uint64, error) {
+	p := parseParams(query, "site", "from", "to", "positions")
+	q := heatmap.Query{Site: siteOf(p)}
+	q.From, q.To = rangeOf(p)
+	positions := positionsOf(p)
+	return q, positions, p.err
+}
+
+func commonQuery(p *params) heatmap.Query {
+	q := heatmap.Query{Site: siteOf(p), URL: p.text("url"), Where: p.text("where"), Generation: p.text("generation")}
+	q.From, q.To = rangeOf(p)
+	q.Width.Set, q.Width.Min, q.Width.Max = widthsOf(p)
+	q.Device.Set = p.has("device")
+	q.Device.Value, _ = heatmap.ParseDevice(p.oneOf("device", "desktop", "desktop", "tablet", "mobile"))
+	bots := p.oneOf("bots", "0", "0", "1", "false", "true")
+	q.Bots = bots == "1" || bots == "true"
+	return q
+}
+
+func siteOf(p *params) string {
+	site := p.needed("site", "the key of a site, such as site=shop")
+	if site != "" && !heatmap.ValidSiteKey(site) {
+		p.wrong("site", "1 to 32 of a-z, 0-9 and -")
+	}
+	return site
+}
+
+func neededURL(p *params) string {
+	return p.needed("url", "the URL of a page, or a pattern: * stands for anything within one path segment, ** for anything")
+}
+
+func cellOf(p *params) int {
+	cell := p.integer("cell", heatmap.CellSize, maxCell, heatmap.CellSize)
+	if cell%heatmap.CellSize != 0 {
+		p.wrong("cell", fmt.Sprintf("a multiple of %d from %d to %d", heatmap.CellSize, heatmap.CellSize, maxCell))
+	}
+	return cell
+}
+
+func formatOf(p *params) string { return p.oneOf("format", "json", "json", "png") }
+
+func widthsOf(p *params) (set bool, least, most uint16) {
+	v, ok := p.values["vw"]
+	if !ok {
+		return false, 0, 0
+	}
+	a, b, _ := strings.Cut(v, "-")
+	lo, errLo := parseDigits(a, heatmap.MaxCoordinate)
+	hi, errHi := parseDigits(b, heatmap.MaxCoordinate)
+	if errLo != nil || errHi != nil || lo > hi {
+		p.wrong("vw", "MIN-MAX, two viewport widths from 0 to 65535 px with MIN <= MAX, such as vw=320-767")
+	}
+	return true, uint16(lo), uint16(hi)
+}
+
+func rangeOf(p *params) (from, to heatmap.Bound) {
+	from, to = boundOf(p, "from"), boundOf(p, "to")
+	if from.Set && to.Set && isAfter(from, to) {
+		p.refuse("from", fmt.Sprintf("from is %s, after to, which is %s", shorten(p.text("from")), shorten(p.text("to"))))
+	}
+	return from, to
+}
+
+func boundOf(p *params, name string) heatmap.Bound {
+	v, ok := p.values[name]
+	if !ok {
+		return heatmap.Bound{}
+	}
+	b, err := parseBound(v)
+	switch {
+	case err != nil && strings.Contains(v, "T") && strings.Contains(v, " "):
+		p.wrong(name, "an RFC 3339 instant, whose + is written %2B in a query string")
+	case err != nil:
+		p.wrong(name, "a day (2026-01-31) or an RFC 3339 instant with a zone (2026-01-31T08:00:00Z)")
+	case !inCalendar(b):
+		p.wrong(name, fmt.Sprintf("a time from %s to %s", firstDay, lastDay))
+	}
+	return b
+}
+
+func inCalendar(b heatmap.Bound) bool {
+	if b.IsDate {
+		return b.Date >= firstDay && b.Date <= lastDay
+	}
+	return b.Instant >= heatmap.MinTime && b.Instant <= (lastDay+1).Time().UnixMilli()
+}
+
+// isAfter reports whether from is after to in every time zone: which one a day is of is not known here.
+func isAfter(from, to heatmap.Bound) bool {
+	const hour = 3_600_000 // ms
+	switch {
+	case from.IsDate && to.IsDate:
+		return from.Date > to.Date
+	case from.IsDate: // no zone is further ahead than UTC+14
+		return from.Date.Time().UnixMilli()-14*hour > to.Instant
+	case to.IsDate: // nor further behind than UTC-12
+		return from.Instant > (to.Date+1).Time().UnixMilli()+12*hour
+	}
+	return from.Instant > to.Instant
+}
+
+func parseBound(v string) (heatmap.Bound, error) {
+	if len(v) == len(time.DateOnly) {
+		d, err := heatmap.ParseDate(v)
+		return heatmap.Bound{Set: true, IsDate: true, Date: d}, err
+	}
+	var t time.Time
+	err := t.UnmarshalText([]byte(v))
+	ms := t.UnixMilli()
+	if t.Nanosecond()%int(time.Millisecond) != 0 { // hits have whole ms: those from t on begin with the next one
+		ms++
+	}
+	return heatmap.Bound{Set: true, Instant: ms}, err
+}
+
+// positionsOf reads SOURCE:N[,SOURCE:N], nil where there is none.
+func positionsOf(p *params) map[string]uint64 {
+	v, ok := p.values["positions"]
+	if !ok {
+		return nil
+	}
+	positions := make(map[string]uint64)
+	for pair := range strings.SplitSeq(v, ",") {
+		source, digits, _ := strings.Cut(pair, ":")
+		n, err := parseDigits(digits, math.MaxUint64)
+		_, again := positions[source]
+		if err != nil || again || !heatmap.ValidSiteKey(source) {
+			p.wrong("positions", "SOURCE:N[,SOURCE:N] with each source once, as an answer's positions name them")
+			return nil
+		}
+		positions[source] = n
+	}
+	return positions
+}

@@ -1,0 +1,206 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
+)
+
+func (s *Server) queryContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.base, s.o.QueryTimeout)
+}
+
+func (s *Server) heatmap(ctx *fasthttp.RequestCtx) error {
+	start := s.o.Now()
+	q, err := parseHeatmapQuery(ctx.URI().QueryString())
+	if err != nil {
+		return err
+	}
+	c, cancel := s.queryContext()
+	defer cancel()
+	h, err := s.o.Reader.Heatmap(c, q.Query)
+	if err != nil {
+		return err
+	}
+	if q.points > 0 && q.points < len(h.Points) {
+		return badParam("limit", fmt.Sprintf("limit is %d, the answer has %d cells; heatlog never drops cells silently: limit=0 gives all", q.points, len(h.Points)))
+	}
+	if q.format == "png" {
+		return s.draw(c, ctx, h, q.picture)
+	}
+	s.writeAnswer(ctx, func(o *object) { heatmapMembers(o, &q.Query, h, s.since(start)) })
+	return nil
+}
+
+func (s *Server) scroll(ctx *fasthttp.RequestCtx) error {
+	start := s.o.Now()
+	q, err := parseScrollQuery(ctx.URI().QueryString())
+	if err != nil {
+		return err
+	}
+	c, cancel := s.queryContext()
+	defer cancel()
+	a, err := s.o.Reader.Scroll(c, q)
+	if err != nil {
+		return err
+	}
+	s.writeAnswer(ctx, func(o *object) { scrollMembers(o, &q, a, s.since(start)) })
+	return nil
+}
+
+func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
+	start := s.o.Now()
+	q, err := parsePagesQuery(ctx.URI().QueryString())
+	if err != nil {
+		return err
+	}
+	c, cancel := s.queryContext()
+	defer cancel()
+	a, err := s.o.Reader.Pages(c, q)
+	if err != nil {
+		return err
+	}
+	s.writeAnswer(ctx, func(o *object) { pagesMembers(o, &q, a, s.since(start)) })
+	return nil
+}
+
+func (s *Server) since(start time.Time) time.Duration { return s.o.Now().Sub(start) }
+
+func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, took time.Duration) {
+	o.text("site", q.Site)
+	o.text("url", h.Page)
+	o.text("kind", q.Kind.String())
+	o.day("from", h.From, h.Dated)
+	o.day("to", h.To, h.Dated)
+	o.count("cell", uint64(h.Cell))
+	o.count("hits", h.Hits)
+	o.count("visitors", h.Visitors)
+	o.text("visitors_scope", "page")
+	o.count("views", h.Views)
+	o.count("max", h.Max())
+	o.boolean("thinned", false)
+	o.count("cells", uint64(len(h.Points)))
+	o.key("points")
+	o.dst = appendPoints(o.dst, h.Points)
+	tail(o, &h.Prefix, h.Why, took)
+}
+
+func scrollMembers(o *object, q *heatmap.Query, a *heatmap.Scroll, took time.Duration) {
+	o.text("site", q.Site)
+	o.text("url", a.Page)
+	o.day("from", a.From, a.Dated)
+	o.day("to", a.To, a.Dated)
+	o.count("views", a.Views)
+	o.count("band", heatmap.BandSize)
+	o.key("reach")
+	o.dst = appendBands(o.dst, a.Reach, 6)
+	o.key("attention_ms")
+	o.dst = appendBands(o.dst, a.Attention, 3)
+	o.key("fold")
+	o.open()
+	o.number("average", a.FoldAverage, 3)
+	o.number("p50", a.FoldP50, 1)
+	o.close()
+	o.count("visitors", a.Visitors)
+	o.text("visitors_scope", "page")
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Duration) {
+	o.text("site", q.Site)
+	o.key("pages")
+	o.dst = append(o.dst, '[')
+	for i := range a.Pages {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		pageMembers(o, &a.Pages[i])
+	}
+	o.dst = append(o.dst, ']')
+	o.count("total", uint64(a.Total))
+	o.count("offset", uint64(q.Offset))
+	o.key("next_offset")
+	if next := q.Offset + len(a.Pages); len(a.Pages) > 0 && next < a.Total {
+		o.dst = strconv.AppendInt(o.dst, int64(next), 10)
+	} else {
+		o.dst = append(o.dst, "null"...)
+	}
+	o.count("hits", a.Hits)
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+func pageMembers(o *object, p *heatmap.PageCount) {
+	o.open()
+	o.text("url", p.Page)
+	o.count("hits", p.Hits)
+	o.count("views", p.Views)
+	o.count("clicks", p.Clicks)
+	o.count("scrolls", p.Scrolls)
+	o.count("moves", p.Move)
+	o.count("rage", p.Rage)
+	o.count("dead", p.Dead)
+	o.close()
+}
+
+// tail writes what every answer about hits ends with.
+func tail(o *object, p *heatmap.Prefix, why *heatmap.Why, took time.Duration) {
+	if why != nil {
+		o.key("why")
+		whyMembers(o, why)
+	}
+	o.text("generation", p.Generation)
+	o.key("positions")
+	o.open()
+	for _, source := range slices.Sorted(maps.Keys(p.Positions)) {
+		o.count(source, p.Positions[source])
+	}
+	o.close()
+	o.count("lag_hits", p.Lag)
+	o.number("took_ms", float64(took)/float64(time.Millisecond), 3)
+}
+
+func whyMembers(o *object, why *heatmap.Why) {
+	o.open()
+	o.text("reason", why.Reason)
+	o.text("message", why.Message)
+	switch why.Reason {
+	case heatmap.WhyNoHitsForURL:
+		o.key("nearest")
+		o.dst = appendStrings(o.dst, why.Nearest)
+	case heatmap.WhyOutsideRange:
+		o.day("from", why.From, true)
+		o.day("to", why.To, true)
+	case heatmap.WhyOtherWidth:
+		o.key("widths")
+		o.dst = appendWidths(o.dst, why.Widths)
+	case heatmap.WhyOtherKind:
+		o.key("kinds")
+		o.dst = appendStrings(o.dst, why.Kinds)
+	case heatmap.WhyOtherDevice:
+		o.key("devices")
+		o.dst = appendStrings(o.dst, why.Devices)
+	}
+	o.close()
+}
+
+func appendWidths(dst []byte, widths [][2]int) []byte {
+	dst = append(dst, '[')
+	for i, w := range widths {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '[')
+		dst = strconv.AppendInt(dst, int64(w[0]), 10)
+		dst = append(dst, ',')
+		dst = strconv.AppendInt(dst, int64(w[1]), 10)
+		dst = append(dst, ']')
+	}
+	return append(dst, ']')
+}

@@ -1,0 +1,167 @@
+package web
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// A handler writes an answer or returns an error, of which fail makes the answer.
+type handler func(ctx *fasthttp.RequestCtx) error
+
+// A route is what one path does. HEAD is in methods where GET is.
+type route struct {
+	methods map[string]handler
+	open    bool // needs no token
+	body    int  // bytes of a request's body that are read; 0 = the handler keeps its own limit
+}
+
+// maxDiscard is how much of a body that no handler wants is read so that the connection can be used again, bytes.
+const maxDiscard = 64 << 10
+
+func (s *Server) makeRoutes() map[string]*route {
+	routes := map[string]*route{
+		"/":        get(s.root).public(),
+		"/healthz": get(s.healthz).public(),
+		"/readyz":  get(s.readyz).public(),
+	}
+	if s.o.Reader != nil {
+		routes["/v1/heatmap"] = get(s.heatmap)
+		routes["/v1/scroll"] = get(s.scroll)
+		routes["/v1/pages"] = get(s.pages)
+	}
+	if s.o.Export != nil && s.o.AppendLine != nil {
+		routes["/v1/export"] = get(s.export)
+	}
+	if s.o.Sites != nil {
+		routes["/v1/sites"] = get(s.listSites).with("POST", s.putSite)
+		routes["/v1/sites"].body = maxSiteBody
+	}
+	if s.o.Bots != nil {
+		routes["/v1/bots"] = get(s.bots)
+	}
+	if s.o.Metrics != nil {
+		routes["/metrics"] = get(given(s.o.Metrics))
+	}
+	if s.o.Import != nil {
+		routes["/v1/import"] = (&route{}).with("POST", s.long(s.o.Import))
+	}
+	if s.o.In != nil {
+		routes["/v1/in"] = (&route{}).with("POST", given(s.o.In)).with("OPTIONS", given(s.o.In)).public()
+	}
+	return routes
+}
+
+func get(h handler) *route {
+	r := &route{body: maxDiscard}
+	return r.with("GET", h).with("HEAD", h)
+}
+
+func (r *route) with(method string, h handler) *route {
+	if r.methods == nil {
+		r.methods = map[string]handler{}
+	}
+	r.methods[method] = h
+	return r
+}
+
+func (r *route) public() *route {
+	r.open = true
+	return r
+}
+
+// allow is the Allow header of the route.
+func (r *route) allow() string {
+	names := make([]string, 0, len(r.methods))
+	for m := range r.methods {
+		names = append(names, m)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func given(h fasthttp.RequestHandler) handler {
+	return func(ctx *fasthttp.RequestCtx) error {
+		h(ctx)
+		return nil
+	}
+}
+
+// long lets a handler read for as long as its client keeps sending.
+func (s *Server) long(h fasthttp.RequestHandler) handler {
+	return func(ctx *fasthttp.RequestCtx) error {
+		if c, ok := ctx.Conn().(*conn); ok {
+			c.patient()
+		}
+		h(ctx)
+		return nil
+	}
+}
+
+// Handler answers one request. Requests that come through Serve have bounds on time and size that a bare Handler does
+// not give.
+func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
+	defer s.recoverPanic(ctx)
+	if err := s.answer(ctx); err != nil {
+		s.fail(ctx, err)
+	}
+	settle(ctx)
+	if s.ending.Load() {
+		ctx.SetConnectionClose()
+	}
+}
+
+func (s *Server) answer(ctx *fasthttp.RequestCtx) error {
+	h, err := s.admit(ctx)
+	if err != nil {
+		return err
+	}
+	return h(ctx)
+}
+
+// admit finds the handler of a request that may have it, judging by the header alone.
+func (s *Server) admit(ctx *fasthttp.RequestCtx) (handler, error) {
+	if err := checkFraming(&ctx.Request.Header); err != nil {
+		return nil, err
+	}
+	r, ok := s.routes[string(ctx.Path())]
+	if !ok {
+		return nil, s.noRoute(ctx)
+	}
+	h, ok := r.methods[string(ctx.Method())]
+	if !ok {
+		ctx.Response.Header.Set("Allow", r.allow())
+		return nil, &apiError{status: fasthttp.StatusMethodNotAllowed, code: "method_not_allowed",
+			message: fmt.Sprintf("%s does not take %s, only %s", ctx.Path(), shorten(string(ctx.Method())), r.allow())}
+	}
+	if !r.open && !s.authorized(&ctx.Request.Header) {
+		return nil, errUnauthorized()
+	}
+	if n := ctx.Request.Header.ContentLength(); r.body > 0 && n > r.body {
+		return nil, tooLarge(fmt.Sprintf("body is %d bytes, limit %d", n, r.body))
+	}
+	return h, nil
+}
+
+func (s *Server) noRoute(ctx *fasthttp.RequestCtx) error {
+	var reading []string
+	for path := range s.routes {
+		if strings.HasPrefix(path, "/v1/") {
+			reading = append(reading, path)
+		}
+	}
+	slices.Sort(reading)
+	return &apiError{status: fasthttp.StatusNotFound, code: "not_found",
+		message: fmt.Sprintf("there is no %s; there are %s", shorten(string(ctx.Path())), strings.Join(reading, ", "))}
+}
+
+func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx) {
+	if p := recover(); p != nil {
+		s.o.Logger.Error("handle request", "path", string(ctx.Path()), "err", p, "stack", string(debug.Stack()))
+		writeError(ctx, errInternal())
+		ctx.SetConnectionClose()
+	}
+}

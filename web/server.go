@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
+)
+
+// Reader answers queries. What a query does wrong is a *heatmap.ParamError, with Field "generation" for one that does
+// not exist. An error that wraps context.DeadlineExceeded means that the answer took too long.
+type Reader interface {
+	Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error)
+	Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error)
+	Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error)
+}
+
+// Sites are the registered sites. An error of Put that has a method Code() string is the caller's fault: "conflict"
+// gives status 409, another code 400; a method Field() string names the member. Any other error is ours.
+type Sites interface {
+	List() []heatmap.Site
+	Lookup(key string) (heatmap.Site, bool)
+	Put(site heatmap.Site) error
+}
+
+// ExportFunc calls fn for every hit of the journal that q's site and range of time have, of each named source only
+// those below its position (nil = all), until ctx ends or fn gives an error, which it returns.
+type ExportFunc func(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error
+
+// Options are the parts that a Server puts together. A route whose part is nil does not exist.
+type Options struct {
+	Reader Reader     // /v1/heatmap, /v1/scroll, /v1/pages
+	Sites  Sites      // /v1/sites
+	Export ExportFunc // /v1/export, with AppendLine
+
+	// AppendLine appends a hit as one line of the import format; a line break is added if it has none.
+	AppendLine func(dst []byte, h *heatmap.Hit) []byte
+
+	Bots    func() []string         // /v1/bots
+	Import  fasthttp.RequestHandler // POST /v1/import; reads ctx.RequestBodyStream
+	In      fasthttp.RequestHandler // POST and OPTIONS /v1/in; the same
+	Metrics fasthttp.RequestHandler // /metrics
+
+	Ready func() error  // nil error: ready; /readyz gives the error's text. nil = always ready
+	Lag   func() uint64 // durable hits that answers do not hold yet, for /readyz
+
+	// Around is put around the handling of every request that Serve takes, to measure it. nil = nothing.
+	Around func(next fasthttp.RequestHandler) fasthttp.RequestHandler
+
+	Token string // of the Authorization header; "" refuses every request that needs one
+
+	QueryTimeout time.Duration // for one answer of Reader, default 30 s
+	MaxConns     int           // connections at a time, default 8192; one more gets a 503
+
+	Logger *slog.Logger     // default discards
+	Now    func() time.Time // default time.Now
+}
+
+// Server answers HTTP requests. Its methods are safe for concurrent use.
+type Server struct {
+	o       Options
+	token   [sha256.Size]byte
+	routes  map[string]*route
+	http    *fasthttp.Server
+	conns   *conns
+	base    context.Context // of every query and export; ends when Shutdown gives up waiting
+	cancel  context.CancelFunc
+	ending  atomic.Bool // Shutdown has given up waiting
+	exports sync.WaitGroup
+	scratch sync.Pool // *[]byte, memory of JSON answers
+
+	pictures chan struct{} // places for those that are being drawn
+}
+
+// New makes a server of its parts. It starts nothing; see Serve.
+func New(o Options) *Server {
+	if o.QueryTimeout <= 0 {
+		o.QueryTimeout = 30 * time.Second
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = 8192
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures)}
+	s.base, s.cancel = context.WithCancel(context.Background())
+	s.routes = s.makeRoutes()
+	s.http = s.transport()
+	return s
+}

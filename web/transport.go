@@ -1,0 +1,150 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Bounds on connections. A client that is slow or silent costs a goroutine and its buffers until one of them ends it.
+const (
+	headerBuffer = 16 << 10         // bytes of a request's first line and headers: a url= of 8 KiB fits, mostly escaped
+	requestTime  = 10 * time.Second // for a request's header and body, but for an import's
+	idleTime     = 60 * time.Second // between the requests of a connection
+	stallTime    = 30 * time.Second // for the next bytes of an import, and for a client to take writePiece bytes
+	writePiece   = 64 << 10
+	lingerTime   = 2 * time.Second // for a client to stop sending what was refused
+	lingerBytes  = 64 << 20
+	lastWords    = time.Second // for what Shutdown breaks off: to be told, and then to return
+)
+
+func (s *Server) transport() *fasthttp.Server {
+	handler := fasthttp.RequestHandler(s.Handler)
+	if s.o.Around != nil {
+		handler = s.o.Around(handler)
+	}
+	return &fasthttp.Server{
+		Handler:       handler,
+		ErrorHandler:  s.unreadable,
+		ExpectHandler: s.expect,
+		Concurrency:   s.o.MaxConns,
+
+		ReadBufferSize: headerBuffer,
+		ReadTimeout:    requestTime,
+		IdleTimeout:    idleTime,
+
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true, // else forms go to files
+		CloseOnShutdown:              true,
+		NoDefaultServerHeader:        true,
+		SecureErrorLogMessage:        true,
+		Logger:                       connLogger{s.o.Logger},
+	}
+}
+
+// Serve answers the requests of l's connections until Shutdown, then returns nil, or until Accept fails, then returns its
+// error. It may be called for several listeners.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(listener{l, s.conns}); err != nil {
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown closes the listeners, lets running requests end and waits for them. When ctx ends first, it cancels queries
+// and exports, gives their clients a moment to be told, closes all connections and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.ShutdownWithContext(ctx)
+	if err != nil {
+		err = fmt.Errorf("shut down HTTP server: %w", err)
+		s.breakOff()
+	}
+	s.cancel()
+	s.exports.Wait()
+	return err
+}
+
+// breakOff ends the connections that are left. fasthttp itself would go on serving them.
+func (s *Server) breakOff() {
+	s.ending.Store(true) // before the answers that cancel brings
+	s.cancel()
+	s.conns.wait(lastWords)
+	s.conns.hangUp()
+	s.conns.wait(lastWords)
+}
+
+// expect answers "Expect: 100-continue" before a body is sent in vain.
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	if _, err := s.admit(ctx); err != nil {
+		return s.explain(err).status
+	}
+	return fasthttp.StatusContinue
+}
+
+// unreadable answers a request that could not be read. The error itself is not sent back: it quotes the request.
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		writeError(ctx, &apiError{status: fasthttp.StatusRequestHeaderFieldsTooLarge, code: "headers_too_large",
+			message: fmt.Sprintf("the request's first line and headers are over %d bytes", headerBuffer)})
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		writeError(ctx, tooLarge("body is too large"))
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		writeError(ctx, &apiError{status: fasthttp.StatusRequestTimeout, code: "timeout", message: "the request took too long to come"})
+	default:
+		writeError(ctx, badRequest("the request is not well-formed HTTP"))
+	}
+}
+
+// checkFraming refuses a request with both Content-Length and Transfer-Encoding: fasthttp takes the latter, a proxy before
+// it may take the former, and what one holds for a body is a request to the other (RFC 9112, 11.2).
+func checkFraming(h *fasthttp.RequestHeader) error {
+	length, encoding := false, false
+	for line := range strings.SplitSeq(string(h.RawHeaders()), "\n") {
+		name, _, _ := strings.Cut(line, ":")
+		switch {
+		case strings.EqualFold(name, "Content-Length"):
+			length = true
+		case strings.EqualFold(name, "Transfer-Encoding"):
+			encoding = true
+		}
+	}
+	if length && encoding {
+		e := badRequest("the request has both Content-Length and Transfer-Encoding")
+		e.hangUp = true
+		return e
+	}
+	return nil
+}
+
+// connLogger logs what fasthttp says about connections, without the clients' addresses.
+type connLogger struct{ l *slog.Logger }
+
+// Printf logs the error among args; without one it is about the server as a whole.
+func (c connLogger) Printf(format string, args ...any) {
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			c.l.Debug("serve connection", "err", withoutAddress(err))
+			return
+		}
+	}
+	c.l.Warn("serve connections", "err", fmt.Sprintf(format, args...))
+}
+
+// withoutAddress is what an error says but for the addresses of its connection.
+func withoutAddress(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
+}
