@@ -1,0 +1,244 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"heatlog/heatmap"
+)
+
+// errConflict says that another index has stored hits of this source that this one holds too. What it holds is thrown
+// away and read again from the checkpoint: the log and the store together always say what is missing.
+var errConflict = errors.New("another index stores hits of this source")
+
+// flush is a set of entries on its way to the store, as steps that can be taken one by one: load, merge, swap, and
+// again from load until nothing is left. A step that fails may be taken again; what became of a failed swap shows in
+// the watermarks that the next load gives.
+type flush struct {
+	store       Store
+	generation  string
+	source      string
+	entries     []*entry // not yet known to be stored
+	docs        []Doc    // of entries, by load
+	writes      []Write  // of entries, by merge
+	blobBytes   int      // written so far
+	docsSwapped int
+}
+
+// flushBytes bounds the stored blobs that one flush loads at a time.
+const flushBytes = 8 << 20
+
+func newFlush(store Store, generation, source string, entries []*entry) *flush {
+	return &flush{store: store, generation: generation, source: source, entries: append([]*entry(nil), entries...)}
+}
+
+func (e *entry) ref(generation, source string) Ref {
+	return Ref{Generation: generation, Key: heatmap.Key{Site: e.page.site, Page: e.page.page, Period: e.period}, Source: source}
+}
+
+// load reads the stored documents of the first n entries.
+func (f *flush) load(ctx context.Context, n int) error {
+	refs := make([]Ref, min(n, len(f.entries)))
+	for i := range refs {
+		refs[i] = f.entries[i].ref(f.generation, f.source)
+	}
+	docs, err := f.store.Load(ctx, refs)
+	if err != nil {
+		return fmt.Errorf("load %d documents: %w", len(refs), err)
+	}
+	f.docs = docs
+	return nil
+}
+
+// merge makes the writes for what load found. Entries that the store has already, from a swap whose answer was lost,
+// are dropped. The error is errConflict if the store has a part of an entry.
+func (f *flush) merge() error {
+	f.writes = f.writes[:0]
+	rest := f.entries[:0:0]
+	for i, doc := range f.docs {
+		e := f.entries[i]
+		if doc.Watermark == e.to {
+			continue
+		}
+		if doc.Watermark > e.first {
+			return errConflict
+		}
+		blob, err := mergeBlob(doc.Blob, &e.delta)
+		if err != nil {
+			return fmt.Errorf("merge into blob of %s %s %s: %w", e.page.site, e.page.page, e.period, err)
+		}
+		f.writes = append(f.writes, Write{Ref: doc.Ref, Old: doc.Watermark, New: e.to, Blob: blob})
+		rest = append(rest, e)
+	}
+	f.entries = append(rest, f.entries[len(f.docs):]...)
+	f.docs = nil
+	return nil
+}
+
+func mergeBlob(blob []byte, d *heatmap.Delta) ([]byte, error) {
+	if len(blob) == 0 {
+		return d.Append(nil), nil
+	}
+	var sum heatmap.Delta
+	if err := sum.MergeBlob(blob); err != nil {
+		return nil, err
+	}
+	sum.Merge(d)
+	return sum.Append(nil), nil
+}
+
+// swap stores the writes that merge made and drops the entries that were applied.
+func (f *flush) swap(ctx context.Context) error {
+	if len(f.writes) == 0 {
+		return nil
+	}
+	applied, err := f.store.Swap(ctx, f.writes)
+	if err != nil {
+		return fmt.Errorf("swap %d documents: %w", len(f.writes), err)
+	}
+	rest := f.entries[:0:0]
+	for i, ok := range applied {
+		if !ok {
+			rest = append(rest, f.entries[i])
+			continue
+		}
+		f.blobBytes += len(f.writes[i].Blob)
+		f.docsSwapped++
+	}
+	f.entries = append(rest, f.entries[len(applied):]...)
+	f.writes = f.writes[:0]
+	return nil
+}
+
+// step takes load, merge and swap once, for as many entries as keep the blobs within flushBytes.
+func (f *flush) step(ctx context.Context) error {
+	n := 1024
+	if f.docsSwapped > 0 {
+		n = min(n, max(8, flushBytes/(1+f.blobBytes/f.docsSwapped)))
+	} else {
+		n = 64
+	}
+	if err := f.load(ctx, n); err != nil {
+		return err
+	}
+	if err := f.merge(); err != nil {
+		return err
+	}
+	return f.swap(ctx)
+}
+
+// to is the greatest position that the flush stores up to.
+func (f *flush) to() uint64 {
+	var to uint64
+	for _, e := range f.entries {
+		to = max(to, e.to)
+	}
+	return to
+}
+
+// highMark is the record of how far flushes of a source may have gone. It is raised before they go, so a journal that
+// ends below it is an older copy, whose next positions would be taken for hits that are stored already.
+type highMark struct {
+	store  Records
+	source string
+
+	mu sync.Mutex
+	at uint64 // guarded by mu: the record is at least this
+}
+
+func (h *highMark) name() string { return "high/" + h.source }
+
+// read gives the record.
+func (h *highMark) read(ctx context.Context) (uint64, []byte, error) {
+	value, err := h.store.Record(ctx, h.name())
+	if err != nil || value == nil {
+		return 0, value, err
+	}
+	at, err := strconv.ParseUint(string(value), 10, 64)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read record %s: %q is no position", h.name(), value)
+	}
+	return at, value, nil
+}
+
+// raise makes the record at least to.
+func (h *highMark) raise(ctx context.Context, to uint64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.at < to {
+		at, old, err := h.read(ctx)
+		if err != nil {
+			return err
+		}
+		if at < to {
+			done, err := h.store.SwapRecord(ctx, h.name(), old, strconv.AppendUint(nil, to, 10))
+			if err != nil {
+				return fmt.Errorf("raise %s to %d: %w", h.name(), to, err)
+			}
+			if !done {
+				continue
+			}
+			at = to
+		}
+		h.at = at
+	}
+	return nil
+}
+
+// checkpoint says from where the log must be read again after a crash: every hit below Position is stored.
+type checkpoint struct {
+	Position uint64
+	Appended int64 // append time of the chunk that holds Position, Unix ms; 0 at the very start
+}
+
+func checkpointName(generation, source string) string {
+	return "checkpoint/" + generation + "/" + source
+}
+
+// leastDirty gives the checkpoint of several shards from that of each, taken at the same position.
+func leastDirty(dirty []checkpoint) checkpoint {
+	least := dirty[0]
+	for _, d := range dirty[1:] {
+		if d.Position < least.Position {
+			least = d
+		}
+	}
+	return least
+}
+
+func readCheckpoint(ctx context.Context, store Records, generation, source string) (checkpoint, []byte, error) {
+	var c checkpoint
+	name := checkpointName(generation, source)
+	value, err := store.Record(ctx, name)
+	if err != nil || value == nil {
+		return c, value, err
+	}
+	if _, err := fmt.Sscanf(string(value), "%d %d", &c.Position, &c.Appended); err != nil {
+		return c, nil, fmt.Errorf("read record %s: %q is no checkpoint", name, value)
+	}
+	return c, value, nil
+}
+
+// writeCheckpoint moves the record to c. One that is further already stays: it was true when it was written.
+func writeCheckpoint(ctx context.Context, store Records, generation, source string, c checkpoint) error {
+	for {
+		at, old, err := readCheckpoint(ctx, store, generation, source)
+		if err != nil {
+			return err
+		}
+		if old != nil && at.Position >= c.Position {
+			return nil
+		}
+		value := fmt.Appendf(nil, "%d %d", c.Position, c.Appended)
+		done, err := store.SwapRecord(ctx, checkpointName(generation, source), old, value)
+		if err != nil {
+			return fmt.Errorf("write checkpoint %d: %w", c.Position, err)
+		}
+		if done {
+			return nil
+		}
+	}
+}

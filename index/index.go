@@ -1,0 +1,277 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
+// value of the rest works.
+type Options struct {
+	Store  Store
+	Source Source
+	Rules  *Rules // default DefaultRules()
+
+	// Zone gives the time zone of a site that the rules do not name, nil for UTC. It must give the same for a site
+	// for ever. KnownSite tells a site without hits from one that does not exist; nil knows all.
+	Zone      func(site string) *time.Location
+	KnownSite func(site string) bool
+
+	Generation      string        // default "g1"
+	Workers         int           // default one a core
+	CacheBytes      int64         // memory of live deltas, default 64 MiB, at least 1 MiB
+	RepeatBytes     int64         // memory of the set that tells repeats, default 64 MiB
+	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
+	CheckpointEvery time.Duration // default 5 s
+	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
+	MaxScans        int           // scans of the journal at a time, default 2
+	Now             func() time.Time
+	Logger          *slog.Logger // nil discards
+}
+
+func (o Options) withDefaults() Options {
+	if o.Rules == nil {
+		o.Rules = DefaultRules()
+	}
+	if o.Zone == nil {
+		o.Zone = func(string) *time.Location { return time.UTC }
+	}
+	if o.KnownSite == nil {
+		o.KnownSite = func(string) bool { return true }
+	}
+	if o.Generation == "" {
+		o.Generation = "g1"
+	}
+	if o.Workers <= 0 {
+		o.Workers = defaultWorkers()
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	if o.RepeatBytes == 0 {
+		o.RepeatBytes = 64 << 20
+	}
+	if o.FlushEvery <= 0 {
+		o.FlushEvery = 30 * time.Second
+	}
+	if o.CheckpointEvery <= 0 {
+		o.CheckpointEvery = 5 * time.Second
+	}
+	if o.MaxLag == 0 {
+		o.MaxLag = 100_000
+	}
+	if o.MaxScans <= 0 {
+		o.MaxScans = 2
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+const minCacheBytes = 1 << 20
+
+// ErrFull says that the set which tells repeats holds as many batches of the last 20 minutes as it may.
+var ErrFull = errors.New("too many batches within 20 minutes to tell repeats: wait, or send larger batches")
+
+// JournalBehindError says that a journal ends before what the store has of it: it is an older copy, or it lost its end.
+type JournalBehindError struct {
+	Source    string
+	End, High uint64
+}
+
+// Error says both positions.
+func (e *JournalBehindError) Error() string {
+	return fmt.Sprintf("journal %s ends at position %d but the store holds its hits up to %d", e.Source, e.End, e.High)
+}
+
+// Index counts the hits of a source in one generation and answers queries over what is live and what is stored. Its
+// methods are safe for concurrent use.
+type Index struct {
+	options Options
+	high    *highMark
+	gate    sync.RWMutex
+	stats   counters
+	scans   chan struct{} // one token a scan that may run
+
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.RWMutex
+	current *pipeline // guarded by mu
+}
+
+// counters are the running totals of an index over all its pipelines.
+type counters struct {
+	applied, chunks, waits, conflicts, storeErrors atomic.Uint64
+	flushedDocs, flushedBytes, checkpoint          atomic.Uint64
+	queries, retries, scans, scannedHits           atomic.Uint64
+}
+
+// Open starts an index at the checkpoint of its source. It fails if the generation was made by other rules, or with a
+// *JournalBehindError if the store has seen more of the source than there is.
+func Open(ctx context.Context, o Options) (*Index, error) {
+	o = o.withDefaults()
+	if o.CacheBytes < minCacheBytes {
+		return nil, fmt.Errorf("cache is %d bytes, want at least %d", o.CacheBytes, minCacheBytes)
+	}
+	x := &Index{options: o, high: &highMark{store: o.Store, source: o.Source.ID()}, done: make(chan struct{})}
+	x.scans = make(chan struct{}, o.MaxScans)
+	if err := x.checkGeneration(ctx); err != nil {
+		return nil, err
+	}
+	high, _, err := x.high.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if end := o.Source.Durable(); end < high {
+		return nil, &JournalBehindError{Source: o.Source.ID(), End: end, High: high}
+	}
+	run, cancel := context.WithCancel(context.Background())
+	x.cancel = cancel
+	x.current = newPipeline(run, x)
+	go x.run(run)
+	return x, nil
+}
+
+// checkGeneration records what the generation is made by, or compares it with the record.
+func (x *Index) checkGeneration(ctx context.Context) error {
+	name, spec := "generation/"+x.options.Generation, x.options.Rules.Spec()
+	for {
+		have, err := x.options.Store.Record(ctx, name)
+		if err != nil {
+			return fmt.Errorf("read record %s: %w", name, err)
+		}
+		if bytes.Equal(have, spec) {
+			return nil
+		}
+		if have != nil {
+			return fmt.Errorf("generation %s was made by other rules: start with the rules that made it, or with an empty store to count the whole journal again", x.options.Generation)
+		}
+		if _, err := x.options.Store.SwapRecord(ctx, name, nil, spec); err != nil {
+			return fmt.Errorf("write record %s: %w", name, err)
+		}
+	}
+}
+
+// run keeps a pipeline running until the index closes.
+func (x *Index) run(ctx context.Context) {
+	defer close(x.done)
+	for p := x.current; ; {
+		err := p.run()
+		if ctx.Err() != nil {
+			return
+		}
+		x.options.Logger.Warn("index starts over at the checkpoint", slog.Any("err", err))
+		p = newPipeline(ctx, x)
+		x.mu.Lock()
+		x.current = p
+		x.mu.Unlock()
+	}
+}
+
+func (x *Index) pipeline() *pipeline {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.current
+}
+
+// Close stops reading, stores every live delta and writes the checkpoint, for as long as ctx lets it. What could not
+// be stored is read from the journal again at the next start.
+func (x *Index) Close(ctx context.Context) error {
+	p := x.pipeline()
+	p.stop()
+	err := p.drain(ctx)
+	x.cancel()
+	<-x.done
+	return err
+}
+
+// Flush stores every live delta and writes the checkpoint.
+func (x *Index) Flush(ctx context.Context) error { return x.pipeline().drain(ctx) }
+
+// Admit says whether hits may be added to the source: ErrFull while the set that tells repeats is full.
+func (x *Index) Admit(hits int) error {
+	if x.pipeline().intake.stream.Full(x.options.Now().UnixMilli()) {
+		return ErrFull
+	}
+	return nil
+}
+
+// Lag is the number of durable hits that queries do not count yet.
+func (x *Index) Lag() uint64 {
+	routed, durable := x.pipeline().routed.Load(), x.options.Source.Durable()
+	if routed >= durable {
+		return 0
+	}
+	return durable - routed
+}
+
+// Ready gives nil, or what is in the way of answers that are up to date.
+func (x *Index) Ready() error {
+	p := x.pipeline()
+	if err := p.failed.Load(); err != nil {
+		return *err
+	}
+	if err := p.storeError.Load(); err != nil {
+		return fmt.Errorf("store: %w", *err)
+	}
+	if !p.recovered() {
+		return errors.New("reading the journal from the checkpoint")
+	}
+	if lag := x.Lag(); lag >= x.options.MaxLag {
+		return fmt.Errorf("behind the journal by %d hits, limit %d", lag, x.options.MaxLag)
+	}
+	return nil
+}
+
+// recovered reports whether all that the log held at start is routed.
+func (p *pipeline) recovered() bool {
+	select {
+	case <-p.started:
+		return p.routed.Load() >= p.recovering
+	default:
+		return false
+	}
+}
+
+// Stats are the totals of an index since it was opened, and what it holds now.
+type Stats struct {
+	Position, Durable, Checkpoint uint64
+	AppliedHits, Chunks           uint64
+	LiveBytes, HeldBytes          int64 // held = live and on the way to the store
+	LiveEntries                   int64
+	FlushedDocs, FlushedBytes     uint64
+	Conflicts, StoreErrors        uint64
+	Waits                         uint64 // times that reading waited for the store
+	Queries, Retries              uint64 // retries = copies taken again because a flush had overtaken them
+	Scans, ScannedHits            uint64
+	Stream                        StreamStats
+}
+
+// Stats gives the totals so far.
+func (x *Index) Stats() Stats {
+	p, c := x.pipeline(), &x.stats
+	s := Stats{
+		Position: p.routed.Load(), Durable: x.options.Source.Durable(), Checkpoint: c.checkpoint.Load(),
+		AppliedHits: c.applied.Load(), Chunks: c.chunks.Load(), HeldBytes: p.heldBytes(),
+		FlushedDocs: c.flushedDocs.Load(), FlushedBytes: c.flushedBytes.Load(),
+		Conflicts: c.conflicts.Load(), StoreErrors: c.storeErrors.Load(), Waits: c.waits.Load(),
+		Queries: c.queries.Load(), Retries: c.retries.Load(), Scans: c.scans.Load(), ScannedHits: c.scannedHits.Load(),
+		Stream: p.intake.stream.Stats(),
+	}
+	for _, w := range p.workers {
+		s.LiveBytes += w.live.Load()
+		s.LiveEntries += w.entries.Load()
+	}
+	return s
+}

@@ -1,0 +1,77 @@
+package index
+
+import (
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"heatlog/heatmap"
+)
+
+// intake turns the chunks of a source, in order, into ops for shards. It is the sequential part of applying.
+type intake struct {
+	stream *Stream
+	from   uint64 // hits below are stored already: they only tell the stream what came before
+}
+
+// start gives the position to read a source from so that the intake is complete at a checkpoint: so far before it that
+// the stream knows which repeats and clicks came before.
+func (in *intake) start(source Source, from checkpoint) (uint64, error) {
+	in.from = from.Position
+	if from.Position == 0 {
+		return source.First(), nil
+	}
+	warm, err := source.Since(in.stream.WarmFrom(from.Appended))
+	if err != nil {
+		return 0, fmt.Errorf("find position in journal %s: %w", source.ID(), err)
+	}
+	return max(source.First(), min(warm, from.Position)), nil
+}
+
+// warms takes a chunk that lies before the checkpoint and reports whether it did.
+func (in *intake) warms(c *heatmap.Chunk) bool {
+	if c.End() > in.from {
+		return false
+	}
+	in.stream.Warm(c)
+	return true
+}
+
+// split appends the ops of a chunk to parts, one for each shard.
+func (in *intake) split(c *heatmap.Chunk, parts []*[]op) {
+	var page, site string
+	var to int
+	in.stream.Events(c, func(ev *Event) {
+		if ev.Position < in.from {
+			return
+		}
+		if ev.Page != page || ev.Hit.Site != site {
+			page, site = ev.Page, ev.Hit.Site
+			to = shardOf(site, page, len(parts))
+		}
+		*parts[to] = append(*parts[to], asOp(ev))
+	})
+}
+
+// shardOf gives the one of n shards that holds a page.
+func shardOf(site, page string, n int) int {
+	if n == 1 {
+		return 0
+	}
+	return int((xxhash.Sum64String(site) ^ xxhash.Sum64String(page)) % uint64(n))
+}
+
+// asOp takes what a shard needs of an event.
+func asOp(ev *Event) op {
+	h := ev.Hit
+	return op{
+		position: ev.Position, visitor: ev.Visitor, site: h.Site, page: ev.Page, date: ev.Date, layer: layerOf(ev),
+		dwell: h.Dwell, x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From,
+		dead: ev.Dead, rage: ev.Rage, rageAt: ev.RageAt,
+	}
+}
+
+// layerOf gives the layer that a hit counts in.
+func layerOf(ev *Event) heatmap.LayerID {
+	return heatmap.NewLayerID(ev.Hit.Kind, heatmap.WidthBandOf(ev.Hit.ViewportW), ev.Device, ev.Bot)
+}

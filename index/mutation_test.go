@@ -1,0 +1,104 @@
+package index
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// plantedBugs are mistakes that people have made or could make here: TestSimulation must find each of them. Each
+// replaces text that is in the file exactly once.
+var plantedBugs = []struct{ name, file, old, new string }{
+	{"one watermark for day and month", "shard.go", "Period: period}] {", "Period: heatmap.DayPeriod(o.date)}] {"},
+	{"checkpoint is the position applied", "shard.go", "if e.first < position {", "if false {"},
+	{"checkpoint forgets what is being flushed", "shard.go", "[2][]*entry{p.live, p.flushing}", "[2][]*entry{p.live, nil}"},
+	{"checkpoint of one shard only", "flush.go", "return least\n", "return dirty[0]\n"},
+	{"stored is read before live", "sim_test.go", "const simReadsStoredFirst = false", "const simReadsStoredFirst = true"},
+	{"blob ahead of the mark is taken", "read.go", "if d.Watermark > f.position {", "if false {"},
+	{
+		"live is added to blobs that have it", "read.go",
+		"		case watermark >= h.to:\n		case watermark <= h.first:\n", "		case watermark >= h.to, watermark <= h.first:\n",
+	},
+	{"live is added to blobs that have a part of it", "read.go", "case watermark <= h.first:", "case true:"},
+	{"write without compare-and-swap", "simstore_test.go", "if s.docs[w.Ref].Watermark != w.Old {", "if false {"},
+	{
+		"retry adds once more", "flush.go",
+		"		if doc.Watermark == e.to {\n			continue\n		}\n		if doc.Watermark > e.first {",
+		"		if doc.Watermark > e.first && doc.Watermark != e.to {",
+	},
+	{"flush over another owner's hits", "flush.go", "if doc.Watermark > e.first {", "if false {"},
+	{"flush promises a hit that it has not seen", "shard.go", "e.to = s.applied\n", "e.to = s.applied + 1\n"},
+	{"entry on its way to the store is forgotten", "shard.go", "p.flushing = append(p.flushing, e)", "_ = p.flushing"},
+	{"hits go on into an entry that was taken", "shard.go", "p.lastMonth, p.lastDay = nil, nil\n", "\n"},
+	{"hits that are not durable are read", "simlog_test.go", "if r.next >= r.log.durable {", "if r.next >= len(r.log.chunks) {"},
+	{"recovery without watermarks", "shard.go", "	if s.stored == nil {\n		return nil\n", "	if true {\n		return nil\n"},
+	{"recovery ends too early", "shard.go", "s.applied, s.recovering = from, end", "s.applied, s.recovering = from, from"},
+	{"recovery does not know the batches before", "intake.go", "in.stream.WarmFrom(from.Appended)", "from.Appended"},
+}
+
+// TestSimulationFindsPlantedBugs compiles the package with each bug in place of the real line and lets the simulation
+// run against it.
+func TestSimulationFindsPlantedBugs(t *testing.T) {
+	if os.Getenv("HEATLOG_SIM_RUNS") != "" {
+		t.Skip("this is a simulation that such a test has started, or one of a set length")
+	}
+	for _, bug := range plantedBugs {
+		t.Run(strings.ReplaceAll(bug.name, " ", "_"), func(t *testing.T) {
+			out := simulateWith(t, bug.file, bug.old, bug.new)
+			found := firstLineWith(out, "seed ")
+			if found == "" {
+				found = firstLineWith(out, "panic: ")
+			}
+			if found == "" {
+				t.Fatalf("not built:\n%s", out)
+			}
+			t.Log(found)
+		})
+	}
+}
+
+// simulateWith runs TestSimulation with one text of a file replaced and gives what it prints.
+func simulateWith(t *testing.T, file, old, new string) string {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), old); n != 1 {
+		t.Fatalf("%s holds %q %d times, want once: the planted bug must follow the code", file, old, n)
+	}
+	dir := t.TempDir()
+	mutant, overlay := filepath.Join(dir, file), filepath.Join(dir, "overlay.json")
+	here, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{here: mutant}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range map[string]string{mutant: strings.Replace(string(source), old, new, 1), overlay: string(replace)} {
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "test", "-vet=off", "-count=1", "-overlay="+overlay, "-run=^TestSimulation$", ".")
+	cmd.Env = append(os.Environ(), "HEATLOG_SIM_RUNS=20000")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("20,000 schedules did not find it")
+	}
+	return string(out)
+}
+
+func firstLineWith(text, part string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

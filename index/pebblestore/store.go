@@ -1,0 +1,265 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"heatlog/index"
+)
+
+// ErrClosed is the error of every call after Close.
+var ErrClosed = errors.New("store is closed")
+
+// OpenError says why a folder cannot be opened as a store.
+type OpenError struct {
+	Dir  string
+	Err  error
+	Hint string // what a person can do about it
+}
+
+// Error gives folder and reason, without the hint.
+func (e *OpenError) Error() string { return fmt.Sprintf("open store %s: %v", e.Dir, e.Err) }
+
+// Unwrap gives the reason.
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// Options of a Store; the zero value works.
+type Options struct {
+	Cache    int64            // bytes of tables held in memory, default 16 MiB
+	MemTable int64            // bytes of new documents held in memory before they become a table, default 8 MiB, at least 256 KiB
+	FS       vfs.FS           // default is the operating system's
+	Logger   *slog.Logger     // default discards
+	Now      func() time.Time // default time.Now; paces attempts to open a broken store anew
+}
+
+func (o Options) withDefaults() Options {
+	if o.Cache <= 0 {
+		o.Cache = 16 << 20
+	}
+	if o.MemTable <= 0 {
+		o.MemTable = 8 << 20
+	}
+	o.MemTable = max(o.MemTable, 256<<10)
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Store is an [index.Store] in a folder. All methods are safe for concurrent use.
+type Store struct {
+	dir   string
+	o     Options
+	cache *pebble.Cache
+	lock  *pebble.Lock
+
+	mu      sync.Mutex
+	engine  *engine   // guarded by mu, as is all below
+	closed  bool      //
+	retryAt time.Time // when a broken engine may next be replaced
+	lastErr error     // of the last attempt to replace it
+
+	written, conflicts, reopened atomic.Uint64
+}
+
+var _ index.Store = (*Store)(nil)
+
+// Open opens the store in dir, which is made when it is absent. The error is an *OpenError: another process has the
+// folder, it is damaged, or it holds something else or a newer format.
+func Open(dir string, o Options) (*Store, error) {
+	o = o.withDefaults()
+	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
+		return nil, &OpenError{dir, err, "make the folder, or let heatlog write to the one above it"}
+	}
+	lock, err := pebble.LockDirectory(dir, o.FS)
+	if err != nil {
+		return nil, lockError(dir, err)
+	}
+	s := &Store{dir: dir, o: o, lock: lock, cache: pebble.NewCache(o.Cache + 2*o.MemTable)}
+	if s.engine, err = s.open(false); err == nil {
+		err = s.checkFormat()
+	}
+	if err != nil {
+		return nil, errors.Join(openError(dir, err), s.release(s.engine))
+	}
+	return s, nil
+}
+
+// open opens the folder, but not one that lost the file that says which tables it has: Pebble would start anew and delete
+// them.
+func (s *Store) open(readOnly bool) (*engine, error) {
+	desc, err := pebble.Peek(s.dir, s.o.FS)
+	if err != nil {
+		return nil, err
+	}
+	if !desc.Exists {
+		names, err := s.o.FS.List(s.dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, ".sst") {
+				return nil, fmt.Errorf("%s is there, but no manifest: %w", name, pebble.ErrCorruption)
+			}
+		}
+	}
+	return openEngine(s.dir, s.o, s.cache, readOnly)
+}
+
+func lockError(dir string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return &OpenError{dir, err, "let heatlog write to the folder"}
+	}
+	return &OpenError{dir, fmt.Errorf("in use by another process: %w", err), "stop the other heatlog, or give this one a data folder of its own"}
+}
+
+func openError(dir string, err error) error {
+	hint := "look at the disk: its space, its rights, its health"
+	var format *formatError
+	switch {
+	case errors.As(err, &format):
+		hint = format.hint
+	case errors.Is(err, pebble.ErrCorruption) || !errors.Is(err, fs.ErrPermission) && !isSystem(err):
+		err = fmt.Errorf("folder is damaged: %w", err)
+		hint = "put a copy back, or move the folder away: heatlog then counts anew all hits that the journal holds"
+	}
+	return &OpenError{dir, err, hint}
+}
+
+// isSystem reports whether err came from the operating system, not from what a file held.
+func isSystem(err error) bool {
+	var path *fs.PathError
+	return errors.As(err, &path) && !errors.Is(err, fs.ErrNotExist)
+}
+
+const (
+	formatName    = "heatlog store "
+	formatVersion = "1"
+)
+
+type formatError struct{ message, hint string }
+
+func (e *formatError) Error() string { return e.message }
+
+// checkFormat writes the format's version into an empty folder and refuses one with another version.
+func (s *Store) checkFormat() error {
+	key := []byte{versionSpace}
+	value, err := s.engine.get(key)
+	switch {
+	case err != nil:
+		return err
+	case string(value) == formatName+formatVersion:
+		return nil
+	case strings.HasPrefix(string(value), formatName):
+		v := strings.TrimPrefix(string(value), formatName)
+		return &formatError{fmt.Sprintf("format version %q, want %q", v, formatVersion), "use the heatlog that wrote it"}
+	}
+	other := &formatError{"a database, but not one of heatlog's", "give heatlog a folder of its own"}
+	if value != nil {
+		return other
+	}
+	if empty, err := s.engine.empty(); err != nil || !empty {
+		return errors.Join(err, other)
+	}
+	return s.engine.write(true, func(b *pebble.Batch) error {
+		return b.Set(key, []byte(formatName+formatVersion), nil)
+	})
+}
+
+// Close waits for the calls under way and closes the store. Later calls give ErrClosed.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	e := s.engine
+	s.mu.Unlock()
+	if err := s.release(e); err != nil {
+		return fmt.Errorf("close store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) release(e *engine) (err error) {
+	if e != nil {
+		err = e.close()
+	}
+	s.cache.Unref()
+	return errors.Join(err, s.lock.Close())
+}
+
+// enter gives the engine to use for one call. The caller must call users.Done on it.
+func (s *Store) enter(ctx context.Context, write bool) (*engine, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.engine.fence.broken() != nil || write && s.engine.readOnly {
+		if err := s.reopen(write); err != nil {
+			return nil, err
+		}
+	}
+	s.engine.users.Add(1)
+	return s.engine, nil
+}
+
+// reopen replaces an engine that is broken or cannot write, by one that can only read if there is no other. s.mu is held.
+func (s *Store) reopen(write bool) error {
+	why := s.engine.fence.broken()
+	if now := s.o.Now(); now.Before(s.retryAt) {
+		if s.lastErr != nil {
+			why = s.lastErr
+		}
+		return fmt.Errorf("store %s is broken: %w", s.dir, why)
+	} else {
+		s.retryAt = now.Add(time.Second)
+	}
+	e, err := s.open(false)
+	s.lastErr = err
+	if err != nil && why != nil {
+		e, _ = s.open(true) // err says why writing cannot go on
+	}
+	if e != nil {
+		s.replace(e, why)
+	}
+	if err != nil && (write || e == nil) {
+		return fmt.Errorf("open broken store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) replace(e *engine, why error) {
+	old := s.engine
+	s.engine = e
+	s.reopened.Add(1)
+	s.o.Logger.Warn("opened the store anew", "dir", s.dir, "readonly", e.readOnly, "err", why)
+	old.fence.lower(errors.New("replaced"))
+	go func() {
+		if err := old.close(); err != nil {
+			s.o.Logger.Debug("close broken store", "err", err)
+		}
+	}()
+}

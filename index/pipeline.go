@@ -1,0 +1,307 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+// pipeline applies one source from the checkpoint on: a router reads chunks in order, passes them through the stream
+// and spreads the ops over workers by page, so that one key is always one worker's. When another index turns out to
+// store the same source, the pipeline ends with errConflict and a new one begins at the checkpoint.
+type pipeline struct {
+	options *Options
+	source  Source
+	intake  *intake
+	workers []*worker
+	budget  int // bytes that the live entries of one worker may hold
+	high    *highMark
+	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
+	stats   *counters
+
+	ctx     context.Context // ends with the pipeline
+	end     context.CancelCauseFunc
+	reading context.Context // ends earlier, when the pipeline is to store what it has and read no more
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	pool    sync.Pool // *[]op
+	room    chan struct{}
+	started chan struct{} // closed when recovering and routed hold
+	failed  atomic.Pointer[error]
+
+	turn   chan struct{} // taken while a chunk or a mark goes into the queues, so that all have the same order
+	routed atomic.Uint64 // position up to which chunks are in the queues, written by who has the turn
+
+	recovering uint64 // the log's durable end at start
+	storeError atomic.Pointer[error]
+}
+
+// newPipeline makes a pipeline that begins at the checkpoint when it runs.
+func newPipeline(ctx context.Context, x *Index) *pipeline {
+	p := &pipeline{
+		options: &x.options, source: x.options.Source, high: x.high, gate: &x.gate, stats: &x.stats,
+		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
+		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
+		budget: int(x.options.CacheBytes) / x.options.Workers,
+	}
+	p.ctx, p.end = context.WithCancelCause(ctx)
+	p.reading, p.stop = context.WithCancel(p.ctx)
+	p.pool.New = func() any { return new([]op) }
+	for range x.options.Workers {
+		p.workers = append(p.workers, newWorker(p))
+	}
+	return p
+}
+
+// run applies the source until the pipeline ends, and gives the reason. When the source cannot be read any further,
+// what is there goes on being stored and asked for.
+func (p *pipeline) run() error {
+	reader, err := p.begin()
+	if err == nil {
+		defer reader.Close()
+		for _, w := range p.workers {
+			p.done.Go(w.run)
+			p.done.Go(w.flusher)
+		}
+		p.done.Go(p.keepCheckpoint)
+		close(p.started)
+		err = p.read(reader)
+	}
+	if p.reading.Err() == nil {
+		p.failed.Store(&err)
+		p.options.Logger.Error("index stopped reading", slog.Any("err", err))
+	}
+	<-p.ctx.Done()
+	p.done.Wait()
+	return context.Cause(p.ctx)
+}
+
+// begin prepares the start at the checkpoint.
+func (p *pipeline) begin() (Reader, error) {
+	var from checkpoint
+	ok := p.persist("read checkpoint", func(ctx context.Context) (err error) {
+		from, _, err = readCheckpoint(ctx, p.options.Store, p.options.Generation, p.source.ID())
+		return err
+	})
+	if !ok {
+		return nil, context.Cause(p.ctx)
+	}
+	p.recovering = p.source.Durable()
+	for _, w := range p.workers {
+		w.shard.recover(from.Position, p.recovering)
+		w.appended = from.Appended
+	}
+	p.routed.Store(from.Position)
+	start, err := p.intake.start(p.source, from)
+	if err != nil {
+		return nil, err
+	}
+	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("end", p.recovering))
+	return p.source.Open(start)
+}
+
+// read routes chunks until the pipeline is to stop.
+func (p *pipeline) read(reader Reader) error {
+	var c heatmap.Chunk
+	for {
+		if err := p.waitForRoom(); err != nil {
+			return err
+		}
+		if err := reader.Next(p.reading, &c); err != nil {
+			return fmt.Errorf("read journal %s: %w", p.source.ID(), err)
+		}
+		if p.intake.warms(&c) {
+			continue
+		}
+		if err := p.route(&c); err != nil {
+			return err
+		}
+	}
+}
+
+// waitForRoom waits while the deltas hold more than half as much again as the cache may: the store does not keep up.
+func (p *pipeline) waitForRoom() error {
+	for p.reading.Err() == nil {
+		if p.heldBytes() <= p.options.CacheBytes+p.options.CacheBytes/2 {
+			return nil
+		}
+		p.stats.waits.Add(1)
+		select {
+		case <-p.room:
+		case <-p.reading.Done():
+		}
+	}
+	return p.reading.Err()
+}
+
+func (p *pipeline) heldBytes() (n int64) {
+	for _, w := range p.workers {
+		n += w.held.Load()
+	}
+	return n
+}
+
+// route passes a chunk through the stream into the workers' queues.
+func (p *pipeline) route(c *heatmap.Chunk) error {
+	parts := make([]*[]op, len(p.workers))
+	for i := range parts {
+		parts[i] = p.pool.Get().(*[]op)
+		*parts[i] = (*parts[i])[:0]
+	}
+	p.intake.split(c, parts)
+	if err := p.takeTurn(p.ctx); err != nil {
+		return err
+	}
+	defer p.endTurn()
+	for i, w := range p.workers {
+		if err := p.hand(p.ctx, w, work{ops: parts[i], end: c.End(), appended: c.Appended}); err != nil {
+			return err
+		}
+	}
+	p.routed.Store(c.End())
+	p.stats.applied.Add(uint64(c.Count))
+	p.stats.chunks.Add(1)
+	return nil
+}
+
+func (p *pipeline) recycle(ops *[]op) {
+	if cap(*ops) <= 1<<16 { // a huge one is not kept
+		p.pool.Put(ops)
+	}
+}
+
+// errEnded says that a pipeline ended before it answered; the next one can be asked.
+var errEnded = errors.New("index starts over")
+
+// mark lets fn look at shards, each when it has applied exactly what is routed now, and gives that position. With a
+// key it looks at the one shard that holds the key's page. Fn runs on the workers, for several shards at once.
+func (p *pipeline) mark(ctx context.Context, key *pageKey, fn func(i int, s *shard, appended int64)) (uint64, error) {
+	workers := p.workers
+	if key != nil {
+		i := shardOf(key.site, key.page, len(p.workers))
+		workers = workers[i : i+1]
+	}
+	answers := make(chan struct{}, len(workers))
+	position, err := p.handMark(ctx, workers, func(i int) work {
+		return work{visit: func(s *shard, appended int64) { fn(i, s, appended) }, done: answers}
+	})
+	if err != nil {
+		return 0, err
+	}
+	return position, p.wait(ctx, len(workers), answers)
+}
+
+// handMark puts a task into the queues of workers, all behind the same chunk, and gives the position of its end.
+func (p *pipeline) handMark(ctx context.Context, workers []*worker, task func(i int) work) (uint64, error) {
+	if err := p.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	defer p.endTurn()
+	for i, w := range workers {
+		if err := p.hand(ctx, w, task(i)); err != nil {
+			return 0, err
+		}
+	}
+	return p.routed.Load(), nil
+}
+
+func (p *pipeline) takeTurn(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-p.ctx.Done():
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *pipeline) endTurn() { <-p.turn }
+
+// hand puts a task into a worker's queue. The caller has the turn.
+func (p *pipeline) hand(ctx context.Context, w *worker, task work) error {
+	select {
+	case w.queue <- task:
+		return nil
+	case <-p.ctx.Done():
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wait waits for n workers to be done with a task.
+func (p *pipeline) wait(ctx context.Context, n int, answers <-chan struct{}) error {
+	for range n {
+		select {
+		case <-answers:
+		case <-p.ctx.Done():
+			return errEnded
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// keepCheckpoint writes the checkpoint from time to time.
+func (p *pipeline) keepCheckpoint() {
+	tick := time.NewTicker(p.options.CheckpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := p.checkpoint(p.ctx); err != nil && p.ctx.Err() == nil {
+			p.options.Logger.Error("checkpoint was not written, trying again later", slog.Any("err", err))
+		}
+	}
+}
+
+// checkpoint writes the smallest position that any worker has not yet stored.
+func (p *pipeline) checkpoint(ctx context.Context) error {
+	dirty := make([]checkpoint, len(p.workers))
+	_, err := p.mark(ctx, nil, func(i int, s *shard, appended int64) {
+		dirty[i].Position, dirty[i].Appended = s.firstDirty(appended)
+	})
+	if err != nil {
+		return err
+	}
+	least := leastDirty(dirty)
+	if least.Position == 0 {
+		return nil
+	}
+	err = writeCheckpoint(ctx, p.options.Store, p.options.Generation, p.source.ID(), least)
+	if err == nil {
+		p.stats.checkpoint.Store(least.Position)
+	}
+	return err
+}
+
+// drain stores all that is routed and writes the checkpoint behind it. The router must have stopped.
+func (p *pipeline) drain(ctx context.Context) error {
+	select {
+	case <-p.started:
+	default:
+		return nil
+	}
+	answers := make(chan struct{}, len(p.workers))
+	if _, err := p.handMark(ctx, p.workers, func(int) work { return work{drain: true, done: answers} }); err != nil {
+		return fmt.Errorf("store live deltas: %w", err)
+	}
+	if err := p.wait(ctx, len(p.workers), answers); err != nil {
+		return fmt.Errorf("store live deltas: %w", err)
+	}
+	return p.checkpoint(ctx)
+}
+
+func defaultWorkers() int { return max(1, runtime.GOMAXPROCS(0)) }

@@ -1,0 +1,392 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+// A reducer sums what a query asks for. Part runs on the workers, for several deltas at once, and takes what is wanted
+// of a live delta; the rest runs where the query was asked.
+type reducer interface {
+	part(d *heatmap.Delta) any
+	add(k heatmap.Key, part any)
+	blob(k heatmap.Key, blob []byte) error
+	reset()
+}
+
+// errOvertaken says that a flush went on between the copy of the live deltas and the reading of the blobs.
+var errOvertaken = errors.New("a flush has overtaken the query")
+
+// copied is what the live entries held of some keys when they had applied exactly the position of the mark.
+type copied map[heatmap.Key][]held
+
+// reduce feeds r with every delta and blob that the plan covers, each hit exactly once, and says which part of the log
+// that is.
+//
+// The live deltas are copied first, at a mark that all workers pass at the same position; then the blobs are read. A
+// delta that a blob's watermark covers by then is dropped, and a blob that is ahead of the mark means that the copy
+// must be taken again. A query that is overtaken again and again holds the flushes back.
+func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix, error) {
+	const patience = 3
+	x.stats.queries.Add(1)
+	for try := 1; ; try++ {
+		p := x.pipeline()
+		if err := p.waitRecovered(ctx); err != nil {
+			return heatmap.Prefix{}, err
+		}
+		if try == patience {
+			x.gate.Lock()
+			defer x.gate.Unlock()
+		}
+		prefix, err := x.reduceOnce(ctx, p, pl, r)
+		if !errors.Is(err, errOvertaken) && !errors.Is(err, errEnded) {
+			return prefix, err
+		}
+		x.stats.retries.Add(1)
+		r.reset()
+		if err := pause(ctx, time.Duration(try)*time.Millisecond); err != nil {
+			return prefix, err
+		}
+	}
+}
+
+func (x *Index) reduceOnce(ctx context.Context, p *pipeline, pl *plan, r reducer) (heatmap.Prefix, error) {
+	copies, position, err := copyLive(ctx, p, pl, r)
+	if err != nil {
+		return heatmap.Prefix{}, err
+	}
+	f := fold{source: x.options.Source.ID(), position: position, copies: copies, reducer: r}
+	where := Range{
+		Generation: x.options.Generation, Site: pl.query.Site, Page: pl.prefix, IsPrefix: !pl.exact, Periods: pl.periods,
+	}
+	err = x.options.Store.Scan(ctx, where, func(d Doc) error {
+		if !pl.match(d.Page) {
+			return nil
+		}
+		return f.doc(d)
+	})
+	if err != nil {
+		return heatmap.Prefix{}, err
+	}
+	if err := f.rest(); err != nil {
+		return heatmap.Prefix{}, err
+	}
+	return x.prefix(ctx, position, f.others)
+}
+
+// prefix names the positions of an answer: that of the source which is being read, and of those that were read before.
+func (x *Index) prefix(ctx context.Context, position uint64, others map[string]bool) (heatmap.Prefix, error) {
+	source := x.options.Source
+	prefix := heatmap.Prefix{
+		Generation: x.options.Generation,
+		Positions:  map[string]uint64{source.ID(): position},
+		Lag:        source.Durable() - position,
+	}
+	for id := range others {
+		c, _, err := readCheckpoint(ctx, x.options.Store, x.options.Generation, id)
+		if err != nil {
+			return prefix, err
+		}
+		prefix.Positions[id] = c.Position
+	}
+	return prefix, nil
+}
+
+// copyLive takes the wanted parts of all live and flushing entries at one position.
+func copyLive(ctx context.Context, p *pipeline, pl *plan, r reducer) (copied, uint64, error) {
+	var key *pageKey
+	if pl.exact {
+		key = &pageKey{pl.query.Site, pl.page}
+	}
+	copies := make([]copied, len(p.workers))
+	position, err := p.mark(ctx, key, func(i int, s *shard, _ int64) { copies[i] = s.copy(pl, r) })
+	if err != nil {
+		return nil, 0, err
+	}
+	all := copies[0]
+	for _, c := range copies[1:] {
+		if all == nil {
+			all = c
+			continue
+		}
+		for k, parts := range c {
+			all[k] = parts
+		}
+	}
+	return all, position, nil
+}
+
+// copy takes the parts of the shard's entries that the plan covers.
+func (s *shard) copy(pl *plan, r reducer) copied {
+	c := make(copied)
+	take := func(p *page) {
+		p.visit(s.applied, func(period heatmap.Period, first, to uint64, d *heatmap.Delta) {
+			if pl.covers(period) {
+				k := heatmap.Key{Site: p.site, Page: p.page, Period: period}
+				c[k] = append(c[k], held{first, to, r.part(d)})
+			}
+		})
+	}
+	if pl.exact {
+		if p := s.pages[pageKey{pl.query.Site, pl.page}]; p != nil {
+			take(p)
+		}
+		return c
+	}
+	for k, p := range s.pages {
+		if k.site == pl.query.Site && pl.match(k.page) {
+			take(p)
+		}
+	}
+	return c
+}
+
+// fold puts copies and blobs together: of each key the blob, then the copies that go on exactly where it ends.
+type fold struct {
+	source   string
+	position uint64
+	copies   copied
+	reducer  reducer
+	others   map[string]bool // sources that are only in the store
+}
+
+// doc adds a stored document and the copies of its key.
+func (f *fold) doc(d Doc) error {
+	if d.Source != f.source {
+		if f.others == nil {
+			f.others = make(map[string]bool)
+		}
+		f.others[d.Source] = true
+		return f.reducer.blob(d.Key, d.Blob)
+	}
+	if d.Watermark > f.position {
+		return errOvertaken
+	}
+	if err := f.reducer.blob(d.Key, d.Blob); err != nil {
+		return err
+	}
+	parts := f.copies[d.Key]
+	delete(f.copies, d.Key)
+	return f.chain(d.Key, d.Watermark, parts)
+}
+
+// chain adds copies of a key to what the store has of it below the watermark.
+func (f *fold) chain(k heatmap.Key, watermark uint64, parts []held) error {
+	for _, h := range parts {
+		switch {
+		case watermark >= h.to:
+		case watermark <= h.first:
+			f.reducer.add(k, h.part)
+			watermark = h.to
+		default:
+			return errOvertaken
+		}
+	}
+	return nil
+}
+
+// rest adds the copies of keys that the store has nothing of.
+func (f *fold) rest() error {
+	for k, parts := range f.copies {
+		if err := f.chain(k, 0, parts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitRecovered waits until all that the log held at start is applied: before that, blobs are ahead of the index.
+func (p *pipeline) waitRecovered(ctx context.Context) error {
+	for !p.recovered() {
+		if err := p.failed.Load(); err != nil {
+			return *err
+		}
+		if p.ctx.Err() != nil {
+			return nil // the next pipeline will be asked
+		}
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sum reduces to one delta, in which each wanted kind is one layer.
+type sum struct {
+	delta       heatmap.Delta
+	sel         heatmap.Select
+	first, last heatmap.Date
+	dated       bool
+}
+
+func (s *sum) part(d *heatmap.Delta) any {
+	part := new(heatmap.Delta)
+	part.MergeSelected(d, s.sel)
+	return part
+}
+
+func (s *sum) add(k heatmap.Key, part any) {
+	s.see(k.Period.First(), k.Period.Last())
+	s.delta.Merge(part.(*heatmap.Delta))
+}
+
+func (s *sum) blob(k heatmap.Key, blob []byte) error {
+	s.see(k.Period.First(), k.Period.Last())
+	return s.delta.MergeBlobSelected(blob, s.sel)
+}
+
+func (s *sum) reset() { *s = sum{sel: s.sel} }
+
+func (s *sum) see(first, last heatmap.Date) {
+	if !s.dated || first < s.first {
+		s.first = first
+	}
+	if !s.dated || last > s.last {
+		s.last = last
+	}
+	s.dated = true
+}
+
+// span gives the days that an answer is about: those asked for, or where a bound is open those that have hits.
+func (s *sum) span(pl *plan) (first, last heatmap.Date, dated bool) {
+	first, last = s.first, s.last
+	if pl.first != nil {
+		first = *pl.first
+	}
+	if pl.last != nil {
+		last = *pl.last
+	}
+	return first, last, s.dated || pl.first != nil && pl.last != nil
+}
+
+// answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
+func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*sum, heatmap.Prefix, error) {
+	s := &sum{sel: pl.selects(kinds...)}
+	if pl.scan {
+		prefix, err := x.scan(ctx, pl, s, kinds)
+		return s, prefix, err
+	}
+	prefix, err := x.reduce(ctx, pl, s)
+	return s, prefix, err
+}
+
+// Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
+// it was put.
+func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
+	if q.Kind == 0 {
+		q.Kind = heatmap.KindClick
+	}
+	if q.Cell == 0 {
+		q.Cell = heatmap.CellSize
+	}
+	if q.Kind == heatmap.KindView || q.Kind == heatmap.KindScroll || !q.Kind.Valid() {
+		return nil, &heatmap.ParamError{Field: "kind", Message: "kind " + q.Kind.String() + " has no points: want click, move, rage or dead"}
+	}
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	s, prefix, err := x.answer(ctx, pl, q.Kind, heatmap.KindView)
+	if err != nil {
+		return nil, err
+	}
+	layer := sumLayer(q.Kind)
+	if have := s.delta.CellSize(layer); have > q.Cell {
+		return nil, &heatmap.ParamError{
+			Field: "cell", Message: fmt.Sprintf("the map has so many cells that it is kept at %d px: ask for cell=%d or a multiple", have, have),
+		}
+	}
+	a := &heatmap.Heatmap{
+		Prefix: prefix, Page: pl.page, Cell: q.Cell, Scanned: pl.scan,
+		Points: s.delta.Points(layer, q.Cell), Hits: s.delta.Hits(layer),
+		Visitors: s.delta.Visitors(q.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
+	}
+	a.From, a.To, a.Dated = s.span(pl)
+	if a.Hits == 0 {
+		a.Why, err = x.why(ctx, pl, q.Kind)
+	}
+	return a, err
+}
+
+// Scroll answers a query for reach, attention and fold.
+func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	s, prefix, err := x.answer(ctx, pl, heatmap.KindScroll)
+	if err != nil {
+		return nil, err
+	}
+	layer := sumLayer(heatmap.KindScroll)
+	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots)}
+	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
+	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
+	a.From, a.To, a.Dated = s.span(pl)
+	if a.Views == 0 {
+		a.Why, err = x.why(ctx, pl, heatmap.KindScroll)
+	}
+	return a, err
+}
+
+// Pages answers a query for the pages of a site with their counts.
+func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	counts := newPageCounts(pl)
+	var prefix heatmap.Prefix
+	if pl.scan {
+		prefix, err = x.scanPages(ctx, pl, counts)
+	} else {
+		prefix, err = x.reduce(ctx, pl, counts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := counts.list(q)
+	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
+	for _, c := range list {
+		a.Hits += c.Hits
+	}
+	a.Pages = pageOf(list, q.Offset, q.Limit)
+	if a.Total == 0 {
+		a.Why, err = x.why(ctx, pl, 0)
+	}
+	return a, err
+}
+
+func pageOf(list []heatmap.PageCount, offset, limit int) []heatmap.PageCount {
+	list = list[min(max(offset, 0), len(list)):]
+	if limit > 0 {
+		list = list[:min(limit, len(list))]
+	}
+	return list
+}
+
+// sortPages puts the pages with most hits first, then orders by page.
+func sortPages(list []heatmap.PageCount) {
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Hits != list[j].Hits {
+			return list[i].Hits > list[j].Hits
+		}
+		return list[i].Page < list[j].Page
+	})
+}

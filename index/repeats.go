@@ -1,0 +1,162 @@
+package index
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// bucketMillis is the length of a bucket of append time, ms. What the stream remembers, it remembers by buckets.
+const bucketMillis = 600_000
+
+// repeats applies repeats/1: it tells batches and hits that came before. A batch (site, visitor, id) or a hit (site, id)
+// is a repeat if it is one in a log that begins with the bucket before this one. So a batch that is sent again and again
+// counts once for as long as that goes on, and whoever has read the bucket before knows what one knows who has read the
+// whole log. (Were it "unless the earlier one was dropped itself", that could depend on any bucket of the past.)
+//
+// Two logs are followed at once, therefore: the one since the bucket before, which decides, and the one since this
+// bucket, which the next bucket goes on with. They differ in the hits of a batch that repeats one of the bucket before.
+type repeats struct {
+	before, current fingerprints
+	scratch         []byte
+}
+
+// verdict says in which log a batch or a hit counts, that is, is no repeat.
+type verdict struct {
+	counts bool // in the log since the bucket before this one
+	fresh  bool // in the log since this bucket; true if counts is
+}
+
+// rotate moves on to the next bucket.
+func (r *repeats) rotate() { r.before, r.current = r.current, fingerprints{} }
+
+// reset forgets everything.
+func (r *repeats) reset() { r.before, r.current = fingerprints{}, fingerprints{} }
+
+// batch judges a batch and remembers it. One without an id is never a repeat.
+func (r *repeats) batch(site, visitor, id string) verdict {
+	if id == "" {
+		return verdict{counts: true, fresh: true}
+	}
+	key := r.key('b', site, visitor, id)
+	fresh := r.current.add(key, true) == absent
+	return verdict{counts: fresh && r.before.find(key) == absent, fresh: fresh}
+}
+
+// hit judges a hit of a batch and remembers it. One without an id is a repeat if its batch is.
+func (r *repeats) hit(site, id string, batch verdict) verdict {
+	if id == "" || !batch.fresh {
+		return batch
+	}
+	key := r.key('h', site, "", id)
+	was := r.current.add(key, batch.counts)
+	return verdict{
+		counts: batch.counts && was != marked && r.before.find(key) == absent,
+		fresh:  was == absent,
+	}
+}
+
+// key hashes an identity. The lengths keep ("a", "bc") and ("ab", "c") apart.
+func (r *repeats) key(kind byte, site, visitor, id string) uint64 {
+	b := append(r.scratch[:0], kind)
+	b = binary.AppendUvarint(b, uint64(len(site)))
+	b = append(b, site...)
+	b = binary.AppendUvarint(b, uint64(len(visitor)))
+	b = append(b, visitor...)
+	b = append(b, id...)
+	r.scratch = b
+	return xxhash.Sum64(b)
+}
+
+// fingerprints is a set of 63-bit hashes, each marked or not: an open hash table of 8 bytes a slot, at most three
+// quarters full. With 5 million in it the chance that a new one is taken for an old is 5·10⁻¹³. The zero value is empty.
+type fingerprints struct {
+	slots  []uint64 // length a power of two; 0 = free, bit 0 = mark
+	n      int
+	spread uint64 // odd and random: whoever chooses ids cannot choose slots
+}
+
+type presence uint8
+
+const (
+	absent presence = iota
+	unmarked
+	marked
+)
+
+const minFingerprints = 1 << 10
+
+// add puts key into the set, marked if mark is set or it was so before, and gives what it was.
+func (f *fingerprints) add(key uint64, mark bool) presence {
+	if (f.n+1)*4 > len(f.slots)*3 {
+		f.grow()
+	}
+	slot := f.slot(key)
+	was := presenceOf(*slot)
+	if was == absent {
+		*slot = fingerprint(key)
+		f.n++
+	}
+	if mark {
+		*slot |= 1
+	}
+	return was
+}
+
+// find tells whether key is in the set.
+func (f *fingerprints) find(key uint64) presence {
+	if f.n == 0 {
+		return absent
+	}
+	return presenceOf(*f.slot(key))
+}
+
+// slot gives the slot that holds key, or the free one where it would be put.
+func (f *fingerprints) slot(key uint64) *uint64 {
+	want, mask := fingerprint(key), uint64(len(f.slots)-1)
+	for i := want * f.spread >> (64 - bits.Len64(mask)); ; i = (i + 1) & mask {
+		if s := f.slots[i]; s == 0 || s&^1 == want {
+			return &f.slots[i]
+		}
+	}
+}
+
+func (f *fingerprints) grow() {
+	old := f.slots
+	f.spread = rand.Uint64() | 1
+	f.slots = make([]uint64, max(2*len(old), minFingerprints))
+	for _, s := range old {
+		if s != 0 {
+			*f.slot(s) = s
+		}
+	}
+}
+
+// bytes is the memory of the table, twice that if it is about to grow.
+func (f *fingerprints) bytes() int64 {
+	size := int64(len(f.slots)) * 8
+	if limit := len(f.slots) / 4 * 3; limit > minFingerprints && f.n >= limit-limit/16 {
+		size *= 2
+	}
+	return size
+}
+
+// fingerprint clears the bit of the mark and keeps 0 for free slots.
+func fingerprint(key uint64) uint64 {
+	if key &^= 1; key != 0 {
+		return key
+	}
+	return 2
+}
+
+func presenceOf(slot uint64) presence {
+	switch {
+	case slot == 0:
+		return absent
+	case slot&1 == 0:
+		return unmarked
+	}
+	return marked
+}

@@ -1,0 +1,202 @@
+package index
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+const exampleRules = `urls:
+  drop_params: [utm_*, gclid, fbclid, msclkid]
+  # keep_params: []                              # absent = off; [] = drop all; a list = drop all others
+  groups:
+    - match: https://shop.example/product/*      # over the normalised URL, same * and ** as in url=
+      page: https://shop.example/product/:id     # the page that they are counted as
+exclude:                                         # expressions over a hit; true = left out of every count
+  - visitor == "v-77"
+  - url contains "/internal/"
+sites:
+  shop: {timezone: Europe/Prague}
+`
+
+func TestParseRulesExample(t *testing.T) {
+	r := mustParseRules(t, exampleRules)
+	page, err := r.Page("https://SHOP.example/product/7/?utm_source=x")
+	if want := "https://shop.example/product/:id"; err != nil || page != want {
+		t.Errorf("page %s, error %v, want %s", page, err, want)
+	}
+	if r.Zone("shop").String() != "Europe/Prague" || r.Zone("other") != nil {
+		t.Errorf("zones %v and %v, want Europe/Prague and none", r.Zone("shop"), r.Zone("other"))
+	}
+	if len(r.exclude) != 2 {
+		t.Errorf("%d expressions, want 2", len(r.exclude))
+	}
+}
+
+func TestParseRulesErrors(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if _, err := ParseRules([]byte(text)); err == nil || err.Error() != want {
+			t.Errorf("%q\n got %v\nwant %s", text, err, want)
+		}
+	}
+	f("urlz: 1", `rules 1:1: unknown key "urlz"`)
+	f("urls:\n  drops: []", `rules 2:3: unknown key "drops"`)
+	f("urls: 3", `rules 1:7: a number is not a mapping`)
+	f("urls:", `rules 1:7: nothing is not a mapping`)
+	f("- urls", `rules 1:1: a list is not a mapping`)
+	f("urls", `rules 1:1: a text is not a mapping`)
+	f("urls:\n  drop_params: [a, 1]", `rules 2:20: a number is not a text, quote it if it is meant as one`)
+	f("urls:\n  drop_params: [true]", `rules 2:17: a truth value is not a text, quote it if it is meant as one`)
+	f("urls:\n  drop_params: [[a]]", `rules 2:17: a list is not a text, quote it if it is meant as one`)
+	f("urls: {drop_params: ['']}", `rules 1:22: text has 0 bytes, want 1 to 256`)
+	f("urls: {keep_params: a}", `rules 1:21: a text is not a list`)
+	f("urls: {keep_params: ~}", `rules 1:21: nothing is not a list`)
+	f("urls: {drop_params: [\"a\\0\"]}", `rules 1:22: text "a\x00" has control characters`)
+	f("urls: {groups: [{match: 'https://h/*'}]}", `rules 1:17: a group needs match and page`)
+	f("urls: {groups: [{match: 'https://h/*', page: shop}]}", `rules 1:46: page: url "shop" is not an absolute http or https URL`)
+	f("urls: {groups: [{match: 'https://h/*', page: 'http://h/*'}]}", `rules 1:46: page "http://h/*" has a star`)
+	f("urls: {groups: [{match: '"+strings.Repeat("*", 65)+"', page: 'http://h/'}]}", `rules 1:25: pattern has 65 stars, limit 64`)
+	f("urls:\n  groups:\n  - {match: 'https://h/a/*', page: 'https://h/b/x'}\n  - {match: 'https://h/b/*', page: 'https://h/c'}",
+		`rules 3:36: page "https://h/b/x" is itself counted as "https://h/c": put a group that matches it and names it as its page before`)
+	f("exclude: [foo == 1]", `rules 1:11: expression "foo == 1": 1:1: unknown name foo`)
+	f("exclude:\n- kind == 'view'\n- x + 1", `rules 3:3: expression "x + 1": 1:1: expected bool, but got int`)
+	f("sites: {Shop: {}}", `rules 1:9: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
+	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: time zone "Mars/Base" is not known`)
+	f("sites: {shop: {timezone: Local}}", `rules 1:26: time zone "Local" is not known`)
+	f("sites: {shop: {zone: UTC}}", `rules 1:16: unknown key "zone"`)
+	f("bots: {headless: yes}", `rules 1:18: a text is not true or false`)
+	f("bots: {patterns: ['!']}", `rules 1:18: a pattern is only a !`)
+	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of bots/1, canon/1, device/1, grid/1, hll/1, rage/1, repeats/1`)
+	f("bots: {}\nbots: {}", `rules 2:1: mapping key "bots" already defined at [1:1]`)
+	f("bots: {}\n---\nbots: {}", `rules 3:5: rules are more than one document`)
+	f("urls: &a {}\nbots: *a", `rules 1:7: an anchor, alias or tag is not a mapping`)
+	f("urls: !!map {}", `rules 1:7: an anchor, alias or tag is not a mapping`)
+	f("urls: [", `rules 1:7: sequence end token ']' not found`)
+	f("urls: \xff", `rules are not UTF-8`)
+	f(strings.Repeat("#", MaxRules+1), `rules have 262145 bytes, limit 262144`)
+	f("exclude: ["+strings.Repeat("bot,", 101)+"]", `rules 1:10: list has 101 items, limit 100`)
+}
+
+func TestSpec(t *testing.T) {
+	equal := func(a, b string, want bool) {
+		t.Helper()
+		if got := bytes.Equal(mustParseRules(t, a).Spec(), mustParseRules(t, b).Spec()); got != want {
+			t.Errorf("%q and %q have equal specs: %t, want %t", a, b, got, want)
+		}
+	}
+	equal("", "# nothing\n", true)
+	equal("", "---\n...\n", true)
+	equal("", "urls: {drop_params: [msclkid, UTM_*, gclid, fbclid, gclid]}", true)
+	equal("", "urls: {drop_params: []}", false)
+	equal("", "urls: {keep_params: []}", false)
+	equal("urls: {keep_params: []}", "urls: {keep_params: [a]}", false)
+	equal("", "urls: {groups: []}\nexclude: []\nsites: {shop: {}}\nbots: {headless: false, patterns: []}", true)
+	equal("", "sites: {shop: {timezone: UTC}}", false)
+	equal("", "bots: {headless: true}", false)
+	equal("", "exclude: [bot]", false)
+	equal("exclude:\n- 'bot'", "exclude: [\"bot\"]", true)
+	equal("sites: {a: {timezone: UTC}, b: {timezone: UTC}}", "sites: {b: {timezone: UTC}, a: {timezone: UTC}}", true)
+	equal("urls: {groups: [{match: HTTP://H, page: 'http://H?'}]}", "urls: {groups: [{page: 'http://h/', match: 'http://h/'}]}", true)
+	for _, text := range []string{"", exampleRules, "urls: {keep_params: []}", "exclude: [\"ua matches '\\\\\\\\d\\\\u2028é<&>' or\\n\\tbot\"]"} {
+		checkSpec(t, mustParseRules(t, text))
+	}
+}
+
+// checkSpec checks that the canonical text reads back to the same.
+func checkSpec(t *testing.T, r *Rules) {
+	t.Helper()
+	again, err := ParseRules(r.Spec())
+	if err != nil {
+		t.Errorf("read back: %v\n%s", err, r.Spec())
+		return
+	}
+	if !bytes.Equal(again.Spec(), r.Spec()) {
+		t.Errorf("spec\n%s\nreads back as\n%s", r.Spec(), again.Spec())
+	}
+}
+
+func TestSpecGolden(t *testing.T) {
+	const want = `{
+  "algorithms": [
+    "bots/1",
+    "canon/1",
+    "device/1",
+    "grid/1",
+    "hll/1",
+    "rage/1",
+    "repeats/1"
+  ],
+  "urls": {
+    "drop_params": [
+      "fbclid",
+      "gclid",
+      "msclkid",
+      "utm_*"
+    ],
+    "groups": []
+  },
+  "exclude": [],
+  "sites": {},
+  "bots": {
+    "headless": false,
+    "patterns": []
+  }
+}
+`
+	if got := string(DefaultRules().Spec()); got != want {
+		t.Errorf("spec of the default rules is\n%s", got)
+	}
+}
+
+func TestPage(t *testing.T) {
+	r := mustParseRules(t, `urls:
+  groups:
+    - {match: 'https://x.example/p/special', page: 'https://x.example/p/special'}
+    - {match: 'https://x.example/p/*', page: 'https://x.example/p/:id'}
+    - {match: 'https://x.example/**', page: 'https://x.example/rest'}
+`)
+	f := func(url, want, wantErr string) {
+		t.Helper()
+		page, err := r.Page(url)
+		if err == nil && wantErr != "" || err != nil && err.Error() != wantErr || page != want {
+			t.Errorf("page of %q is %q, error %v, want %q, error %s", url, page, err, want, wantErr)
+		}
+		if page == "" {
+			return
+		}
+		if again, err := r.Page(page); err != nil || again != page {
+			t.Errorf("page of %q is %q, and that of this %q, error %v", url, page, again, err)
+		}
+	}
+	f("https://x.example/p/special/?utm_a=1", "https://x.example/p/special", "")
+	f("https://x.example/p/7", "https://x.example/p/:id", "")
+	f("https://x.example/p/7/8", "https://x.example/rest", "")
+	f("http://x.example/p/7", "http://x.example/p/7", "")
+	f("ftp://x.example/", "", `url "ftp://x.example/" is not an absolute http or https URL`)
+	f("/p/7", "", `url "/p/7" is not an absolute http or https URL`)
+	f("", "", `url "" is not an absolute http or https URL`)
+	f("https://x.example/\n", "", `url "https://x.example/\n" has control characters`)
+	f("https://x.example/"+strings.Repeat("a", 8192), "", `url has 8210 bytes, limit 8192`)
+}
+
+func FuzzRules(f *testing.F) {
+	f.Add(exampleRules)
+	f.Add("bots: {headless: true, patterns: ['!a', b]}\nsites:\n  a: {timezone: UTC}\n")
+	f.Add("exclude:\n  - |\n    bot or\n    x > 3\n  - \"kind == 'view'\"\n")
+	f.Add(string(DefaultRules().Spec()))
+	f.Fuzz(func(t *testing.T, text string) {
+		start := time.Now()
+		r, err := ParseRules([]byte(text))
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%d bytes took %v", len(text), took)
+		}
+		switch {
+		case err == nil:
+			checkSpec(t, r)
+		case !strings.HasPrefix(err.Error(), "rules "):
+			t.Errorf("error %v", err)
+		}
+	})
+}

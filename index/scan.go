@@ -1,0 +1,157 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"heatlog/heatmap"
+)
+
+// scan answers what blobs cannot: it reads the source from its start through a stream of its own, the same that the
+// index applies, and sums the hits that the plan asks for. It waits for its turn if MaxScans run already.
+func (x *Index) scan(ctx context.Context, pl *plan, s *sum, kinds []heatmap.Kind) (heatmap.Prefix, error) {
+	return x.scanEvents(ctx, pl, func(ev *Event) {
+		s.see(ev.Date, ev.Date)
+		if ev.Visitor != 0 {
+			s.delta.AddVisitor(ev.Bot, ev.Visitor)
+		}
+		o := asOp(ev)
+		if !pl.keepsWidthOf(ev.Hit.ViewportW) || !pl.keepsDevice(ev.Device) {
+			return
+		}
+		tallyKinds(&s.delta, &o, kinds)
+	})
+}
+
+// scanPages counts the hits of each page by a scan.
+func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap.Prefix, error) {
+	return x.scanEvents(ctx, pl, func(ev *Event) {
+		if !pl.keepsWidthOf(ev.Hit.ViewportW) || !pl.keepsDevice(ev.Device) {
+			return
+		}
+		n := c.of(ev.Page)
+		n[ev.Hit.Kind]++
+		if ev.Dead {
+			n[heatmap.KindDead]++
+		}
+		if ev.Rage {
+			n[heatmap.KindRage] += uint64(len(ev.RageAt))
+		}
+	})
+}
+
+// tallyKinds adds an op to the layers of the wanted kinds only, each kind in its sum layer.
+func tallyKinds(d *heatmap.Delta, o *op, kinds []heatmap.Kind) {
+	kind := o.layer.Kind()
+	o.dead = o.dead && slices.Contains(kinds, heatmap.KindDead)
+	o.rage = o.rage && slices.Contains(kinds, heatmap.KindRage)
+	if slices.Contains(kinds, kind) {
+		tally(d, o, sumLayer(kind))
+		return
+	}
+	tallyDerived(d, o, sumLayer(kind))
+}
+
+// keepsWidthOf is keepsWidth for an exact width, 0 being unknown.
+func (pl *plan) keepsWidthOf(w uint16) bool {
+	return !pl.query.Width.Set || pl.query.Width.Min <= w && w <= pl.query.Width.Max
+}
+
+// keepsEvent reports whether an event is of a page, a time and a sort that the plan asks for. Width and device are left
+// out: visitors are counted whatever they are.
+func (pl *plan) keepsEvent(ev *Event) bool {
+	t := ev.Hit.Time
+	return ev.Hit.Site == pl.query.Site && pl.from <= t && t < pl.to && pl.keepsBot(ev.Bot) && pl.match(ev.Page) &&
+		(pl.where == nil || pl.where.Match(ev))
+}
+
+// scanEvents calls fn for each counted hit that the plan asks for, up to the position that is applied now.
+func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event)) (heatmap.Prefix, error) {
+	select {
+	case x.scans <- struct{}{}:
+		defer func() { <-x.scans }()
+	case <-ctx.Done():
+		return heatmap.Prefix{}, ctx.Err()
+	}
+	x.stats.scans.Add(1)
+	p := x.pipeline()
+	if err := p.waitRecovered(ctx); err != nil {
+		return heatmap.Prefix{}, err
+	}
+	end := p.routed.Load()
+	err := x.readEvents(ctx, x.options.Rules, end, func(ev *Event) error {
+		if pl.keepsEvent(ev) {
+			fn(ev)
+		}
+		return nil
+	})
+	if err != nil {
+		return heatmap.Prefix{}, err
+	}
+	return x.prefix(ctx, end, nil)
+}
+
+// readEvents passes the source from its start up to end through a new stream.
+func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, fn func(*Event) error) error {
+	source := x.options.Source
+	first := source.First()
+	if first >= end {
+		return nil
+	}
+	reader, err := source.Open(first)
+	if err != nil {
+		return fmt.Errorf("scan journal %s: %w", source.ID(), err)
+	}
+	defer reader.Close()
+	stream := NewStream(rules, x.zone, StreamOptions{MaxBytes: x.options.RepeatBytes})
+	var c heatmap.Chunk
+	for done := first; done < end; done = c.End() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := reader.Next(ctx, &c); err != nil {
+			return fmt.Errorf("scan journal %s: %w", source.ID(), err)
+		}
+		x.stats.scannedHits.Add(uint64(c.Count))
+		stream.Events(&c, func(ev *Event) {
+			if err == nil && ev.Position < end {
+				err = fn(ev)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Export calls fn for each hit of the query's site and range of time in the order of the log, repeats left out and
+// nothing excluded. Positions may name the source with the position below which hits are wanted; without it, it is all
+// that is applied now. The hit is valid only during the call.
+func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
+	pl, err := x.newPlan(heatmap.Query{Site: q.Site, From: q.From, To: q.To})
+	if err != nil {
+		return err
+	}
+	p := x.pipeline()
+	if err := p.waitRecovered(ctx); err != nil {
+		return err
+	}
+	end := p.routed.Load()
+	for source, position := range positions {
+		if source != x.options.Source.ID() {
+			return &heatmap.ParamError{Field: "positions", Message: "there is no journal " + source}
+		}
+		if position > end {
+			return &heatmap.ParamError{Field: "positions", Message: fmt.Sprintf("journal %s is applied up to %d, not to %d", source, end, position)}
+		}
+		end = position
+	}
+	return x.readEvents(ctx, DefaultRules(), end, func(ev *Event) error {
+		if t := ev.Hit.Time; ev.Hit.Site != q.Site || t < pl.from || t >= pl.to {
+			return nil
+		}
+		return fn(ev.Hit)
+	})
+}

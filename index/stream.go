@@ -1,0 +1,360 @@
+package index
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"heatlog/heatmap"
+)
+
+// StreamOptions bound what a stream remembers. The zero value works.
+type StreamOptions struct {
+	MaxBytes int64 // memory for telling repeats and bursts at which Full begins, default 64 MiB
+}
+
+// Bounds of what a stream remembers of URLs and user agents, for each of two halves.
+const (
+	memoURLs       = 64 << 10
+	memoURLBytes   = 16 << 20
+	memoAgents     = 16 << 10
+	memoAgentBytes = 4 << 20
+)
+
+// Event is a hit that counts, with what is derived from it. It and what it points to are valid during the call only,
+// but for Page and URL, which may be kept.
+type Event struct {
+	Hit      *heatmap.Hit
+	Position uint64
+	URL      string       // normalised
+	Page     string       // that the hit is counted as
+	Date     heatmap.Date // of Hit.Time in the site's zone
+	Device   heatmap.Device
+	Bot      bool
+	Dead     bool    // a click that changed nothing
+	Rage     bool    // the hit completes a burst of three clicks
+	RageAt   [3]Spot // the burst, in the order of the log, if Rage
+	Visitor  uint64  // xxhash64 of site, 0, visitor; 0 = unknown
+
+	zone *time.Location
+}
+
+// Stream is the sequential part of applying: it takes a source's chunks in order and gives the hits that count, each
+// with its page, day, device and so on, and with the bursts that are derived. What it gives for a hit is a function of
+// the rules and of the log from the start of the 10-minute bucket of append time before the hit's. Only Full and Stats
+// are safe for concurrent use.
+type Stream struct {
+	rules    *Rules
+	zone     func(site string) *time.Location
+	maxBytes int64
+
+	bucket  int64 // of the last chunk: append time / bucketMillis
+	started bool
+	repeats repeats
+	rage    rage
+
+	pages  *memo[urlPage]
+	agents *memo[agentClass]
+	dates  dateCache
+	eval   evaluator
+	event  Event
+
+	// What the last hits had in common with the next.
+	url, agent, site, visitor string
+	urlPage                   urlPage
+	agentClass                agentClass
+	zoneSalt                  uint64
+	scratch                   []byte
+
+	stats StreamStats
+
+	mu        sync.Mutex // guards what follows
+	published StreamStats
+	held      streamMemory
+}
+
+// urlPage is what a raw URL is counted as.
+type urlPage struct {
+	url, page string
+	pageHash  uint64
+}
+
+// StreamStats count what a stream did with the hits of Events.
+type StreamStats struct {
+	Hits            uint64   // that counted
+	Bots            uint64   // of these, by bots
+	Bursts          uint64   // of rage
+	RepeatedBatches uint64   // dropped
+	RepeatedHits    uint64   // dropped, those of dropped batches among them
+	Excluded        uint64   // left out by an expression of the rules
+	ExcludedBy      []uint64 // the same by expression, in the order of the rules: each counts for the first that is true
+	ExprErrors      uint64   // runs of an expression that failed, which counts as false
+	RepeatBytes     int64    // memory for telling repeats and bursts
+}
+
+// streamMemory is what telling repeats and bursts takes, by when it is forgotten.
+type streamMemory struct {
+	bucket          int64
+	before, current int64 // bytes
+}
+
+// NewStream makes a stream that has seen nothing. zone gives the time zone of a site that the rules do not name, nil
+// for UTC; it must give the same for a site for ever, as days depend on it.
+func NewStream(r *Rules, zone func(site string) *time.Location, o StreamOptions) *Stream {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 64 << 20
+	}
+	s := &Stream{
+		rules: r, zone: zone, maxBytes: o.MaxBytes,
+		pages:  newMemo[urlPage](memoURLs, memoURLBytes),
+		agents: newMemo[agentClass](memoAgents, memoAgentBytes),
+	}
+	s.stats.ExcludedBy = make([]uint64, len(r.exclude))
+	s.published.ExcludedBy = make([]uint64, len(r.exclude))
+	return s
+}
+
+// WarmFrom gives the append time, Unix ms, from which the log must have been read for what comes at append time
+// appended to be as if all of it had been: the start of the bucket before.
+func (s *Stream) WarmFrom(appended int64) int64 { return (bucketOf(appended) - 1) * bucketMillis }
+
+// Warm takes a chunk as Events does, without events: it is for what was applied before.
+func (s *Stream) Warm(c *heatmap.Chunk) { s.take(c, nil) }
+
+// Events calls fn for the hits of a chunk that count, in the order of the log. Repeats and excluded hits are left out,
+// and counted in Stats. Chunks must come in the order of the log.
+func (s *Stream) Events(c *heatmap.Chunk, fn func(*Event)) { s.take(c, fn) }
+
+// Full reports whether what the stream remembers takes MaxBytes or more at the time now, Unix ms, by which some of it
+// is forgotten even if no chunk comes. It goes on taking chunks: whoever accepts hits must stop.
+func (s *Stream) Full(now int64) bool {
+	s.mu.Lock()
+	held := s.held
+	s.mu.Unlock()
+	switch ahead := bucketOf(now) - held.bucket; {
+	case ahead <= 0:
+		return held.before+held.current >= s.maxBytes
+	case ahead == 1:
+		return held.current >= s.maxBytes
+	}
+	return false
+}
+
+// Stats gives the counts up to the last chunk.
+func (s *Stream) Stats() StreamStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := s.published
+	stats.ExcludedBy = slices.Clone(stats.ExcludedBy)
+	return stats
+}
+
+// publish makes the state of after a chunk known to Full and Stats.
+func (s *Stream) publish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = streamMemory{
+		bucket:  s.bucket,
+		before:  s.repeats.before.bytes() + s.rage.since.bytes(),
+		current: s.repeats.current.bytes() + s.rage.current.bytes(),
+	}
+	by := append(s.published.ExcludedBy[:0], s.stats.ExcludedBy...)
+	s.published = s.stats
+	s.published.ExcludedBy = by
+	s.published.RepeatBytes = s.held.before + s.held.current
+}
+
+// bucketOf gives the bucket of an append time, Unix ms.
+func bucketOf(ms int64) int64 {
+	if ms < 0 {
+		return (ms+1)/bucketMillis - 1
+	}
+	return ms / bucketMillis
+}
+
+// advance moves on to the bucket of a chunk. Append time never falls; if it did, the hits would count to the bucket of
+// those before.
+func (s *Stream) advance(bucket int64) {
+	switch {
+	case !s.started || bucket > s.bucket+1:
+		s.repeats.reset()
+		s.rage.reset()
+	case bucket == s.bucket+1:
+		s.repeats.rotate()
+		s.rage.rotate()
+	default:
+		return
+	}
+	s.bucket, s.started = bucket, true
+}
+
+// take takes a chunk; fn is nil for what only must be remembered.
+func (s *Stream) take(c *heatmap.Chunk, fn func(*Event)) {
+	s.advance(bucketOf(c.Appended))
+	position := c.Position
+	for i := range c.Batches {
+		b := &c.Batches[i]
+		if len(b.Hits) > 0 {
+			s.takeBatch(b, position, fn)
+		}
+		position += uint64(len(b.Hits))
+	}
+	s.forget()
+	s.publish()
+}
+
+// forget lets go of the chunk's strings.
+func (s *Stream) forget() {
+	s.url, s.agent, s.site, s.visitor = "", "", "", ""
+	s.urlPage, s.agentClass, s.event = urlPage{}, agentClass{}, Event{}
+}
+
+func (s *Stream) takeBatch(b *heatmap.Batch, position uint64, fn func(*Event)) {
+	in := s.repeats.batch(b.Site, b.Visitor, b.ID)
+	if fn != nil && !in.counts {
+		s.stats.RepeatedBatches++
+		s.stats.RepeatedHits += uint64(len(b.Hits))
+	}
+	if !in.fresh {
+		return
+	}
+	for i := range b.Hits {
+		h := &b.Hits[i]
+		is := s.repeats.hit(h.Site, h.ID, in)
+		if in.counts && !is.counts && fn != nil {
+			s.stats.RepeatedHits++
+		}
+		if is.counts && fn != nil || is.fresh && mayRage(h) {
+			s.takeHit(h, position+uint64(i), is, fn)
+		}
+	}
+}
+
+// takeHit makes the event of a hit that is no repeat. If it only must be remembered, it is a click.
+func (s *Stream) takeHit(h *heatmap.Hit, position uint64, in verdict, fn func(*Event)) {
+	s.describe(h, position)
+	tells := fn != nil && in.counts
+	if s.excluded(tells) {
+		return
+	}
+	e := &s.event
+	if mayRage(h) {
+		e.RageAt, e.Rage = s.rage.click(s.viewKey(h), in, h.Time, Spot{h.X, h.Y})
+	}
+	if !tells {
+		return
+	}
+	s.stats.Hits++
+	if e.Bot {
+		s.stats.Bots++
+	}
+	if e.Rage {
+		s.stats.Bursts++
+	}
+	fn(e)
+}
+
+// mayRage reports whether a hit is one that can belong to a burst.
+func mayRage(h *heatmap.Hit) bool {
+	return h.Kind == heatmap.KindClick && h.View != "" && h.Flags&heatmap.FlagUntrusted == 0
+}
+
+// describe fills the stream's event with all but rage.
+func (s *Stream) describe(h *heatmap.Hit, position uint64) {
+	e := &s.event
+	e.Hit, e.Position = h, position
+	if h.URL != s.url || s.urlPage.page == "" {
+		s.findPage(h.URL)
+	}
+	e.URL, e.Page = s.urlPage.url, s.urlPage.page
+	if h.UserAgent != s.agent {
+		s.findAgent(h.UserAgent)
+	}
+	e.Device, e.Bot = s.agentClass.device, s.agentClass.bot
+	if h.Site != s.site || e.zone == nil {
+		s.findZone(h.Site)
+	}
+	if h.Visitor != s.visitor {
+		s.findVisitor(h.Visitor)
+	}
+	e.Date = s.dates.date(h.Time, e.zone, s.zoneSalt)
+	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0
+	e.Rage = false
+}
+
+// findPage finds what the next hits' URL is counted as.
+func (s *Stream) findPage(raw string) {
+	p, ok := s.pages.get(raw)
+	if !ok {
+		raw = strings.Clone(raw) // it may become the page, which outlives its chunk
+		p.url = s.rules.params.normalURL(raw)
+		p.page = s.rules.group(p.url)
+		p.pageHash = xxhash.Sum64String(p.page)
+		s.pages.put(raw, p)
+	}
+	s.url, s.urlPage = raw, p
+}
+
+// findAgent finds what the next hits' user agent is.
+func (s *Stream) findAgent(raw string) {
+	c, ok := s.agents.get(raw)
+	if !ok {
+		c = s.rules.agents.classify(raw)
+		s.agents.put(raw, c)
+	}
+	s.agent, s.agentClass = raw, c
+}
+
+// findZone finds the zone of the next hits' site.
+func (s *Stream) findZone(site string) {
+	zone := s.rules.Zone(site)
+	if zone == nil && s.zone != nil {
+		zone = s.zone(site)
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	s.event.zone, s.zoneSalt = zone, xxhash.Sum64String(zone.String())
+	s.site, s.visitor, s.event.Visitor = site, "", 0
+}
+
+// findVisitor hashes the next hits' visitor.
+func (s *Stream) findVisitor(visitor string) {
+	s.visitor, s.event.Visitor = visitor, 0
+	if visitor == "" {
+		return
+	}
+	s.scratch = append(append(append(s.scratch[:0], s.site...), 0), visitor...)
+	s.event.Visitor = max(xxhash.Sum64(s.scratch), 1)
+}
+
+// viewKey names a view on the page of the stream's event.
+func (s *Stream) viewKey(h *heatmap.Hit) uint64 {
+	s.scratch = append(append(append(s.scratch[:0], h.Site...), 0), h.View...)
+	return xxhash.Sum64(s.scratch) ^ s.urlPage.pageHash
+}
+
+// excluded reports whether an expression of the rules is true of the stream's event, and counts it if told to.
+func (s *Stream) excluded(count bool) bool {
+	if len(s.rules.exclude) == 0 {
+		return false
+	}
+	s.eval.set(&s.event)
+	for i, x := range s.rules.exclude {
+		is, err := s.eval.run(x)
+		if err != nil && count {
+			s.stats.ExprErrors++
+		}
+		if err == nil && is {
+			if count {
+				s.stats.Excluded++
+				s.stats.ExcludedBy[i]++
+			}
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,382 @@
+package index
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"heatlog/heatmap"
+)
+
+// told is what a test keeps of an event.
+type told struct {
+	Time     int64
+	At       Spot
+	Position uint64
+	Page     string
+	Date     string
+	Device   heatmap.Device
+	Bot      bool
+	Dead     bool
+	Rage     bool
+	RageAt   [3]Spot
+	Visitor  uint64
+}
+
+func tellEvent(e *Event) told {
+	t := told{
+		Time: e.Hit.Time, At: Spot{e.Hit.X, e.Hit.Y}, Position: e.Position, Page: e.Page, Date: e.Date.String(), Device: e.Device, Bot: e.Bot, Dead: e.Dead,
+		Rage: e.Rage, Visitor: e.Visitor,
+	}
+	if e.Rage {
+		t.RageAt = e.RageAt
+	}
+	return t
+}
+
+func eventsOf(s *Stream, chunks []heatmap.Chunk) []told {
+	var events []told
+	for i := range chunks {
+		s.Events(&chunks[i], func(e *Event) { events = append(events, tellEvent(e)) })
+	}
+	return events
+}
+
+func mustParseRules(t testing.TB, text string) *Rules {
+	t.Helper()
+	r, err := ParseRules([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// naiveEvents judges each hit as the documents say, by a walk over all of the log that matters to it.
+func naiveEvents(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
+	var events []told
+	for i := range chunks {
+		first := i
+		for first > 0 && bucketOf(chunks[first-1].Appended) >= bucketOf(chunks[i].Appended)-1 {
+			first--
+		}
+		for _, e := range naiveWalk(t, r, chunks[first:i+1]) {
+			if e.Position >= chunks[i].Position {
+				events = append(events, e)
+			}
+		}
+	}
+	return events
+}
+
+type naiveClick struct {
+	ms   int64
+	at   Spot
+	used bool
+}
+
+// naiveWalk gives the events of a log of which nothing is forgotten.
+func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
+	var events []told
+	batches, hits := make(map[string]bool), make(map[string]bool)
+	clicks := make(map[string][]*naiveClick)
+	for _, c := range chunks {
+		position := c.Position
+		for _, b := range c.Batches {
+			name := fmt.Sprintf("%q %q %q", b.Site, b.Visitor, b.ID)
+			repeat := b.ID != "" && batches[name]
+			batches[name] = batches[name] || len(b.Hits) > 0
+			for _, h := range b.Hits {
+				position++
+				id := fmt.Sprintf("%q %q", h.Site, h.ID)
+				if repeat || h.ID != "" && hits[id] {
+					continue
+				}
+				hits[id] = true
+				if h.Visitor == "excluded" {
+					continue
+				}
+				events = append(events, naiveEvent(t, r, h, position-1, clicks))
+			}
+		}
+	}
+	return events
+}
+
+func naiveEvent(t *testing.T, r *Rules, h heatmap.Hit, position uint64, clicks map[string][]*naiveClick) told {
+	page, err := r.Page(h.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := told{Time: h.Time, At: Spot{h.X, h.Y}, Position: position, Page: page}
+	zone, prague := time.UTC, r.Zone("prague")
+	if h.Site == "prague" {
+		zone = prague
+	}
+	e.Date = time.UnixMilli(h.Time).In(zone).Format(time.DateOnly)
+	e.Device = map[string]heatmap.Device{"": heatmap.Desktop, "iPhone": heatmap.Mobile, "iPad": heatmap.Tablet, "Googlebot/2.1": heatmap.Desktop}[h.UserAgent]
+	e.Bot = h.UserAgent == "Googlebot/2.1"
+	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0
+	if h.Visitor != "" {
+		e.Visitor = xxhash.Sum64String(h.Site + "\x00" + h.Visitor)
+	}
+	if h.Kind == heatmap.KindClick && h.View != "" && h.Flags&heatmap.FlagUntrusted == 0 {
+		key := fmt.Sprintf("%q %q %q", h.Site, h.View, page)
+		c := &naiveClick{ms: h.Time, at: Spot{h.X, h.Y}}
+		e.Rage, e.RageAt = naiveRage(clicks[key], c)
+		clicks[key] = append(clicks[key], c)
+	}
+	return e
+}
+
+func naiveRage(before []*naiveClick, c *naiveClick) (bool, [3]Spot) {
+	fits := func(a, b *naiveClick) bool {
+		dx, dy := float64(a.at.X)-float64(b.at.X), float64(a.at.Y)-float64(b.at.Y)
+		return max(a.ms, b.ms)-min(a.ms, b.ms) <= 1000 && dx*dx+dy*dy <= 24*24 && !a.used && !b.used
+	}
+	before = before[max(0, len(before)-8):]
+	for j := len(before) - 1; j >= 0; j-- {
+		for i := j - 1; i >= 0; i-- {
+			if a, b := before[i], before[j]; fits(a, b) && fits(a, c) && fits(b, c) {
+				a.used, b.used, c.used = true, true, true
+				return true, [3]Spot{a.at, b.at, c.at}
+			}
+		}
+	}
+	return false, [3]Spot{}
+}
+
+// randomLog makes chunks of hits that repeat and click a lot.
+func randomLog(rng *rand.Rand, chunks int) []heatmap.Chunk {
+	pick := func(texts ...string) string { return texts[rng.IntN(len(texts))] }
+	var log []heatmap.Chunk
+	position, appended := uint64(rng.IntN(100)), int64(1_767_225_600_000)
+	number := 0
+	for range chunks {
+		switch rng.IntN(8) {
+		case 0:
+			appended += bucketMillis * int64(rng.IntN(4)) // also to the very start of a bucket
+			appended -= appended % bucketMillis
+		case 1:
+			appended += rng.Int64N(3 * bucketMillis)
+		default:
+			appended += rng.Int64N(4 * 60_000)
+		}
+		c := heatmap.Chunk{Position: position, Appended: appended}
+		for range rng.IntN(4) {
+			b := heatmap.Batch{Site: pick("utc", "prague"), Visitor: pick("", "ann", "bob"), ID: pick("", "a", "b", "c", fmt.Sprint("own", number))}
+			for range rng.IntN(8) {
+				number++
+				h := heatmap.Hit{
+					Time: 1_767_221_999_000 + rng.Int64N(2000), Site: b.Site, Visitor: pick(b.Visitor, b.Visitor, "excluded"),
+					URL:  "https://x.example/" + pick("", "#a", "p/1", "p/2"),
+					View: pick("", "v", "v", "v", "v", "w"), UserAgent: pick("", "iPhone", "iPad", "Googlebot/2.1"),
+					ID: pick("", "", "", "h1", "h2", "h3", fmt.Sprint("own", number)), Kind: heatmap.Kind(1 + rng.IntN(4)),
+					X: uint16(100 + rng.IntN(22)), Y: uint16(rng.IntN(22)), Flags: heatmap.Flags(rng.IntN(16)) &^ heatmap.FlagUntrusted,
+				}
+				if rng.IntN(5) > 0 {
+					h.Kind = heatmap.KindClick
+				}
+				if rng.IntN(8) == 0 {
+					h.Flags |= heatmap.FlagUntrusted
+				}
+				b.Hits = append(b.Hits, h)
+			}
+			c.Batches = append(c.Batches, b)
+			c.Count += len(b.Hits)
+		}
+		position = c.End()
+		log = append(log, c)
+	}
+	return log
+}
+
+const streamTestRules = `
+urls:
+  groups:
+    - {match: https://x.example/p/*, page: https://x.example/p/:id}
+exclude: [visitor == "excluded"]
+sites:
+  prague: {timezone: Europe/Prague}
+`
+
+func TestStreamAgainstModel(t *testing.T) {
+	r := mustParseRules(t, streamTestRules)
+	bursts, counted, all := 0, 0, 0
+	for seed := range uint64(60) {
+		log := randomLog(rand.New(rand.NewPCG(seed, 1)), 60)
+		want := naiveEvents(t, r, log)
+		got := eventsOf(NewStream(r, nil, StreamOptions{}), log)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("seed %d: events (-want +got):\n%s", seed, diff)
+		}
+		counted += len(got)
+		all += int(log[len(log)-1].End() - log[0].Position)
+		for _, e := range got {
+			if e.Rage {
+				bursts++
+			}
+		}
+	}
+	if bursts < 100 || counted < all/4 || counted > all*3/4 {
+		t.Errorf("the random logs are dull: %d of %d hits count, %d bursts", counted, all, bursts)
+	}
+}
+
+// TestStreamWarmUp checks that a stream that begins as far before a position as WarmFrom says gives the same from there
+// on as one that has read everything, for every position.
+func TestStreamWarmUp(t *testing.T) {
+	r := mustParseRules(t, streamTestRules)
+	for seed := range uint64(12) {
+		log := randomLog(rand.New(rand.NewPCG(seed, 2)), 60)
+		want := eventsOf(NewStream(r, nil, StreamOptions{}), log)
+		for cut := log[0].Position; cut < log[len(log)-1].End(); cut++ {
+			got := eventsFrom(NewStream(r, nil, StreamOptions{}), log, cut)
+			from := slices.IndexFunc(want, func(e told) bool { return e.Position >= cut })
+			if from < 0 {
+				from = len(want)
+			}
+			if !slices.Equal(got, want[from:]) {
+				t.Fatalf("seed %d, cut at %d: events (-want +got):\n%s", seed, cut, cmp.Diff(want[from:], got))
+			}
+		}
+	}
+}
+
+// eventsFrom gives the events from cut on of a stream that starts there.
+func eventsFrom(s *Stream, log []heatmap.Chunk, cut uint64) []told {
+	at := slices.IndexFunc(log, func(c heatmap.Chunk) bool { return c.End() > cut })
+	since := s.WarmFrom(log[at].Appended)
+	first := slices.IndexFunc(log, func(c heatmap.Chunk) bool { return c.Appended >= since })
+	for i := first; i < at; i++ {
+		s.Warm(&log[i])
+	}
+	events := eventsOf(s, log[at:])
+	return slices.DeleteFunc(events, func(e told) bool { return e.Position < cut })
+}
+
+func oneHit(appended int64, position uint64, batchID, hitID string) heatmap.Chunk {
+	h := heatmap.Hit{Time: appended, Site: "s", URL: "https://x.example/", ID: hitID, Kind: heatmap.KindView}
+	return heatmap.Chunk{
+		Position: position, Appended: appended, Count: 1,
+		Batches: []heatmap.Batch{{Site: "s", ID: batchID, Hits: []heatmap.Hit{h}}},
+	}
+}
+
+// TestStreamBuckets checks at which distance a batch still repeats another.
+func TestStreamBuckets(t *testing.T) {
+	f := func(first, second int64, want int) {
+		t.Helper()
+		for _, ids := range [][2]string{{"b", ""}, {"", "h"}} {
+			s := NewStream(DefaultRules(), nil, StreamOptions{})
+			got := eventsOf(s, []heatmap.Chunk{oneHit(first, 0, ids[0], ids[1]), oneHit(second, 1, ids[0], ids[1])})
+			if len(got) != want {
+				t.Errorf("appended at %d and %d: %d hits count, want %d", first, second, len(got), want)
+			}
+		}
+	}
+	const b = bucketMillis
+	f(10*b, 10*b, 1)
+	f(10*b, 11*b-1, 1)
+	f(10*b, 11*b, 1)
+	f(10*b, 12*b-1, 1)
+	f(10*b, 12*b, 2)
+	f(11*b-1, 12*b, 2)
+	f(10*b, 20*b, 2)
+	f(-b, -1, 1)
+	f(-b-1, 0, 2)
+	f(-1, 0, 1)
+}
+
+func TestStreamKeepsBatchAwayWhileItIsSent(t *testing.T) {
+	var log []heatmap.Chunk
+	for i := range int64(10) {
+		log = append(log, oneHit(i*bucketMillis, uint64(i), "b", ""))
+	}
+	s := NewStream(DefaultRules(), nil, StreamOptions{})
+	if got := eventsOf(s, log); len(got) != 1 {
+		t.Errorf("%d hits count, want 1", len(got))
+	}
+	if got := s.Stats(); got.Hits != 1 || got.RepeatedBatches != 9 || got.RepeatedHits != 9 {
+		t.Errorf("stats %+v, want 1 hit and 9 repeats", got)
+	}
+}
+
+// TestStreamHitOfDroppedBatch checks that a hit in a batch that was dropped can still count when it comes in another.
+func TestStreamHitOfDroppedBatch(t *testing.T) {
+	const b = bucketMillis
+	s := NewStream(DefaultRules(), nil, StreamOptions{})
+	log := []heatmap.Chunk{oneHit(0, 0, "b", "h0"), oneHit(b, 1, "b", "h1"), oneHit(b, 2, "c", "h1"), oneHit(b, 3, "d", "h1")}
+	got := eventsOf(s, log)
+	if len(got) != 2 || got[1].Position != 2 {
+		t.Errorf("events %+v, want those of positions 0 and 2", got)
+	}
+}
+
+func TestStreamFull(t *testing.T) {
+	s := NewStream(DefaultRules(), nil, StreamOptions{MaxBytes: 64 << 10})
+	const start = 100 * bucketMillis
+	if s.Full(start) {
+		t.Fatal("an empty stream is full")
+	}
+	n := uint64(0)
+	for ; !s.Full(start) && n < 1<<20; n++ {
+		c := oneHit(start, n, fmt.Sprint(n), "")
+		s.Events(&c, func(*Event) {})
+	}
+	if n < 2500 || n > 64<<10/8 {
+		t.Errorf("64 KiB are full after %d batches", n)
+	}
+	if held := s.Stats().RepeatBytes; held < 32<<10 || held > 64<<10 {
+		t.Errorf("%d bytes are held, want 32 to 64 KiB", held)
+	}
+	for now, want := range map[int64]bool{start - 1: true, start + bucketMillis: true, start + 2*bucketMillis: false, start + 9*bucketMillis: false} {
+		if got := s.Full(now); got != want {
+			t.Errorf("full %d ms after the last chunk: %t, want %t", now-start, got, want)
+		}
+	}
+	c := oneHit(start+bucketMillis, n, "next", "")
+	s.Events(&c, func(*Event) {})
+	if !s.Full(start+bucketMillis) || s.Full(start+2*bucketMillis) {
+		t.Error("what the bucket before holds counts for one bucket more, and no longer")
+	}
+}
+
+func TestStreamStats(t *testing.T) {
+	r := mustParseRules(t, "exclude: ['tags[0] == \"x\"', 'kind == \"move\"', x > 5]")
+	hit := func(k heatmap.Kind, x uint16, tags ...string) heatmap.Hit {
+		return heatmap.Hit{Time: 1_767_225_600_000, Site: "s", URL: "https://x.example/", Kind: k, X: x, Tags: tags, UserAgent: "curl/8"}
+	}
+	hits := []heatmap.Hit{
+		hit(heatmap.KindView, 0), hit(heatmap.KindMove, 9), hit(heatmap.KindClick, 9, "x"), hit(heatmap.KindClick, 9, "y"), hit(heatmap.KindClick, 5, "y"),
+	}
+	s := NewStream(r, nil, StreamOptions{})
+	s.Events(&heatmap.Chunk{Count: 5, Batches: []heatmap.Batch{{Hits: hits}}}, func(*Event) {})
+	want := StreamStats{Hits: 2, Bots: 2, Excluded: 3, ExcludedBy: []uint64{1, 1, 1}, ExprErrors: 2}
+	if diff := cmp.Diff(want, s.Stats()); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
+	}
+}
+
+func TestStreamZone(t *testing.T) {
+	zone := time.FixedZone("ahead", 5*3600+45*60)
+	s := NewStream(mustParseRules(t, "sites: {ruled: {timezone: America/New_York}}"), func(site string) *time.Location {
+		return map[string]*time.Location{"own": zone, "ruled": zone}[site]
+	}, StreamOptions{})
+	at := time.Date(2026, 3, 1, 0, 30, 0, 0, time.UTC).UnixMilli()
+	var dates []string
+	var b heatmap.Batch
+	for _, site := range []string{"own", "ruled", "none", "own"} {
+		b.Hits = append(b.Hits, heatmap.Hit{Time: at - 3_600_000, Site: site, URL: "https://x.example/", Kind: heatmap.KindView})
+		b.Hits = append(b.Hits, heatmap.Hit{Time: at, Site: site, URL: "https://x.example/", Kind: heatmap.KindView})
+	}
+	s.Events(&heatmap.Chunk{Count: 8, Batches: []heatmap.Batch{b}}, func(e *Event) { dates = append(dates, e.Date.String()) })
+	want := []string{"2026-03-01", "2026-03-01", "2026-02-28", "2026-02-28", "2026-02-28", "2026-03-01", "2026-03-01", "2026-03-01"}
+	if diff := cmp.Diff(want, dates); diff != "" {
+		t.Errorf("dates (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,304 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"regexp/syntax"
+	"slices"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
+
+	"heatlog/heatmap"
+)
+
+// Limits of an expression.
+const (
+	maxExpression      = 4 << 10 // bytes
+	maxExpressionNodes = 400
+	maxRegexpCost      = 2000 // literals and classes of a regular expression, counted as often as it repeats them
+	expressionMemory   = 1 << 16
+)
+
+// Where is a compiled where= expression. It is not safe for concurrent use.
+type Where struct {
+	expr *expression
+	eval evaluator
+}
+
+// CompileWhere compiles an expression over a hit: see the fields of hitEnv for its names. The error is a
+// *heatmap.ParamError for the field where, whose message begins with line:column.
+func CompileWhere(text string) (*Where, error) {
+	x, err := compileExpression(text)
+	if err != nil {
+		return nil, &heatmap.ParamError{Field: "where", Message: err.Error()}
+	}
+	return &Where{expr: x}, nil
+}
+
+// Match reports whether the expression is true of the event's hit. An expression that fails on a hit, as tags[0] does on
+// one without tags, does not match it.
+func (w *Where) Match(e *Event) bool {
+	w.eval.set(e)
+	is, err := w.eval.run(w.expr)
+	return err == nil && is
+}
+
+// hitEnv is what an expression can name of a hit.
+type hitEnv struct {
+	Bot     bool      `expr:"bot"`
+	URL     string    `expr:"url"`     // normalised
+	RawURL  string    `expr:"raw_url"` // as recorded
+	Page    string    `expr:"page"`    // that the hit is counted as
+	Site    string    `expr:"site"`
+	Visitor string    `expr:"visitor"`
+	View    string    `expr:"view"`
+	ID      string    `expr:"id"`
+	Device  string    `expr:"device"` // desktop, tablet or mobile
+	Kind    string    `expr:"kind"`   // view, click, scroll or move
+	Pointer string    `expr:"pointer"`
+	Time    time.Time `expr:"time"`    // in the site's zone
+	Millis  int       `expr:"t"`       // the same as Unix ms
+	Hour    int       `expr:"hour"`    // of time, 0 to 23
+	Weekday int       `expr:"weekday"` // of time, 1 = Monday to 7 = Sunday
+	X       int       `expr:"x"`
+	Y       int       `expr:"y"`
+	VW      int       `expr:"vw"`
+	VH      int       `expr:"vh"`
+	DW      int       `expr:"dw"`
+	DH      int       `expr:"dh"`
+	Depth   int       `expr:"depth"`
+	From    int       `expr:"from"`
+	Dwell   int       `expr:"dwell"`
+	Layout  int       `expr:"layout"`
+	AX      float64   `expr:"ax"`
+	AY      float64   `expr:"ay"`
+	Sel     string    `expr:"sel"`
+	UA      string    `expr:"ua"`
+	Tags    []string  `expr:"tags"`
+	Trusted bool      `expr:"trusted"`
+	Fixed   bool      `expr:"fixed"`
+	Dead    bool      `expr:"dead"`
+}
+
+// set takes the fields of an event.
+func (v *hitEnv) set(e *Event) {
+	h := e.Hit
+	v.Bot, v.Device = e.Bot, e.Device.String()
+	v.URL, v.RawURL, v.Page = e.URL, h.URL, e.Page
+	v.Site, v.Visitor, v.View, v.ID = h.Site, h.Visitor, h.View, h.ID
+	v.Kind, v.Pointer = h.Kind.String(), h.Pointer.String()
+	v.Millis = int(h.Time)
+	v.X, v.Y, v.Depth, v.From = int(h.X), int(h.Y), int(h.Depth), int(h.From)
+	v.VW, v.VH, v.DW, v.DH = int(h.ViewportW), int(h.ViewportH), int(h.DocumentW), int(h.DocumentH)
+	v.Dwell, v.Layout = int(h.Dwell), int(h.Layout)
+	v.AX, v.AY = float64(h.AnchorX)/heatmap.AnchorUnit, float64(h.AnchorY)/heatmap.AnchorUnit
+	v.Sel, v.UA, v.Tags = h.Selector, h.UserAgent, h.Tags
+	v.Trusted, v.Fixed, v.Dead = h.Flags&heatmap.FlagUntrusted == 0, h.Flags&heatmap.FlagFixed != 0, h.Flags&heatmap.FlagDead != 0
+}
+
+// setTime sets what comes from the time in a zone, which takes longer than all the rest.
+func (v *hitEnv) setTime(zone *time.Location) {
+	v.Time = time.UnixMilli(int64(v.Millis)).In(zone)
+	v.Hour, v.Weekday = v.Time.Hour(), (int(v.Time.Weekday())+6)%7+1
+}
+
+// expression is a checked and compiled condition over a hit. It is immutable and safe for concurrent use.
+type expression struct {
+	text    string
+	program *vm.Program
+	timed   bool // it names time, hour or weekday
+}
+
+// evaluator runs expressions and keeps the memory for it. The zero value is ready; not safe for concurrent use.
+type evaluator struct {
+	machine vm.VM
+	env     hitEnv
+	zone    *time.Location
+	timed   bool // the fields of env that come from the time are set
+}
+
+// set takes the event over which expressions are run next.
+func (v *evaluator) set(e *Event) {
+	v.env.set(e)
+	v.zone, v.timed = e.zone, false
+}
+
+// run evaluates x over the event that was set.
+func (v *evaluator) run(x *expression) (bool, error) {
+	if x.timed && !v.timed {
+		v.env.setTime(v.zone)
+		v.timed = true
+	}
+	v.machine.MemoryBudget = expressionMemory
+	out, err := v.machine.Run(x.program, &v.env)
+	if err != nil {
+		return false, err
+	}
+	return out.(bool), nil // the compiler has checked the type
+}
+
+// compileExpression checks and compiles a condition. What could take long, much memory, or give another result on
+// another machine or day is refused: see checkNode. The error begins with line:column.
+func compileExpression(text string) (*expression, error) {
+	if len(text) > maxExpression {
+		return nil, fmt.Errorf("1:1: expression has %d bytes, limit %d", len(text), maxExpression)
+	}
+	options := expressionOptions()
+	config := conf.CreateNew()
+	for _, set := range options {
+		set(config)
+	}
+	for name := range config.Disabled {
+		delete(config.Builtins, name)
+	}
+	tree, err := parser.ParseWithConfig(text, config)
+	if err != nil {
+		return nil, placeError(err)
+	}
+	c := nodeChecker{source: tree.Source}
+	if ast.Walk(&tree.Node, &c); c.err != nil {
+		return nil, placeError(c.err)
+	}
+	program, err := expr.Compile(text, options...)
+	if err != nil {
+		return nil, placeError(err)
+	}
+	return &expression{text: text, program: program, timed: c.timed}, nil
+}
+
+func expressionOptions() []expr.Option {
+	options := []expr.Option{expr.Env(hitEnv{}), expr.AsBool(), expr.WarnOnAny(), expr.MaxNodes(maxExpressionNodes), expr.DisableAllBuiltins()}
+	for _, name := range expressionBuiltins() {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	return options
+}
+
+// expressionBuiltins names what an expression can call: functions whose result is no larger than what they are given and
+// that depend on nothing else.
+func expressionBuiltins() []string {
+	return []string{
+		"len", "lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf",
+		"abs", "ceil", "floor", "round", "int", "float", "min", "max", "any", "all", "none", "one", "count", "date", "duration",
+	}
+}
+
+// placeError puts the place of an error before its message.
+func placeError(err error) error {
+	var at *file.Error
+	if errors.As(err, &at) {
+		return fmt.Errorf("%d:%d: %s", max(at.Line, 1), at.Column+1, at.Message)
+	}
+	return fmt.Errorf("1:1: %w", err)
+}
+
+// nodeChecker refuses what an expression must not have, and finds out what it needs.
+type nodeChecker struct {
+	source file.Source
+	timed  bool  // time, hour or weekday is named
+	err    error // the first
+}
+
+// Visit checks one node.
+func (c *nodeChecker) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.IdentifierNode); ok {
+		c.timed = c.timed || n.Value == "time" || n.Value == "hour" || n.Value == "weekday"
+	}
+	reason := checkNode(*node)
+	if reason == "" || c.err != nil {
+		return
+	}
+	c.err = (&file.Error{Location: (*node).Location(), Message: reason}).Bind(c.source)
+}
+
+// checkNode gives the reason why a node is refused, "" if it is not. Variables and nested conditions over lists could
+// grow without bound; so could ranges. A regular expression must be known when it is compiled.
+func checkNode(node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
+		return "let and ; are not available"
+	case *ast.IdentifierNode:
+		if n.Value == "$env" {
+			return "$env is not available"
+		}
+	case *ast.BuiltinNode: // the parser knows those that take a condition even if they are disabled
+		if !slices.Contains(expressionBuiltins(), n.Name) {
+			return n.Name + " is not available"
+		}
+	case *ast.PredicateNode:
+		var nested predicateCounter
+		if ast.Walk(&n.Node, &nested); nested > 0 {
+			return "a condition over a list cannot hold another"
+		}
+	case *ast.MemberNode:
+		return checkMember(n)
+	case *ast.BinaryNode:
+		return checkOperator(n)
+	}
+	return ""
+}
+
+type predicateCounter int
+
+func (c *predicateCounter) Visit(node *ast.Node) {
+	if _, ok := (*node).(*ast.PredicateNode); ok {
+		*c++
+	}
+}
+
+// checkMember refuses the methods of time but those that give a plain number of the time in the site's zone: others
+// give the machine's zone, or types that compare equal to nothing.
+func checkMember(n *ast.MemberNode) string {
+	name, ok := n.Property.(*ast.StringNode)
+	if !ok {
+		return ""
+	}
+	switch name.Value {
+	case "Hour", "Minute", "Second", "Day", "YearDay", "Year", "Unix", "UnixMilli":
+		return ""
+	}
+	return fmt.Sprintf("%q is not available", name.Value)
+}
+
+func checkOperator(n *ast.BinaryNode) string {
+	switch n.Operator {
+	case "..":
+		return "ranges are not available"
+	case "matches":
+		pattern, ok := n.Right.(*ast.StringNode)
+		if !ok {
+			return "the right side of matches must be a string"
+		}
+		return checkRegexp(pattern.Value)
+	}
+	return ""
+}
+
+// checkRegexp refuses regular expressions whose program would be large, before it is made.
+func checkRegexp(pattern string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return err.Error()
+	}
+	if cost := regexpCost(re); cost > maxRegexpCost {
+		return fmt.Sprintf("regular expression has %d parts, limit %d", cost, maxRegexpCost)
+	}
+	return ""
+}
+
+func regexpCost(re *syntax.Regexp) int {
+	cost := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		cost += regexpCost(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		cost *= max(re.Min, re.Max, 1)
+	}
+	return min(cost, 1<<30)
+}

@@ -1,0 +1,226 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// work is what a worker takes from its queue: the ops of a chunk, or a visit, or the order to store everything.
+type work struct {
+	ops      *[]op // nil for a visit; returned to the pool when applied
+	end      uint64
+	appended int64
+	visit    func(s *shard, appended int64)
+	drain    bool
+	done     chan<- struct{} // gets a value after a visit or drain, has room for it
+}
+
+// worker owns a shard: it applies the shard's ops in the order of the log and hands entries to its flusher, one flush
+// at a time. It never waits for the store but in recovery, so that visits are answered while the store is down.
+type worker struct {
+	*pipeline
+	shard    *shard
+	queue    chan work
+	flushes  chan []*entry // to the flusher
+	settled  chan []*entry // from the flusher
+	flushing bool
+	due      int64 // entries born until then are flushed, Unix ms
+	appended int64 // append time of the chunk applied last
+
+	live, held atomic.Int64 // bytes, published for the pipeline
+	entries    atomic.Int64
+}
+
+const (
+	queueLength  = 16   // chunks that wait for a worker
+	flushEntries = 4096 // entries in one flush
+	never        = math.MinInt64
+)
+
+func newWorker(p *pipeline) *worker {
+	return &worker{
+		pipeline: p, shard: newShard(), due: never,
+		queue: make(chan work, queueLength), flushes: make(chan []*entry, 1), settled: make(chan []*entry, 1),
+	}
+}
+
+// run takes work until the pipeline ends.
+func (w *worker) run() {
+	defer close(w.flushes)
+	tick := time.NewTicker(max(w.options.FlushEvery/4, 10*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.ctx.Done():
+			return
+		case task := <-w.queue:
+			w.do(task)
+		case flushed := <-w.settled:
+			w.flushing = false
+			w.shard.settle(flushed)
+		case <-tick.C:
+			w.due = w.now() - w.options.FlushEvery.Milliseconds()
+		}
+		w.publish()
+		w.startFlush()
+	}
+}
+
+func (w *worker) now() int64 { return w.options.Now().UnixMilli() }
+
+func (w *worker) do(task work) {
+	switch {
+	case task.visit != nil:
+		task.visit(w.shard, w.appended)
+		task.done <- struct{}{}
+	case task.drain:
+		w.drain()
+		task.done <- struct{}{}
+	default:
+		w.learn(*task.ops)
+		w.shard.apply(*task.ops, task.end, task.appended, w.now())
+		w.appended = task.appended
+		w.recycle(task.ops)
+	}
+}
+
+// learn looks up the watermarks that a recovering shard needs, for as long as it takes the store to answer.
+func (w *worker) learn(ops []op) {
+	const most = 1000
+	keys := w.shard.unknown(ops)
+	for len(keys) > 0 {
+		refs := make([]Ref, min(most, len(keys)))
+		for i := range refs {
+			refs[i] = Ref{Generation: w.options.Generation, Key: keys[i], Source: w.source.ID()}
+		}
+		var docs []Doc
+		ok := w.persist("look up watermarks", func(ctx context.Context) (err error) {
+			docs, err = w.options.Store.Load(ctx, refs)
+			return err
+		})
+		if !ok {
+			return // the pipeline ends, and with it the shard
+		}
+		for i, d := range docs {
+			w.shard.know(keys[i], d.Watermark)
+		}
+		keys = keys[len(refs):]
+	}
+}
+
+// startFlush hands entries to the flusher if it is idle and there is something to flush: what is over the budget, with
+// a part more so that flushes are large, and what is due.
+func (w *worker) startFlush() {
+	if w.flushing {
+		return
+	}
+	keep := math.MaxInt
+	if w.shard.liveBytes > w.budget {
+		keep = w.budget - w.budget/8
+	}
+	if keep == math.MaxInt && w.due == never {
+		return
+	}
+	taken := w.shard.take(keep, w.due, flushEntries)
+	if len(taken) < flushEntries {
+		w.due = never
+	}
+	if len(taken) > 0 {
+		w.flushing = true
+		w.flushes <- taken
+		w.publish()
+	}
+}
+
+// drain stores everything that the shard holds, here and now.
+func (w *worker) drain() {
+	if w.flushing {
+		select {
+		case flushed := <-w.settled:
+			w.flushing = false
+			w.shard.settle(flushed)
+		case <-w.ctx.Done():
+			return
+		}
+	}
+	for {
+		taken := w.shard.take(-1, never, flushEntries)
+		if len(taken) == 0 || !w.store(taken) {
+			return
+		}
+		w.shard.settle(taken)
+	}
+}
+
+// flusher stores what the worker hands it.
+func (w *worker) flusher() {
+	for taken := range w.flushes {
+		if !w.store(taken) {
+			return
+		}
+		w.settled <- taken
+	}
+}
+
+// store takes the steps of a flush until all of it is stored. It gives false if the pipeline ended first.
+func (w *worker) store(taken []*entry) bool {
+	f := newFlush(w.options.Store, w.options.Generation, w.source.ID(), taken)
+	to := f.to()
+	raised := w.persist("raise high", func(ctx context.Context) error { return w.high.raise(ctx, to) })
+	for raised && len(f.entries) > 0 {
+		stepped := w.persist("flush", func(ctx context.Context) error {
+			w.gate.RLock()
+			defer w.gate.RUnlock()
+			return f.step(ctx)
+		})
+		if !stepped {
+			return false
+		}
+	}
+	w.stats.flushedDocs.Add(uint64(f.docsSwapped))
+	w.stats.flushedBytes.Add(uint64(f.blobBytes))
+	return raised
+}
+
+// persist calls try until it succeeds, waiting longer from time to time. It gives false if the pipeline ends first,
+// and ends the pipeline itself on a conflict.
+func (p *pipeline) persist(what string, try func(ctx context.Context) error) bool {
+	const longest = 5 * time.Second
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, longest) {
+		err := try(p.ctx)
+		if err == nil {
+			p.storeError.Store(nil)
+			return true
+		}
+		if errors.Is(err, errConflict) {
+			p.stats.conflicts.Add(1)
+			p.end(err)
+		}
+		if p.ctx.Err() != nil {
+			return false
+		}
+		p.stats.storeErrors.Add(1)
+		p.storeError.Store(&err)
+		p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
+		select {
+		case <-time.After(wait):
+		case <-p.ctx.Done():
+			return false
+		}
+	}
+}
+
+// publish makes the shard's size known and wakes the pipeline if it waits for room.
+func (w *worker) publish() {
+	w.live.Store(int64(w.shard.liveBytes))
+	w.held.Store(int64(w.shard.liveBytes + w.shard.flushingBytes))
+	w.entries.Store(int64(w.shard.liveEntries))
+	select {
+	case w.room <- struct{}{}:
+	default:
+	}
+}
