@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -21,10 +22,12 @@ const (
 	MaxRules = 256 << 10 // bytes
 
 	maxRuleParams  = 1000  // patterns of drop_params, and of keep_params
-	maxRuleGroups  = 10000 // groups
+	maxRuleGroups  = 2000  // groups
 	maxRuleExclude = 100   // expressions
 	maxRuleBots    = 1000  // patterns of bots
 	maxRuleName    = 256   // bytes of a pattern of a parameter or a bot
+	maxRuleKeys    = 10000 // keys in all mappings
+	maxRuleDepth   = 16    // lists and mappings in each other on a line
 )
 
 // ParseRules reads rules from YAML. Nothing is the same as DefaultRules. An unknown key, a wrong type, and whatever else
@@ -66,7 +69,11 @@ type rulesFile struct {
 type fields map[string]func(ast.Node) error
 
 func (f *rulesFile) read(text []byte) (err error) {
-	file, err := parser.ParseBytes(text, 0)
+	tokens := lexer.Tokenize(string(text))
+	if err := checkTokens(tokens); err != nil {
+		return err
+	}
+	file, err := parser.Parse(tokens, 0)
 	if err != nil {
 		return yamlError(err)
 	}
@@ -81,6 +88,31 @@ func (f *rulesFile) read(text []byte) (err error) {
 		"sites":      f.readSites,
 		"bots":       f.readBots,
 	})
+}
+
+// checkTokens refuses what the parser would need minutes for: its time grows with the square of the depth, and of the
+// number of keys.
+func checkTokens(tokens token.Tokens) error {
+	keys, flow, entries, line := 0, 0, 0, 0
+	for _, tk := range tokens {
+		if tk.Position != nil && tk.Position.Line != line {
+			entries, line = 0, tk.Position.Line
+		}
+		switch tk.Type {
+		case token.MappingValueType:
+			keys++
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		case token.SequenceEntryType:
+			entries++
+		}
+		if keys > maxRuleKeys || flow > maxRuleDepth || entries > maxRuleDepth {
+			return tokenError(tk, fmt.Errorf("rules have over %d keys, or lists and mappings over %d deep", maxRuleKeys, maxRuleDepth))
+		}
+	}
+	return nil
 }
 
 // onlyDocument gives the body of the one document of a file, nil if it is empty.

@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,23 @@ func TestParseRulesErrors(t *testing.T) {
 	f("urls: \xff", `rules are not UTF-8`)
 	f(strings.Repeat("#", MaxRules+1), `rules have 262145 bytes, limit 262144`)
 	f("exclude: ["+strings.Repeat("bot,", 101)+"]", `rules 1:10: list has 101 items, limit 100`)
+}
+
+// TestParseRulesTime holds that no file takes long.
+func TestParseRulesTime(t *testing.T) {
+	for _, piece := range []string{"[", "{", "[a,", "- ", "a: ", "? ", "{a: [", "a%: b\n", "- >\n b\n\n", "&a ", "!!a ", "a: b\n", "- - a\n"} {
+		var text strings.Builder
+		for i := 0; text.Len()+len(piece)+8 < MaxRules; i++ {
+			text.WriteString(strings.ReplaceAll(piece, "%", fmt.Sprint(i)))
+		}
+		start := time.Now()
+		if _, err := ParseRules([]byte(text.String())); err == nil {
+			t.Errorf("%q over and over makes rules", piece)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%q over and over takes %v", piece, took)
+		}
+	}
 }
 
 func TestSpec(t *testing.T) {

@@ -1,0 +1,148 @@
+package index
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"heatlog/heatmap"
+)
+
+// nthStore fails its n-th operation, before it is done or after, when only the answer is lost.
+type nthStore struct {
+	*mapStore
+	failAt int64
+	after  bool
+	calls  atomic.Int64
+}
+
+func (s *nthStore) fails() bool { return s.calls.Add(1) == s.failAt }
+
+func (s *nthStore) Load(ctx context.Context, refs []Ref) ([]Doc, error) {
+	if s.fails() {
+		return nil, errDown
+	}
+	return s.mapStore.Load(ctx, refs)
+}
+
+func (s *nthStore) Swap(ctx context.Context, writes []Write) ([]bool, error) {
+	fails := s.fails()
+	if fails && !s.after {
+		return nil, errDown
+	}
+	applied, err := s.mapStore.Swap(ctx, writes)
+	if fails {
+		return nil, errDown
+	}
+	return applied, err
+}
+
+func (s *nthStore) Scan(ctx context.Context, r Range, fn func(Doc) error) error {
+	if s.fails() {
+		return errDown
+	}
+	return s.mapStore.Scan(ctx, r, fn)
+}
+
+func (s *nthStore) Record(ctx context.Context, name string) ([]byte, error) {
+	if s.fails() {
+		return nil, errDown
+	}
+	return s.mapStore.Record(ctx, name)
+}
+
+func (s *nthStore) SwapRecord(ctx context.Context, name string, old, value []byte) (bool, error) {
+	fails := s.fails()
+	if fails && !s.after {
+		return false, errDown
+	}
+	done, err := s.mapStore.SwapRecord(ctx, name, old, value)
+	if fails {
+		return false, errDown
+	}
+	return done, err
+}
+
+// TestFailEveryStoreOperation runs the same story with the n-th operation of the store failing, for every n: an index
+// counts, stores, is killed, recovers, stores the rest and closes. Whatever fails, the stored blobs count each hit once.
+func TestFailEveryStoreOperation(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		n := int64(1)
+		for ; ; n++ {
+			s := &nthStore{mapStore: newMapStore(), failAt: n, after: after}
+			storeStory(t, s)
+			if s.calls.Load() < n {
+				break
+			}
+		}
+		t.Logf("%d operations, each failed once, answer lost only: %v", n-1, after)
+	}
+}
+
+// storeStory lets indexes count a log into the store, and compares what the last one answers.
+func storeStory(t *testing.T, s *nthStore) {
+	t.Helper()
+	const pages = 5
+	log, r := newMemLog(), rand.New(rand.NewPCG(11, 11))
+	o := Options{Store: s, Source: log, Workers: 1, FlushEvery: time.Hour, CheckpointEvery: time.Hour}
+	add := func() {
+		for range 10 {
+			log.append(randomBatch(r, pages))
+		}
+	}
+	add()
+	x := openStubborn(t, o)
+	waitApplied(t, x)
+	_ = x.Flush(t.Context())
+	add()
+	waitApplied(t, x)
+	x.kill()
+	x = openStubborn(t, o)
+	waitApplied(t, x)
+	_ = x.Close(t.Context()) // the checkpoint may be what fails
+	x = openStubborn(t, o)
+	defer x.kill()
+	waitApplied(t, x)
+	for i := range pages {
+		q := heatmap.Query{Site: testSite, URL: testPage(i), Bots: true}
+		a, err := x.Heatmap(t.Context(), q)
+		if err != nil {
+			a, err = x.Heatmap(t.Context(), q)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, hits, views, _ := log.recount(q, heatmap.KindClick, log.Durable())
+		if a.Hits != hits || a.Views != views {
+			t.Fatalf("operation %d failed (answer only: %v): %s has %d clicks and %d views, recount %d and %d",
+				s.failAt, s.after, q.URL, a.Hits, a.Views, hits, views)
+		}
+	}
+}
+
+// openStubborn opens an index, again if it fails once.
+func openStubborn(t *testing.T, o Options) *Index {
+	t.Helper()
+	x, err := Open(t.Context(), o)
+	if err != nil {
+		x, err = Open(t.Context(), o)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// TestLeastDirty takes the smallest position with its own append time.
+func TestLeastDirty(t *testing.T) {
+	dirty := []checkpoint{{7, 70}, {3, 30}, {5, 50}}
+	for range 3 {
+		if got := leastDirty(dirty); got != (checkpoint{3, 30}) {
+			t.Errorf("least of %v is %v", dirty, got)
+		}
+		dirty = slices.Concat(dirty[1:], dirty[:1])
+	}
+}
