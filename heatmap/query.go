@@ -63,8 +63,8 @@ type Heatmap struct {
 	Visitors uint64  // distinct, whatever the kind, width and device
 	Views    uint64  // view hits under the same filters
 	Cell     int     // px
-	From, To Date    // the days that were asked for, or that have hits where a bound was open; To inclusive
-	Dated    bool    // From and To hold
+	From, To Date    // the days that were asked for, or the first and last with hits where a bound was open; To inclusive
+	Dated    bool    // From and To hold: they are unknown for a pattern with an open bound, and without hits
 	Scanned  bool    // the journal was read because blobs cannot answer
 	Why      *Why    // set if Hits is 0
 }

@@ -229,10 +229,36 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // sum reduces to one delta, in which each wanted kind is one layer.
 type sum struct {
-	delta       heatmap.Delta
-	sel         heatmap.Select
+	daysSeen
+	delta heatmap.Delta
+	sel   heatmap.Select
+}
+
+// daysSeen reduces to the first and the last day of what there is.
+type daysSeen struct {
 	first, last heatmap.Date
 	dated       bool
+}
+
+func (s *daysSeen) part(*heatmap.Delta) any { return nil }
+
+func (s *daysSeen) add(k heatmap.Key, _ any) { s.see(k.Period.First(), k.Period.Last()) }
+
+func (s *daysSeen) blob(k heatmap.Key, _ []byte) error {
+	s.see(k.Period.First(), k.Period.Last())
+	return nil
+}
+
+func (s *daysSeen) reset() { *s = daysSeen{} }
+
+func (s *daysSeen) see(first, last heatmap.Date) {
+	if !s.dated || first < s.first {
+		s.first = first
+	}
+	if !s.dated || last > s.last {
+		s.last = last
+	}
+	s.dated = true
 }
 
 func (s *sum) part(d *heatmap.Delta) any {
@@ -253,18 +279,27 @@ func (s *sum) blob(k heatmap.Key, blob []byte) error {
 
 func (s *sum) reset() { *s = sum{sel: s.sel} }
 
-func (s *sum) see(first, last heatmap.Date) {
-	if !s.dated || first < s.first {
-		s.first = first
+// span gives the days that an answer is about: those asked for, or where a bound is open the first or last with hits. It
+// is not known for patterns with an open bound, as blobs of months do not say it and a pattern has many.
+func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap.Date, dated bool, err error) {
+	open := pl.first == nil || pl.last == nil
+	switch {
+	case open && pl.scan:
+		dated = s.dated
+	case open && s.dated && pl.exact:
+		days := *pl
+		days.periods = []PeriodRange{
+			{heatmap.DayPeriod(s.first), heatmap.DayPeriod(min(s.first+31, s.last))},
+			{heatmap.DayPeriod(max(s.last-31, s.first+32, s.first)), heatmap.DayPeriod(s.last)},
+		}
+		seen := &daysSeen{}
+		if _, err := x.reduce(ctx, &days, seen); err != nil {
+			return 0, 0, false, err
+		}
+		s.first, s.last, dated = seen.first, seen.last, seen.dated
+	default:
+		dated = !open
 	}
-	if !s.dated || last > s.last {
-		s.last = last
-	}
-	s.dated = true
-}
-
-// span gives the days that an answer is about: those asked for, or where a bound is open those that have hits.
-func (s *sum) span(pl *plan) (first, last heatmap.Date, dated bool) {
 	first, last = s.first, s.last
 	if pl.first != nil {
 		first = *pl.first
@@ -272,7 +307,7 @@ func (s *sum) span(pl *plan) (first, last heatmap.Date, dated bool) {
 	if pl.last != nil {
 		last = *pl.last
 	}
-	return first, last, s.dated || pl.first != nil && pl.last != nil
+	return first, last, dated, nil
 }
 
 // answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
@@ -317,7 +352,9 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 		Points: s.delta.Points(layer, q.Cell), Hits: s.delta.Hits(layer),
 		Visitors: s.delta.Visitors(q.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
 	}
-	a.From, a.To, a.Dated = s.span(pl)
+	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
+		return nil, err
+	}
 	if a.Hits == 0 {
 		a.Why, err = x.why(ctx, pl, q.Kind)
 	}
@@ -338,7 +375,9 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots)}
 	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
 	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
-	a.From, a.To, a.Dated = s.span(pl)
+	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
+		return nil, err
+	}
 	if a.Views == 0 {
 		a.Why, err = x.why(ctx, pl, heatmap.KindScroll)
 	}

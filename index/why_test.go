@@ -57,6 +57,48 @@ func TestWhy(t *testing.T) {
 	f(heatmap.WhyNoHits, func(q *heatmap.Query) { q.Where = "x > 100" })
 }
 
+// TestSpan says which days an answer is about.
+func TestSpan(t *testing.T) {
+	log := newMemLog()
+	for _, date := range []string{"2026-01-10", "2026-03-31", "2027-02-02"} {
+		log.append(heatmap.Batch{Hits: []heatmap.Hit{{
+			Time: day(t, date).Time().UnixMilli(), Site: testSite, URL: testPage(1), Kind: heatmap.KindClick,
+		}}})
+	}
+	x := openTest(t, Options{Store: newMapStore(), Source: log})
+	defer x.kill()
+	waitApplied(t, x)
+	f := func(url, from, to, where, want string) {
+		t.Helper()
+		q := heatmap.Query{Site: testSite, URL: url, Where: where}
+		if from != "" {
+			q.From = heatmap.Bound{Set: true, IsDate: true, Date: day(t, from)}
+		}
+		if to != "" {
+			q.To = heatmap.Bound{Set: true, IsDate: true, Date: day(t, to)}
+		}
+		a, err := x.Heatmap(t.Context(), q)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		got := "unknown"
+		if a.Dated {
+			got = a.From.String() + " " + a.To.String()
+		}
+		if got != want {
+			t.Errorf("%s from %q to %q where %q: %s, want %s", url, from, to, where, got, want)
+		}
+	}
+	f(testPage(1), "", "", "", "2026-01-10 2027-02-02")
+	f(testPage(1), "", "2026-12-31", "", "2026-01-10 2026-12-31")
+	f(testPage(1), "2026-02-01", "", "", "2026-02-01 2027-02-02")
+	f(testPage(1), "2026-01-01", "2026-01-31", "", "2026-01-01 2026-01-31")
+	f(testPage(1), "", "", "x == 0", "2026-01-10 2027-02-02")
+	f(testPage(2), "", "", "", "unknown")
+	f("https://shop.example/**", "", "", "", "unknown")
+}
+
 // TestDistance compares with known edit distances.
 func TestDistance(t *testing.T) {
 	f := func(a, b string, want int) {

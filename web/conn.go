@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -101,24 +102,34 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) Read(p []byte) (int, error) {
 	if c.stall > 0 {
 		if err := c.Conn.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
-			return 0, err
+			return 0, withoutAddresses(err)
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	return n, withoutAddresses(err)
 }
 
 // Write writes p in pieces, each of which the client has stallTime to take.
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
 		if err := c.Conn.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
-			return n, err
+			return n, withoutAddresses(err)
 		}
 		m, err := c.Conn.Write(p[n:min(n+writePiece, len(p))])
 		n += m
 		if err != nil || n == len(p) {
-			return n, err
+			return n, withoutAddresses(err)
 		}
 	}
+}
+
+// withoutAddresses is err without the addresses that a *net.OpError says: a visitor's is in no log and no answer.
+func withoutAddresses(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }
 
 // Close closes the connection. A client that is still sending what was refused gets a moment to read why: closed at once,

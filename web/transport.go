@@ -133,18 +133,9 @@ type connLogger struct{ l *slog.Logger }
 func (c connLogger) Printf(format string, args ...any) {
 	for _, a := range args {
 		if err, ok := a.(error); ok {
-			c.l.Debug("serve connection", "err", withoutAddress(err))
+			c.l.Debug("serve connection", "err", withoutAddresses(err))
 			return
 		}
 	}
 	c.l.Warn("serve connections", "err", fmt.Sprintf(format, args...))
-}
-
-// withoutAddress is what an error says but for the addresses of its connection.
-func withoutAddress(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Op + ": " + op.Err.Error()
-	}
-	return err.Error()
 }

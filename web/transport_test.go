@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -335,13 +336,42 @@ func TestShutdownTells(t *testing.T) {
 	}
 }
 
+// TestNoAddresses makes errors of real connections: neither a handler nor a log sees whose they are.
+func TestNoAddresses(t *testing.T) {
+	broken := make(chan error, 1)
+	var log logBuffer
+	s := New(Options{Token: testToken, Logger: log.logger(), Import: func(ctx *fasthttp.RequestCtx) {
+		ctx.Conn().SetReadDeadline(time.Unix(1, 0))
+		_, err := io.Copy(io.Discard, ctx.RequestBodyStream())
+		broken <- err
+	}})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l)
+	defer s.Shutdown(context.Background())
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "POST /v1/import HTTP/1.1\r\n"+auth+"Transfer-Encoding: chunked\r\n\r\n")
+	if err := <-broken; !errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("the body's error is %v", err)
+	}
+	if strings.Contains(log.String(), "127.0.0.1") {
+		t.Errorf("log is %q", log.String())
+	}
+}
+
 func TestLogHasNoAddresses(t *testing.T) {
 	var log logBuffer
 	l := connLogger{log.logger()}
 	l.Printf("error when serving connection %q<->%q: %v", "127.0.0.1:1", "203.0.113.9:5", errors.New("broken"))
 	l.Printf("error when serving connection %q<->%q: %v", "127.0.0.1:1", "203.0.113.9:5",
 		fmt.Errorf("read: %w", &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9)}, Err: errors.New("reset")}))
-	if got := log.String(); strings.Contains(got, "203.0.113.9") || !strings.Contains(got, "broken") || !strings.Contains(got, "read: reset") {
+	if got := log.String(); strings.Contains(got, "203.0.113.9") || !strings.Contains(got, "broken") || !strings.Contains(got, "err=reset") {
 		t.Errorf("log is %q", got)
 	}
 }
