@@ -42,8 +42,11 @@ func TestDateCache(t *testing.T) {
 			if next.IsZero() || next.Year() > 2030 {
 				break
 			}
-			for ms := next.UnixMilli() - 26*hour; ms < next.UnixMilli()+26*hour; ms += 30_000 {
-				check(ms, zone)
+			for d := int64(-26 * hour); d < 26*hour; d += 30_000 { // onwards and back
+				check(next.UnixMilli()+d, zone)
+			}
+			for d := int64(-26 * hour); d < 26*hour; d += 30_000 {
+				check(next.UnixMilli()-d, zone)
 			}
 			at = next
 		}

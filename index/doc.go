@@ -18,7 +18,7 @@
 //
 // A [checkpoint] is the smallest first position of all entries, live or on their way to the store, at a mark that every
 // worker passes at the same position; with no entries it is that position. A start reads the source from there. Up to
-// the position that was the durable end at the start, a hit below the W of its key is skipped. The stream is warmed up
+// the position that flushes may have gone to, the record high, a hit below the W of its key is skipped. The stream is warmed up
 // with what lies before, from the start of the 10-minute bucket before the checkpoint's. When a flush finds that
 // somebody else has stored a part of an entry, everything in memory is thrown away and read again from the checkpoint:
 // the log and the store together always say what is missing.
@@ -28,7 +28,8 @@
 // prefix of the log, names its position, and can be recounted from the journal.
 //
 // If the store does not answer, entries wait up to half as much again as the cache may hold; then reading stops and the
-// journal is the queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go.
+// journal is the queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
+// that ends below it is an older copy, and what lies above it needs no look-up after a start.
 //
 // # Records
 //

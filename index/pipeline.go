@@ -39,7 +39,7 @@ type pipeline struct {
 	turn   chan struct{} // taken while a chunk or a mark goes into the queues, so that all have the same order
 	routed atomic.Uint64 // position up to which chunks are in the queues, written by who has the turn
 
-	recovering uint64 // the log's durable end at start
+	recovering uint64 // how far flushes may have gone at start
 	storeError atomic.Pointer[error]
 }
 
@@ -87,13 +87,15 @@ func (p *pipeline) run() error {
 func (p *pipeline) begin() (Reader, error) {
 	var from checkpoint
 	ok := p.persist("read checkpoint", func(ctx context.Context) (err error) {
-		from, _, err = readCheckpoint(ctx, p.options.Store, p.options.Generation, p.source.ID())
+		if from, _, err = readCheckpoint(ctx, p.options.Store, p.options.Generation, p.source.ID()); err != nil {
+			return err
+		}
+		p.recovering, _, err = p.high.read(ctx)
 		return err
 	})
 	if !ok {
 		return nil, context.Cause(p.ctx)
 	}
-	p.recovering = p.source.Durable()
 	for _, w := range p.workers {
 		w.shard.recover(from.Position, p.recovering)
 		w.appended = from.Appended
@@ -103,7 +105,7 @@ func (p *pipeline) begin() (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("end", p.recovering))
+	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.source.Durable()))
 	return p.source.Open(start)
 }
 

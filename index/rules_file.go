@@ -8,11 +8,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"heatlog/heatmap"
 )
@@ -65,9 +63,6 @@ type rulesFile struct {
 	pages []ast.Node // of the groups, for the place of an error
 }
 
-// fields reads the values of a mapping by key.
-type fields map[string]func(ast.Node) error
-
 func (f *rulesFile) read(text []byte) (err error) {
 	tokens := lexer.Tokenize(string(text))
 	if err := checkTokens(tokens); err != nil {
@@ -88,47 +83,6 @@ func (f *rulesFile) read(text []byte) (err error) {
 		"sites":      f.readSites,
 		"bots":       f.readBots,
 	})
-}
-
-// checkTokens refuses what the parser would need minutes for: its time grows with the square of the depth, and of the
-// number of keys.
-func checkTokens(tokens token.Tokens) error {
-	keys, flow, entries, line := 0, 0, 0, 0
-	for _, tk := range tokens {
-		if tk.Position != nil && tk.Position.Line != line {
-			entries, line = 0, tk.Position.Line
-		}
-		switch tk.Type {
-		case token.MappingValueType:
-			keys++
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType:
-			entries++
-		}
-		if keys > maxRuleKeys || flow > maxRuleDepth || entries > maxRuleDepth {
-			return tokenError(tk, fmt.Errorf("rules have over %d keys, or lists and mappings over %d deep", maxRuleKeys, maxRuleDepth))
-		}
-	}
-	return nil
-}
-
-// onlyDocument gives the body of the one document of a file, nil if it is empty.
-func onlyDocument(file *ast.File) (ast.Node, error) {
-	var body ast.Node
-	for _, doc := range file.Docs {
-		switch doc.Body.(type) {
-		case nil, *ast.CommentGroupNode, *ast.NullNode:
-			continue
-		}
-		if body != nil {
-			return nil, nodeError(doc.Body, "rules are more than one document")
-		}
-		body = doc.Body
-	}
-	return body, nil
 }
 
 func (f *rulesFile) readAlgorithms(node ast.Node) error {
@@ -290,138 +244,4 @@ func (f *rulesFile) finishGroups() error {
 		}
 	}
 	return nil
-}
-
-// readMapping reads a mapping whose keys are all in want.
-func readMapping(node ast.Node, want fields) error {
-	return readEntries(node, func(key string, at, value ast.Node) error {
-		read, ok := want[key]
-		if !ok {
-			return nodeError(at, "unknown key %q", key)
-		}
-		return read(value)
-	})
-}
-
-// readEntries calls fn for each entry of a mapping in the order of the file.
-func readEntries(node ast.Node, fn func(key string, at, value ast.Node) error) error {
-	var values []*ast.MappingValueNode
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
-		return nodeError(node, "%s is not a mapping", kindOf(node))
-	}
-	seen := make(map[string]bool)
-	for _, v := range values {
-		key, err := readString(v.Key)
-		if err != nil {
-			return err
-		}
-		if seen[key] {
-			return nodeError(v.Key, "key %q stands twice", key)
-		}
-		seen[key] = true
-		if err := fn(key, v.Key, v.Value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readList calls fn for each item of a list.
-func readList(node ast.Node, limit int, fn func(ast.Node) error) error {
-	list, ok := node.(*ast.SequenceNode)
-	if !ok {
-		return nodeError(node, "%s is not a list", kindOf(node))
-	}
-	if len(list.Values) > limit {
-		return nodeError(node, "list has %d items, limit %d", len(list.Values), limit)
-	}
-	for _, item := range list.Values {
-		if err := fn(item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readWords reads a list of texts and puts them in lower case; it is never nil.
-func readWords(node ast.Node, limit int, lower func(string) string) ([]string, error) {
-	words := []string{}
-	err := readList(node, limit, func(node ast.Node) error {
-		word, err := readString(node)
-		if err != nil {
-			return err
-		}
-		if len(word) == 0 || len(word) > maxRuleName {
-			return nodeError(node, "text has %d bytes, want 1 to %d", len(word), maxRuleName)
-		}
-		words = append(words, lower(word))
-		return nil
-	})
-	return words, err
-}
-
-// readString reads a text. What YAML takes for a number, a truth value or nothing must be quoted.
-func readString(node ast.Node) (string, error) {
-	var text string
-	switch n := node.(type) {
-	case *ast.StringNode:
-		text = n.Value
-	case *ast.LiteralNode:
-		text = n.Value.Value
-	default:
-		return "", nodeError(node, "%s is not a text, quote it if it is meant as one", kindOf(node))
-	}
-	if strings.ContainsFunc(text, func(c rune) bool { return isControl(c) && c != '\n' && c != '\t' && c != '\r' }) {
-		return "", nodeError(node, "text %q has control characters", text)
-	}
-	return text, nil
-}
-
-// kindOf names what a node is to a person.
-func kindOf(node ast.Node) string {
-	switch node.(type) {
-	case nil, *ast.NullNode:
-		return "nothing"
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "a mapping"
-	case *ast.SequenceNode:
-		return "a list"
-	case *ast.StringNode, *ast.LiteralNode:
-		return "a text"
-	case *ast.BoolNode:
-		return "a truth value"
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return "a number"
-	}
-	return "an anchor, alias or tag"
-}
-
-// nodeError puts the place of a node before a message.
-func nodeError(node ast.Node, format string, args ...any) error {
-	var tk *token.Token
-	if node != nil {
-		tk = node.GetToken()
-	}
-	return tokenError(tk, fmt.Errorf(format, args...))
-}
-
-// yamlError gives a syntax error of YAML in our words, without its excerpt.
-func yamlError(err error) error {
-	var at yaml.Error
-	if errors.As(err, &at) {
-		return tokenError(at.GetToken(), errors.New(at.GetMessage()))
-	}
-	return fmt.Errorf("rules 1:1: %w", err)
-}
-
-func tokenError(tk *token.Token, err error) error {
-	if tk == nil || tk.Position == nil {
-		return fmt.Errorf("rules 1:1: %w", err)
-	}
-	return fmt.Errorf("rules %d:%d: %w", tk.Position.Line, tk.Position.Column, err)
 }

@@ -17,8 +17,8 @@ type shard struct {
 	lru     entry // ring of live entries: next is the most, prev the least recently used
 	applied uint64
 
-	// recovering is the position that was the log's durable end at start. Below it a hit may be in the store already,
-	// so each key's watermark is looked up first and kept here.
+	// recovering is the position up to which flushes may have gone at start. Below it a hit may be in the store
+	// already, so each key's watermark is looked up first and kept here.
 	recovering uint64
 	stored     map[heatmap.Key]uint64
 
@@ -80,7 +80,9 @@ func newShard() *shard {
 // before the first apply.
 func (s *shard) recover(from, end uint64) {
 	s.applied, s.recovering = from, end
-	s.stored = make(map[heatmap.Key]uint64)
+	if from < end {
+		s.stored = make(map[heatmap.Key]uint64)
+	}
 }
 
 // unknown gives the keys of ops whose watermark must be looked up before they can be applied.
@@ -89,11 +91,16 @@ func (s *shard) unknown(ops []op) []heatmap.Key {
 		return nil
 	}
 	var keys []heatmap.Key
+	var last *op
 	for i := range ops {
 		o := &ops[i]
 		if o.position >= s.recovering {
 			break
 		}
+		if last != nil && last.page == o.page && last.date == o.date && last.site == o.site {
+			continue
+		}
+		last = o
 		for _, period := range [2]heatmap.Period{heatmap.MonthPeriod(o.date), heatmap.DayPeriod(o.date)} {
 			k := heatmap.Key{Site: o.site, Page: o.page, Period: period}
 			if _, known := s.stored[k]; !known {

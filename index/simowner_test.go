@@ -64,11 +64,12 @@ func (o *owner) restart() {
 	calm := w.store.calm
 	w.store.calm = true
 	from, _, err := readCheckpoint(context.Background(), &w.store, simGen, simSource)
+	high, _, err2 := (&highMark{store: &w.store, source: simSource}).read(context.Background())
 	w.store.calm = calm
-	if err != nil {
+	if err := errors.Join(err, err2); err != nil {
 		panic(err)
 	}
-	*o = owner{world: w, dirtyLeft: -1, routed: from.Position, ready: w.log.Durable()}
+	*o = owner{world: w, dirtyLeft: -1, routed: from.Position, ready: high}
 	o.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
 	o.high = &highMark{store: &w.store, source: simSource}
 	start, _ := o.intake.start(&w.log, from)

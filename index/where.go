@@ -31,8 +31,11 @@ type Where struct {
 	eval evaluator
 }
 
-// CompileWhere compiles an expression over a hit: see the fields of hitEnv for its names. The error is a
-// *heatmap.ParamError for the field where, whose message begins with line:column.
+// CompileWhere compiles an expression over a hit, in the language of github.com/expr-lang/expr. Its names are those of
+// an import line (x, y, vw, vh, dw, dh, depth, from, dwell, ax, ay, sel, ua, site, visitor, view, id, tags, kind,
+// pointer, t, fixed, dead, layout) and bot, device, trusted, url (normalised), raw_url, page (that it is counted as) and,
+// in the site's zone, time, hour (0 to 23) and weekday (1 = Monday to 7 = Sunday). The functions are those of
+// expressionBuiltins. The error is a *heatmap.ParamError for the field where, whose message begins with line:column.
 func CompileWhere(text string) (*Where, error) {
 	x, err := compileExpression(text)
 	if err != nil {

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -11,7 +12,8 @@ import (
 // fence is a file system that cuts itself off at the first change that fails: from then on it changes nothing, and says
 // that it did. Pebble ends the process, or panics beyond recovery, where a write to its log or manifest fails; behind a
 // fence it never sees that, and can be closed as if all were well. Whoever uses it must ask broken before believing a
-// result. Reading goes on. The fence also keeps Pebble from the folder's lock, which is the Store's.
+// result. What is open can still be read, but nothing can be opened: another database in the folder now gives the next
+// files their names. The fence also keeps Pebble from the folder's lock, which is the Store's.
 type fence struct {
 	vfs.FS
 	mu   sync.RWMutex // held for reading during each change
@@ -79,6 +81,16 @@ func (f *fence) OpenReadWrite(name string, category vfs.DiskWriteCategory, o ...
 
 func (f *fence) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.file(func() (vfs.File, error) { return f.FS.ReuseForWrite(from, to, category) })
+}
+
+// Open opens a file for reading.
+func (f *fence) Open(name string, o ...vfs.OpenOption) (file vfs.File, err error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.down != nil {
+		return nil, fmt.Errorf("open %s of a broken store: %w", name, f.down)
+	}
+	return f.FS.Open(name, o...)
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {
