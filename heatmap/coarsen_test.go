@@ -36,6 +36,30 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// TestLateLayer holds that a layer which begins late is at the delta's level from its first hit on.
+func TestLateLayer(t *testing.T) {
+	d := newDelta(limits{4, 6, 1 << 18})
+	for i := range uint16(4) {
+		d.AddPoint(benchLayer, 8*i, 0)
+		d.AddPoint(benchLayer+1, 8*i, 0)
+	}
+	late := NewLayerID(KindDead, 0, Desktop, false)
+	d.AddPoint(late, 9, 17)
+	if size := d.CellSize(late); size != 16 || size != d.CellSize(benchLayer) {
+		t.Fatalf("cells are %d px, want 16", size)
+	}
+	same(t, "points", []Point{{0, 16, 1}}, d.Points(late, 8))
+	same(t, "points", []Point{{0, 0, 2}, {16, 0, 2}}, d.Points(benchLayer, 8))
+	back := newDelta(*d.limits)
+	if err := back.MergeBlob(d.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	back.AddPoint(late+1, 9, 17)
+	if size := back.CellSize(late + 1); size != 16 {
+		t.Fatalf("cells are %d px after decoding, want 16", size)
+	}
+}
+
 // distinct is the number of a layer's distinct cells at a level.
 func (n *naive) distinct(id LayerID, level int) int { return len(n.points(id, CellSize<<level)) }
 

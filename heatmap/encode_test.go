@@ -179,6 +179,9 @@ func TestFlipBlob(t *testing.T) {
 		body, _ := checked(blob)
 		for i := range blob {
 			for bit := range 8 {
+				if len(blob) > smallBlob && bit != i%8 {
+					continue
+				}
 				bad := slices.Clone(blob)
 				bad[i] ^= 1 << bit
 				mustFail(t, name+" flipped", bad)
@@ -246,10 +249,12 @@ func TestMalformed(t *testing.T) {
 	f("1 hits in 1 cells, want 2", 0x90, 1, 0x80, 0x80, 0x10, 2, 1, 0)
 	f("2 hits in 1 cells, want 1", 0x90, 1, 0x80, 0x80, 0x10, 1, 1, 1)
 	f("is over 67108863", 0x90, 1, 0x80, 0x80, 0x10, 1, 5, 0xfc, 0xff, 0xff, 0xff, 1)
+	f("is over 67108863", 0x90, 1, 0x80, 0x80, 0x10, 6, 9, 0xfc, 0xff, 0xff, 0x7f, 0, 0, 0, 0, 0)
 	f("coarsening is 14 and 0", 0x94, 0, 14, 0)
 	f("coarsening is given", 0x94, 0, 0, 0)
 	f("coarsening is given", 0x94, 0, 1, 0)
 	f("coarsening is given", 0x94, 0, 0, 1)
+	f("coarsening is given", 0x94, 1, 1, 1, 0x80, 0x80, 0x18, 1, 1, 0)
 	f("is at level 1, want 2", 0x94, 1, 2, 0, 0x80, 0x80, 0x10, 1, 1, 1, 0)
 	f("after step 1", 0x94, 1, 0, 1, 0xa0, 0x80, 0x18, 1, 1, 0)
 	f("385 visitors", 0x91, 0, 0x81, 3)
@@ -281,6 +286,10 @@ func TestMaxHits(t *testing.T) {
 	}
 	if err := d.MergeBlob(full.Append(nil)); err == nil {
 		t.Error("blob is taken that brings too many hits")
+	}
+	full.AddView(id + 1)
+	if err := new(Delta).MergeBlob(full.Append(nil)); err == nil {
+		t.Error("blob is taken whose layers have too many hits together")
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// grid counts cells. It begins as a hash table and turns into tiles, which are three times as fast and in order, once
-// these take at most twice the memory of a table that has room to grow. Counts are exact beyond 32 bits: wide holds what
+// grid counts cells. It begins as a hash table and turns into tiles, which are faster and in order, once these take at
+// most twice the memory of the next larger table. Counts are exact beyond 32 bits: wide holds what
 // does not fit into a cell's counter.
 type grid struct {
 	slots []counted // open addressing, a power of two long; n = 0 is an empty slot

@@ -210,6 +210,11 @@ func (n *naive) check(t *testing.T, d *Delta) {
 		hits[id] = c
 	})
 	same(t, "hits", n.hits, hits)
+	cells := 0
+	for _, m := range n.cells {
+		cells += len(m)
+	}
+	same(t, "cells", cells, d.cells)
 	for id, h := range n.hits {
 		same(t, "Hits", h, d.Hits(id))
 		switch id.Kind() {
@@ -266,27 +271,44 @@ func TestDeltaModel(t *testing.T) {
 	for seed := range uint64(4) {
 		for i, s := range shapes {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
-			ops := randomOps(r, s)
-			n := newNaive(ops)
-			d := applyAll(new(Delta), ops)
-			n.check(t, d)
-			blob := d.Append(nil)
-			back := new(Delta)
-			if err := back.MergeBlob(blob); err != nil {
-				t.Fatal(err)
-			}
-			n.check(t, back)
-			if !bytes.Equal(back.Append(nil), blob) {
-				t.Fatalf("seed %d, shape %d: decoded and encoded again is another blob", seed, i)
-			}
-			for range 3 {
-				got := assemble(t, r, ops, nil)
-				if !bytes.Equal(got.Append(nil), blob) {
-					t.Fatalf("seed %d, shape %d: another order of adds and merges gives another blob", seed, i)
-				}
-			}
+			checkModel(t, r, randomOps(r, s))
 		}
 	}
+}
+
+// TestTilesModel does the same with a layer that is dense enough for tiles.
+func TestTilesModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 20))
+	ops := randomOps(r, shape{30_000, 1, 0, 900, 500})
+	for i := range ops {
+		ops[i].id = benchLayer
+	}
+	if d := checkModel(t, r, ops); d.layers[0].grid.tiles == nil {
+		t.Fatal("layer is not in tiles: the test shows nothing of them")
+	}
+}
+
+// checkModel counts ops in many ways and compares each with the naive count.
+func checkModel(t *testing.T, r *rand.Rand, ops []op) *Delta {
+	t.Helper()
+	n := newNaive(ops)
+	d := applyAll(new(Delta), ops)
+	n.check(t, d)
+	blob := d.Append(nil)
+	back := new(Delta)
+	if err := back.MergeBlob(blob); err != nil {
+		t.Fatal(err)
+	}
+	n.check(t, back)
+	if !bytes.Equal(back.Append(nil), blob) {
+		t.Fatal("decoded and encoded again is another blob")
+	}
+	for range 3 {
+		if got := assemble(t, r, ops, nil); !bytes.Equal(got.Append(nil), blob) {
+			t.Fatal("another order of adds and merges gives another blob")
+		}
+	}
+	return d
 }
 
 // assemble counts ops in a random order, split at random into deltas that are merged in a random way.
