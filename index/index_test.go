@@ -511,6 +511,34 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestScrollOfJoinedBands asks for one band of widths of a page that was seen at more sizes than a blob tells apart.
+func TestScrollOfJoinedBands(t *testing.T) {
+	log := newMemLog()
+	b := heatmap.Batch{}
+	for width := uint16(32); width < 65500; width += 32 {
+		for height := uint16(1); height <= heatmap.MaxScroll/2000; height++ {
+			b.Hits = append(b.Hits, heatmap.Hit{
+				Time: 1_769_500_000_000, Site: testSite, URL: testPage(1), Kind: heatmap.KindScroll,
+				ViewportW: width, ViewportH: height, Depth: height,
+			})
+		}
+	}
+	log.append(b)
+	x := openTest(t, Options{Store: newMapStore(), Source: log})
+	defer x.kill()
+	waitApplied(t, x)
+	q := heatmap.Query{Site: testSite, URL: testPage(1)}
+	all, err := x.Scroll(t.Context(), q)
+	if err != nil || all.Scanned || all.Views != uint64(len(b.Hits)) {
+		t.Fatalf("%d views of %d, scanned %v, %v", all.Views, len(b.Hits), all.Scanned, err)
+	}
+	q.Width.Set, q.Width.Min, q.Width.Max = true, 320, 351
+	band, err := x.Scroll(t.Context(), q)
+	if err != nil || !band.Scanned || band.Views != heatmap.MaxScroll/2000 {
+		t.Fatalf("%d views of the band, scanned %v, %v; want %d", band.Views, band.Scanned, err, heatmap.MaxScroll/2000)
+	}
+}
+
 // TestExport reads back what was appended, up to a position.
 func TestExport(t *testing.T) {
 	log, store := newMemLog(), newMapStore()

@@ -368,6 +368,10 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 		return nil, err
 	}
 	s, prefix, err := x.answer(ctx, pl, heatmap.KindScroll)
+	if err == nil && pl.query.Width.Set && !pl.scan && s.delta.ScrollWidth() > heatmap.WidthBandSize {
+		pl.scan = true // a page seen at so many sizes that its blobs join bands of widths
+		s, prefix, err = x.answer(ctx, pl, heatmap.KindScroll)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -53,12 +53,8 @@ func (e *engine) options(o Options, cache *pebble.Cache) *pebble.Options {
 		ReadOnly:                   e.readOnly,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { o.Logger.Error("write store in the background", "err", err) },
-			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				if e.fence.broken() == nil {
-					o.Logger.Error("store is damaged", "err", i.String())
-				}
-			},
+			BackgroundError: func(err error) { e.log(o.Logger, "write store in the background", err) },
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { e.log(o.Logger, "store is damaged", i.Details) },
 		},
 	}
 	profiles := [len(p.Levels)]*block.CompressionProfile{}
@@ -77,6 +73,13 @@ func (e *engine) options(o Options, cache *pebble.Cache) *pebble.Options {
 }
 
 const blockSize = 8 << 10
+
+// log reports an error of the background, unless the engine is broken: then they are what the fence makes.
+func (e *engine) log(to *slog.Logger, message string, err error) {
+	if e.fence.broken() == nil {
+		to.Error(message, "err", err)
+	}
+}
 
 // fail breaks the engine.
 func (e *engine) fail(err error) {

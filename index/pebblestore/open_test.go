@@ -31,6 +31,15 @@ func refused(t *testing.T, dir, want string) {
 	}
 }
 
+// quiet is a logger of Pebble's.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...))
+}
+
 func write(i int) index.Write {
 	key := heatmap.Key{Site: "shop", Page: fmt.Sprintf("https://shop.example/p/%d", i/8), Period: heatmap.DayPeriod(heatmap.Date(20454 + i%8))}
 	return index.Write{Ref: index.Ref{Generation: "g1", Key: key, Source: "j1"}, New: uint64(i + 1), Blob: fmt.Appendf(nil, "blob %d", i)}
@@ -94,7 +103,7 @@ func TestFormat(t *testing.T) {
 	f := func(key, value, want string) {
 		t.Helper()
 		dir := t.TempDir()
-		db, err := pebble.Open(dir, &pebble.Options{})
+		db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}})
 		if err != nil {
 			t.Fatal(err)
 		}
