@@ -47,7 +47,7 @@ func (s *Server) makeRoutes() map[string]*route {
 		routes["/metrics"] = get(given(s.o.Metrics))
 	}
 	if s.o.Import != nil {
-		routes["/v1/import"] = (&route{}).with("POST", s.long(s.o.Import))
+		routes[importPath] = (&route{}).with("POST", s.long(s.o.Import))
 	}
 	if s.o.In != nil {
 		routes["/v1/in"] = (&route{}).with("POST", given(s.o.In)).with("OPTIONS", given(s.o.In)).public()

@@ -36,6 +36,8 @@ func (s *Server) transport() *fasthttp.Server {
 		ExpectHandler: s.expect,
 		Concurrency:   s.o.MaxConns,
 
+		HeaderReceived: streamsAll,
+
 		ReadBufferSize: headerBuffer,
 		ReadTimeout:    requestTime,
 		IdleTimeout:    idleTime,
@@ -47,6 +49,17 @@ func (s *Server) transport() *fasthttp.Server {
 		SecureErrorLogMessage:        true,
 		Logger:                       connLogger{s.o.Logger},
 	}
+}
+
+const importPath = "/v1/import"
+
+// streamsAll lets an import have its body from the first byte on. fasthttp reads the first 8 KiB of a body itself, and if
+// the client goes within them, no handler would see the lines that came.
+func streamsAll(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if path, _, _ := strings.Cut(string(h.RequestURI()), "?"); path == importPath {
+		return fasthttp.RequestConfig{MaxRequestBodySize: 1}
+	}
+	return fasthttp.RequestConfig{}
 }
 
 // Serve answers the requests of l's connections until Shutdown, then returns nil, or until Accept fails, then returns its

@@ -375,3 +375,27 @@ func TestLogHasNoAddresses(t *testing.T) {
 		t.Errorf("log is %q", got)
 	}
 }
+
+// TestImportThatBreaksOff shows that an import's handler gets the few bytes that came before the client went.
+func TestImportThatBreaksOff(t *testing.T) {
+	got := make(chan string, 1)
+	o := wholeOptions()
+	o.Import = func(ctx *fasthttp.RequestCtx) {
+		b, _ := io.ReadAll(ctx.RequestBodyStream())
+		got <- string(b)
+	}
+	h := start(t, o)
+	c := h.connect()
+	if _, err := io.WriteString(c, "POST /v1/import?x=1 HTTP/1.1\r\n"+auth+"Content-Length: 500\r\n\r\nfirst line\nhalf"); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	select {
+	case body := <-got:
+		if body != "first line\nhalf" {
+			t.Errorf("the handler got %q", body)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the handler was not called")
+	}
+}
