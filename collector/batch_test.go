@@ -47,6 +47,10 @@ func TestParseBatch(t *testing.T) {
 		heatmap.Hit{Time: now, Site: "x", URL: "http://x/", Kind: heatmap.KindScroll, Depth: 5},
 		heatmap.Hit{Time: now - 86_400_000, Site: "x", URL: "http://x/", Kind: heatmap.KindView},
 		heatmap.Hit{Time: now - 86_400_000, Site: "x", URL: "http://x/", Kind: heatmap.KindView})
+	f(`{"site":"x","b":"1","url":"http://x/","tags":["a","b"],"hits":[{"kind":"view","tags":["c"]},{"kind":"view"}]}`,
+		batchHead{site: "x", id: "1", url: "http://x/", tags: []string{"a", "b"}},
+		heatmap.Hit{Time: now, Site: "x", URL: "http://x/", Kind: heatmap.KindView, Tags: []string{"c"}},
+		heatmap.Hit{Time: now, Site: "x", URL: "http://x/", Kind: heatmap.KindView, Tags: []string{"a", "b"}})
 	f(`{"site":"x","b":"1","hits":[{"kind":"view","url":"http://x/"}],"hits":[{"kind":"view","url":"http://y/"}]}`,
 		batchHead{site: "x", id: "1"}, heatmap.Hit{Time: now, Site: "x", URL: "http://y/", Kind: heatmap.KindView})
 	if !p.parse(batchOf(MaxHits), now) || len(p.hits) != MaxHits {

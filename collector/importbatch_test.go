@@ -60,6 +60,11 @@ func TestImportBatchAppends(t *testing.T) {
 	if r.journal.appends != 3 { // of 4, 4 and 2 parts
 		t.Errorf("%d appends", r.journal.appends)
 	}
+	r = newRig(t, nil)
+	wide := strings.Repeat(strings.Repeat(" ", 60<<10)+clickLine(1)+"\n", 3*MaxAppendBytes/(60<<10))
+	if status, _ := r.importBody("?batch=b", []byte(wide)); status != 200 || r.journal.appends != 4 || len(r.journal.batches) != 4 {
+		t.Errorf("%d: %d appends of %d parts", status, r.journal.appends, len(r.journal.batches))
+	}
 }
 
 func TestImportBatchLimits(t *testing.T) {

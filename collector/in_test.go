@@ -186,10 +186,31 @@ func TestInChunkedOverLimit(t *testing.T) {
 	}
 	f(MaxBody+1, false)
 	f(2*MaxBody, false)
-	f(MaxBody+drainIn+1<<20, true)
+
+	endless := &countReader{r: xes{}}
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.Header.SetMethod("POST")
+	ctx.Request.Header.SetContentType("text/plain")
+	ctx.Request.SetBodyStream(endless, -1)
+	r.c.In(ctx)
+	if ctx.Response.StatusCode() != 413 || !ctx.Response.ConnectionClose() || endless.n > MaxBody+drainIn+64<<10 {
+		t.Errorf("%d after %d bytes, closes %v", ctx.Response.StatusCode(), endless.n, ctx.Response.ConnectionClose())
+	}
 	if n := r.c.Stats().Broken; n != 3 {
 		t.Errorf("%d broken", n)
 	}
+}
+
+// countReader counts what is read.
+type countReader struct {
+	r io.Reader
+	n int
+}
+
+func (c *countReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += n
+	return n, err
 }
 
 func TestInBreaksOff(t *testing.T) {

@@ -122,7 +122,7 @@ func isToken(v string) bool {
 		start = i + 1
 	}
 	random += randomBytes(v[start:])
-	return random >= minToken/2 && random*2 >= len(v)
+	return random*2 >= len(v)
 }
 
 // maxWord is longer than the words and the numbers that people put into addresses.

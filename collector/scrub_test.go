@@ -91,6 +91,8 @@ func TestScrub(t *testing.T) {
 	same(host + "/?q=how+to+repair+a+wooden+chair+with+glue")
 	same(host + "/?utm_campaign=2026_01_winter_sale_newsletter_existing_customers")
 	same(host + "/?id=product.variant.colour.blue.size.42.in.stock")
+	same(host + "/?q=sony-wh1000xm4xx-and-dell-xps139310-headphones-and-laptop-bundle")
+	same(host + "/?q=red-shoes-size-42eu-and-a-blue-hat")
 	same(host + "/?date=2026-01-02-2026-01-09-2026-02-02-2026")
 
 	// fragments
