@@ -144,7 +144,7 @@ type Report struct {
 	StoredBytes int64  // of all segments that count
 	Lost        uint64 // hits that damage cost
 	Damages     []*CorruptError
-	TailBytes   int64 // behind the last chunk: being written now, or torn by a crash; nothing there was acknowledged
+	TailBytes   int64 // behind the last sound chunk, being written now or torn: nothing vouches that it was ever durable
 	Repeated    int64 // bytes behind the end of older segments: writes that failed and were done again in the next one
 	Superseded  []string
 }

@@ -408,24 +408,22 @@ func TestTornTailOnFullDisk(t *testing.T) {
 
 // A read that fails while the journal opens is an error, never taken for a torn tail.
 func TestReadErrorIsNotDamage(t *testing.T) {
-	s := newSpecimen(t, 1, 4<<10, false)
+	s := newSpecimen(t, 1, 600<<10, false) // takes several reads
 	for n := 1; ; n++ {
 		fsys := s.with("", nil)
 		fsys.FailAt(n, journaltest.EIO)
 		j, err := journal.Open(dir, journal.Options{FS: fsys})
 		if err == nil {
-			if fsys.Ops() < n {
-				mustClose(t, j)
-				break
-			}
 			mustClose(t, j)
+			if fsys.Ops() >= n {
+				t.Fatalf("operation %d failed and the journal opened", n)
+			}
+			break
+		}
+		if errors.As(err, new(*journal.CorruptError)) {
+			t.Fatalf("operation %d failed: %v", n, err)
 		}
 		fsys.FailWhen(nil)
-		for path, want := range s.files {
-			if got := fsys.Bytes(path); strings.HasSuffix(path, ".hj") && !bytes.Equal(got, want) && err != nil {
-				t.Fatalf("operation %d failed: %s was changed", n, path)
-			}
-		}
 		rep, err := journal.Verify(t.Context(), fsys, dir, nil)
 		if err != nil || rep.Hits != s.end() {
 			t.Fatalf("operation %d failed: then %+v, %v", n, rep, err)

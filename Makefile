@@ -1,0 +1,51 @@
+# run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
+# bench  measure, write .bench/bench.json              lint   gofmt, vet, staticcheck, tidy, fix
+# fuzz   each fuzz target for FUZZTIME                 torture  5 million hits through a small cache
+GO          ?= go
+FUZZTIME    ?= 30s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
+export CGO_ENABLED = 0
+
+.PHONY: run build test bench lint check torture fuzz deps
+
+run: build
+	./.bin/heatlog serve
+
+build:
+	$(GO) build -trimpath -o .bin/heatlog ./cmd/heatlog
+
+check: lint test
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'lint: run gofmt -w on these files' >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) -checks all ./...
+	$(GO) mod tidy -diff
+	$(GO) fix -diff ./...
+
+test: deps
+	$(GO) test -timeout 12m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 12m $(CONCURRENT)
+
+# The race detector needs a C compiler.
+deps:
+	@command -v $${CC:-gcc} >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo 'test: installing gcc for the race detector'; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev; \
+	else echo 'test: go test -race needs a C compiler; install gcc' >&2; exit 1; fi
+
+bench: build
+	./.bin/heatlog bench
+
+torture:
+	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKill|TestTorture' ./cmd/heatlog
+
+fuzz:
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done

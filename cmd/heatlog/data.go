@@ -1,0 +1,94 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"heatlog/journal"
+)
+
+// dataDir is the folder that holds everything that a server keeps:
+//
+//	journal/    the hits, in order
+//	store/      what was counted from them
+//	sites.json  the sites
+//	token       the admin token, mode 0600
+//	salts.json  the secrets of the days that visitors are hashed with, mode 0600
+type dataDir string
+
+func (d dataDir) journal() string { return filepath.Join(string(d), "journal") }
+func (d dataDir) store() string   { return filepath.Join(string(d), "store") }
+func (d dataDir) sites() string   { return filepath.Join(string(d), "sites.json") }
+func (d dataDir) token() string   { return filepath.Join(string(d), "token") }
+func (d dataDir) salts() string   { return filepath.Join(string(d), "salts.json") }
+
+// create makes the folder where it is absent.
+func (d dataDir) create() error {
+	if err := os.MkdirAll(string(d), 0o755); err != nil {
+		return withHint(fmt.Errorf("create data folder: %w", err), "choose another folder with --data DIR")
+	}
+	return nil
+}
+
+// readToken gives the token of the folder, "" if it has none.
+func (d dataDir) readToken() (string, error) {
+	b, err := os.ReadFile(d.token())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// ensureToken gives the token of the folder and makes one where there is none.
+func (d dataDir) ensureToken() (string, error) {
+	token, err := d.readToken()
+	if err != nil || token != "" {
+		return token, err
+	}
+	random := make([]byte, 20)
+	rand.Read(random)
+	token = hex.EncodeToString(random)
+	if err := replaceFile(d.token(), []byte(token+"\n")); err != nil {
+		return "", fmt.Errorf("write token: %w", err)
+	}
+	return token, nil
+}
+
+// replaceFile puts a file in place at once, so that no crash leaves half of one, readable by its owner only.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// lock takes the lock that a running server holds, for a change to the folder without one.
+func (d dataDir) lock() (unlock func() error, err error) {
+	if err := os.MkdirAll(d.journal(), 0o755); err != nil {
+		return nil, fmt.Errorf("lock data folder: %w", err)
+	}
+	l, err := journal.OS{}.Lock(filepath.Join(d.journal(), "LOCK"))
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, withHint(fmt.Errorf("data folder %s is in use by a server at another address: %w", d, err),
+			"give that server's address with --url")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock data folder %s: %w", d, err)
+	}
+	return l.Close, nil
+}

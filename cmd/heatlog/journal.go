@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+	"time"
+
+	"heatlog/journal"
+)
+
+// journalCmd looks at the journal of a data folder. It changes nothing and works while a server runs there.
+type journalCmd struct {
+	List   journalListCmd   `cmd:"" help:"List the segments."`
+	Verify journalVerifyCmd `cmd:"" help:"Read everything and check every checksum."`
+	Dump   journalDumpCmd   `cmd:"" help:"Print the hits, one a line."`
+}
+
+// folderFlags say which data folder is meant.
+type folderFlags struct {
+	Data dataDir `help:"Data folder of the server." env:"HEATLOG_DATA" default:"./data" placeholder:"DIR"`
+}
+
+// check says what to do where there is no journal.
+func (f *folderFlags) check() error {
+	if _, err := os.Stat(f.Data.journal()); errors.Is(err, fs.ErrNotExist) {
+		return withHint(fmt.Errorf("there is no journal in data folder %s", f.Data), "name the server's folder with --data DIR")
+	}
+	return nil
+}
+
+// journalListCmd lists segments.
+type journalListCmd struct{ folderFlags }
+
+// Run prints one line a segment.
+func (c *journalListCmd) Run(s *streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	segments, err := journal.List(nil, c.Data.journal())
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SEGMENT\tPOSITIONS\tHITS\tCHUNKS\tBYTES\tFIRST APPEND\tLAST APPEND\tSTATE")
+	for _, seg := range segments {
+		fmt.Fprintf(t, "%s\t%d-%d\t%d\t%d\t%d\t%s\t%s\t%s\n", seg.Source+"/"+seg.Name, seg.Base, seg.End, seg.End-seg.Base,
+			seg.Chunks, seg.Bytes, instant(seg.First), instant(seg.Last), segmentState(&seg))
+	}
+	return t.Flush()
+}
+
+// instant writes a Unix time in ms, "-" for none.
+func instant(ms int64) string {
+	if ms == 0 {
+		return "-"
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
+}
+
+// segmentState says in a word what is special about a segment.
+func segmentState(seg *journal.SegmentInfo) string {
+	switch {
+	case seg.Damaged:
+		return "damaged"
+	case seg.Superseded:
+		return "superseded"
+	case seg.TailBytes > 0:
+		return fmt.Sprintf("%d bytes behind the last chunk", seg.TailBytes)
+	}
+	return "ok"
+}
+
+// journalVerifyCmd checks everything.
+type journalVerifyCmd struct{ folderFlags }
+
+// Run says where damage is and what it cost; damage is a failure.
+func (c *journalVerifyCmd) Run(s *streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	start := time.Now()
+	report, err := journal.Verify(ctx, nil, c.Data.journal(), func(e *journal.CorruptError) {
+		fmt.Fprintf(s.out, "%s:%d: %v: %d hits lost\n", e.Segment, e.Offset, e.Err, e.Lost())
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s: positions %d to %d, %d hits in %d chunks of %d segments, %s, read in %.1f s\n", report.Source,
+		report.First, report.End, report.Hits, report.Chunks, report.Segments, byteSize(report.StoredBytes), time.Since(start).Seconds())
+	if report.TailBytes > 0 {
+		fmt.Fprintf(s.out, "%d bytes behind the last chunk are being written, or were torn by a crash; none of them was acknowledged\n",
+			report.TailBytes)
+	}
+	if len(report.Damages) > 0 {
+		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", len(report.Damages), report.Lost),
+			"put a copy of the segment back; everything else can be read, and nothing was deleted")
+	}
+	fmt.Fprintln(s.out, "ok")
+	return nil
+}
+
+// journalDumpCmd prints hits.
+type journalDumpCmd struct {
+	From  uint64 `help:"First position." placeholder:"N"`
+	Limit uint64 `help:"Hits at most; 0 = all." placeholder:"N"`
+	folderFlags
+}
+
+// errEnough ends a dump at its limit.
+var errEnough = errors.New("limit reached")
+
+// Run prints hits until the end of what is durable. Damage is told on stderr and left out.
+func (c *journalDumpCmd) Run(s *streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	w := bufio.NewWriterSize(s.out, 64<<10)
+	var lines, damages uint64
+	err := journal.Dump(ctx, nil, c.Data.journal(), c.From, func(line []byte) error {
+		if lines++; c.Limit > 0 && lines > c.Limit {
+			return errEnough
+		}
+		return writeLine(w, line)
+	}, func(e *journal.CorruptError) {
+		damages++
+		fmt.Fprintf(s.err, "heatlog: %v\n", e)
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	if err := errors.Join(err, w.Flush()); err != nil {
+		return err
+	}
+	if damages > 0 {
+		return fmt.Errorf("journal is damaged in %d places", damages)
+	}
+	return nil
+}
+
+func writeLine(w io.Writer, line []byte) error {
+	if _, err := w.Write(line); err != nil {
+		return err
+	}
+	_, err := w.Write([]byte{'\n'})
+	return err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the command-line sessions of testdata/script. Beside testscript's own commands they have
+//
+//	start DIR [FLAG…]   start a server on a data folder; HEATLOG_URL and HEATLOG_DATA lead the client to it
+//	stop                end it with SIGTERM, which must succeed
+//	logged TEXT         the server's log so far contains TEXT
+//	cut PATTERN         cut the last third off the only file that the pattern matches
+//	flip PATTERN        change one bit in the middle of the only file that the pattern matches
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[serverKey{}] = new(*process)
+			env.Setenv("PATH", filepath.Dir(heatlogBinary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start": scriptStart, "stop": scriptStop, "logged": scriptLogged, "cut": scriptCut, "flip": scriptFlip,
+		},
+	})
+}
+
+// serverKey is where a script keeps its running server.
+type serverKey struct{}
+
+func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: start DIR [FLAG…]")
+	}
+	p, listens, err := spawn(ts.MkAbs(args[0]), args[1:])
+	ts.Check(err)
+	ts.Defer(p.kill)
+	ts.Check(p.await(listens))
+	*ts.Value(serverKey{}).(**process) = p
+	ts.Setenv("HEATLOG_URL", p.base)
+	ts.Setenv("HEATLOG_DATA", string(p.data))
+}
+
+func running(ts *testscript.TestScript) *process {
+	p := *ts.Value(serverKey{}).(**process)
+	if p == nil {
+		ts.Fatalf("no server was started")
+	}
+	return p
+}
+
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(running(ts).end())
+}
+
+func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if has := strings.Contains(running(ts).log.String(), args[0]); has == neg {
+		ts.Fatalf("log:\n%s", running(ts).log)
+	}
+}
+
+// onlyFile gives the one file that a pattern matches.
+func onlyFile(ts *testscript.TestScript, pattern string) string {
+	names, err := filepath.Glob(ts.MkAbs(pattern))
+	ts.Check(err)
+	if len(names) != 1 {
+		ts.Fatalf("%s matches %d files, want 1", pattern, len(names))
+	}
+	return names[0]
+}
+
+func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
+	name := onlyFile(ts, args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b = bytes.TrimRight(b, "\x00") // room that was set aside
+	ts.Check(os.WriteFile(name, b[:len(b)*2/3], 0o644))
+}
+
+func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
+	name := onlyFile(ts, args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b[len(bytes.TrimRight(b, "\x00"))/2] ^= 0x10
+	ts.Check(os.WriteFile(name, b, 0o644))
+}

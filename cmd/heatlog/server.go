@@ -1,0 +1,333 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"heatlog/collector"
+	"heatlog/heatmap"
+	"heatlog/index"
+	"heatlog/index/pebblestore"
+	"heatlog/journal"
+	"heatlog/web"
+)
+
+// server is everything that runs: the way of a hit from the listener to the store, and of an answer back.
+type server struct {
+	log      *slog.Logger
+	token    string
+	listener net.Listener
+	sites    *collector.Sites
+	journal  *journal.Journal
+	store    *pebblestore.Store
+	index    *index.Index
+	taker    *collector.Collector
+	web      *web.Server
+	salts    *salts
+	stopping atomic.Bool // hits are refused
+
+	closers []closer // of what is open, in the order of opening
+}
+
+// closer ends one part of the server.
+type closer struct {
+	name  string
+	close func(context.Context) error
+}
+
+// openServer opens everything that flags ask for. When a part cannot be opened, those before it are closed again.
+func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
+	s := &server{log: log}
+	for _, open := range []func(*serveCmd) error{
+		s.openData, s.openJournal, s.listen, s.openSites, s.openSalts, s.openStore, s.openIndex, s.openWeb, s.openDebug,
+	} {
+		if err := open(c); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
+	return s, nil
+}
+
+// opened remembers a part that must be closed.
+func (s *server) opened(name string, close func(context.Context) error) {
+	s.closers = append(s.closers, closer{name, close})
+}
+
+func (s *server) openData(c *serveCmd) error {
+	return c.Data.create()
+}
+
+// openJournal takes the lock of the data folder, so it comes before all that writes there.
+func (s *server) openJournal(c *serveCmd) (err error) {
+	ack := journal.AckSync
+	if c.Ack == "write" {
+		ack = journal.AckWrite
+	}
+	s.journal, err = journal.Open(c.Data.journal(), journal.Options{Ack: ack, Logger: s.log})
+	if err != nil {
+		return hintForJournal(c.Data, err)
+	}
+	s.opened("journal", func(context.Context) error { return s.journal.Close() })
+	return nil
+}
+
+// hintForJournal says what to do when the journal of a data folder cannot be opened.
+func hintForJournal(d dataDir, err error) error {
+	if errors.Is(err, journal.ErrLocked) {
+		return withHint(fmt.Errorf("data folder %s is in use by another heatlog: %w", d, err),
+			"stop the other one, or choose another folder with --data DIR")
+	}
+	if errors.As(err, new(*journal.CorruptError)) {
+		return withHint(err, "heatlog journal verify --data %s says what is damaged; nothing was deleted", d)
+	}
+	return err
+}
+
+func (s *server) listen(c *serveCmd) (err error) {
+	if s.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		hint := "--listen HOST:PORT names another address"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			hint = "another program listens there, perhaps another heatlog; " + hint
+		}
+		return withHint(fmt.Errorf("listen on %s: %w", c.Listen, rootOpError(err)), "%s", hint)
+	}
+	s.opened("listener", func(context.Context) error {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil // serving has closed it
+	})
+	return nil
+}
+
+// rootOpError leaves out what net says about the address, which whoever reports the error names too.
+func rootOpError(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// openSites reads the sites and the token, and makes one of each for a new folder.
+func (s *server) openSites(c *serveCmd) (err error) {
+	if s.token = c.AdminToken; s.token == "" {
+		if s.token, err = c.Data.ensureToken(); err != nil {
+			return err
+		}
+	}
+	if s.sites, err = collector.OpenSites(c.Data.sites()); err != nil {
+		return err
+	}
+	if len(s.sites.List()) == 0 {
+		return s.addDemo()
+	}
+	return nil
+}
+
+// addDemo registers the site that a new server has, for pages on the server's own address.
+func (s *server) addDemo() error {
+	_, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return fmt.Errorf("find port: %w", err)
+	}
+	demo := heatmap.Site{Key: "demo", Origins: []string{"http://127.0.0.1:" + port, "http://localhost:" + port}, Timezone: "UTC"}
+	if err := s.sites.Put(demo); err != nil {
+		return fmt.Errorf("add site demo: %w", err)
+	}
+	return nil
+}
+
+func (s *server) openStore(c *serveCmd) (err error) {
+	s.store, err = pebblestore.Open(c.Data.store(), pebblestore.Options{Logger: s.log})
+	if err != nil {
+		var e *pebblestore.OpenError
+		if errors.As(err, &e) && e.Hint != "" {
+			return withHint(err, "%s", e.Hint)
+		}
+		return err
+	}
+	s.opened("store", func(context.Context) error { return s.store.Close() })
+	return nil
+}
+
+func (s *server) openIndex(c *serveCmd) error {
+	rules, err := readRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	s.index, err = index.Open(context.Background(), index.Options{
+		Store: s.store, Source: index.JournalSource(s.journal), Rules: rules,
+		Zone:       s.sites.Zone,
+		KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
+		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, Logger: s.log,
+	})
+	if err != nil {
+		return hintForIndex(c.Data, err)
+	}
+	s.opened("index", s.index.Close)
+	return nil
+}
+
+// hintForIndex says what to do when store and journal do not fit each other.
+func hintForIndex(d dataDir, err error) error {
+	if errors.As(err, new(*index.JournalBehindError)) {
+		return withHint(err, "the journal is an older copy: put the newer one back, or move %s away to count anew what this one holds", d.store())
+	}
+	return err
+}
+
+// readRules reads a rules file; without a name the default rules hold.
+func readRules(name string) (*index.Rules, error) {
+	if name == "" {
+		return index.DefaultRules(), nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	rules, err := index.ParseRules(text)
+	if err != nil {
+		return nil, fmt.Errorf("read rules %s: %w", name, err)
+	}
+	return rules, nil
+}
+
+// openSalts reads the salts of the last days and lets a goroutine destroy them in time.
+func (s *server) openSalts(c *serveCmd) (err error) {
+	if s.salts, err = openSalts(c.Data.salts(), time.Now, s.log); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.salts.keep(ctx)
+	}()
+	s.opened("salts", func(context.Context) error {
+		stop()
+		<-done
+		return nil
+	})
+	return nil
+}
+
+// openWeb puts the HTTP server together.
+func (s *server) openWeb(*serveCmd) error {
+	s.taker = collector.New(collector.Options{
+		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.index.Admit, Salt: s.salts.of,
+		Unavailable: func(err error) bool {
+			return errors.Is(err, journal.ErrUnavailable) || errors.Is(err, journal.ErrClosed)
+		},
+	})
+	m := newMetrics()
+	m.registry.MustRegister(&statsCollector{s.readStats})
+	s.web = web.New(web.Options{
+		Reader: s.index, Sites: register{s.sites}, Export: s.index.Export, AppendLine: collector.AppendLine,
+		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
+		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Ready: s.ready, Lag: s.index.Lag, Token: s.token, Logger: s.log,
+	})
+	s.opened("requests", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		if err := s.web.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		s.log.Warn("requests were broken off", "limit", requestTimeout)
+		return nil
+	})
+	return nil
+}
+
+// unlessStopping refuses hits when the server is about to end: their sender tries again.
+func (s *server) unlessStopping(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(ctx *fasthttp.RequestCtx) {
+		if !s.stopping.Load() {
+			next(ctx)
+			return
+		}
+		ctx.Response.Header.Set("Retry-After", "2")
+		ctx.SetConnectionClose()
+		ctx.SetContentType("application/json")
+		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		ctx.SetBodyString(`{"error":{"code":"unavailable","message":"the server is stopping"}}`)
+	}
+}
+
+func (s *server) ready() error {
+	if s.stopping.Load() {
+		return errors.New("the server is stopping")
+	}
+	return s.index.Ready()
+}
+
+// openDebug serves profiles where they were asked for.
+func (s *server) openDebug(c *serveCmd) error {
+	if c.DebugListen == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", c.DebugListen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.DebugListen, rootOpError(err))
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	debug := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go debug.Serve(l) // ends with the listener
+	s.opened("profiles", func(context.Context) error { return debug.Close() })
+	s.log.Info("profiles are served", "listen", l.Addr().String())
+	return nil
+}
+
+// serve answers requests until ctx ends or the listener fails. Hits are refused from then on.
+func (s *server) serve(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.web.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		s.stopping.Store(true)
+		return err
+	case <-ctx.Done():
+		s.stopping.Store(true)
+		return nil
+	}
+}
+
+// close ends every part that was opened, the last one first, each within stopTimeout.
+func (s *server) close() error {
+	s.stopping.Store(true)
+	var all error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		if err := s.closers[i].close(ctx); err != nil {
+			all = errors.Join(all, fmt.Errorf("close %s: %w", s.closers[i].name, err))
+		}
+		cancel()
+	}
+	s.closers = nil
+	return all
+}
+
+// baseURL is the address of the server as a client on this machine writes it.
+func (s *server) baseURL() string {
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return "http://" + s.listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

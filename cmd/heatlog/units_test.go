@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestByteSize(t *testing.T) {
+	f := func(in string, want int64) {
+		t.Helper()
+		var s byteSize
+		if err := s.UnmarshalText([]byte(in)); err != nil || int64(s) != want {
+			t.Errorf("%q is %d, %v; want %d", in, s, err, want)
+		}
+	}
+	f("0", 0)
+	f("65536", 65536)
+	f("64KiB", 64<<10)
+	f("64mib", 64<<20)
+	f("1.5 GiB", 3<<29)
+	f("64MB", 64_000_000)
+	f("2g", 2<<30)
+	f("10B", 10)
+	for _, in := range []string{"", "MiB", "-1", "1TiBs", "NaN", "Inf", "9e18GiB", "0x10", "1 2"} {
+		if err := new(byteSize).UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q is a size, want an error", in)
+		}
+	}
+	for size, want := range map[byteSize]string{10: "10 B", 2048: "2.0 KiB", 3 << 20: "3.0 MiB", 3 << 29: "1.5 GiB"} {
+		if size.String() != want {
+			t.Errorf("%d is written %q, want %q", int64(size), size.String(), want)
+		}
+	}
+}
+
+func TestWriteJSON(t *testing.T) {
+	f := func(in, want string) {
+		t.Helper()
+		var b bytes.Buffer
+		if err := writeJSON(&b, []byte(in)); err != nil || b.String() != want {
+			t.Errorf("%s is written %q, %v; want %q", in, b.String(), err, want)
+		}
+	}
+	f(`{}`, "{}\n")
+	f(`{"points":[[1,2,3],[4,5,6]],"n":1}`, "{\n  \"points\": [\n    [1,2,3],\n    [4,5,6]\n  ],\n  \"n\": 1\n}\n")
+	f(`{"a":["x [ y","z"]}`+"\n", "{\n  \"a\": [\n    \"x [ y\",\n    \"z\"\n  ]\n}\n")
+	f(`{"a":["x","y"]}`, "{\n  \"a\": [\"x\",\"y\"]\n}\n")
+	if err := writeJSON(io.Discard, []byte(`<html>`)); err == nil {
+		t.Error("HTML is written as JSON")
+	}
+}
+
+// TestLatencies compares quantiles with the times that went in: buckets are at most 1/16 wide.
+func TestLatencies(t *testing.T) {
+	var a, b latencies
+	for i := 1; i <= 10_000; i++ {
+		to := &a
+		if i%2 == 0 {
+			to = &b
+		}
+		to.record(time.Duration(i) * 10 * time.Microsecond)
+	}
+	a.add(&b)
+	for q, want := range map[float64]time.Duration{0.5: 50 * time.Millisecond, 0.99: 99 * time.Millisecond, 1: 100 * time.Millisecond} {
+		if got := a.quantile(q); got < want || got > want*17/16+time.Microsecond {
+			t.Errorf("quantile %v is %v, want %v to %v", q, got, want, want*17/16)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if m := median([]float64{3, 1, 2}); m != 2 {
+		t.Errorf("median of 3, 1, 2 is %v", m)
+	}
+	if m := median([]float64{4, 1, 3, 2}); m != 2 {
+		t.Errorf("median of 4, 1, 3, 2 is %v, want the lower middle", m)
+	}
+}
+
+// TestBenchRows looks at how rows are judged and kept from one run to the next.
+func TestBenchRows(t *testing.T) {
+	name := t.TempDir() + "/sub/bench.json"
+	rows := []benchRow{atLeast("fast", 50, "x/s", 100, "y", 0.4), atMost("small", 50, "B", 100, "y", 0.4)}
+	if !rows[0].Met || rows[1].Met || rows[0].Ratio != 0.5 {
+		t.Fatalf("rows %+v", rows)
+	}
+	if err := writeRows(name, rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeRows(name, []benchRow{atMost("small", 30, "B", 100, "y", 0.4)}); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := printRows(&out, rows); err != nil || strings.Count(out.String(), "\n") != 3 {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+}
+
+// TestImportBrokenOff reads an answer that tells of lines before a break.
+func TestImportBrokenOff(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(400)
+		_, _ = io.WriteString(w, `{"accepted":3,"rejected":1,"errors":[{"line":2,"message":"x is missing"}],"error":{"code":"broken_body","message":"the body breaks off"}}`)
+	}))
+	defer server.Close()
+	var out, problems bytes.Buffer
+	status := run([]string{"import", "--url", server.URL, "-"}, &streams{in: strings.NewReader("{}\n"), out: &out, err: &problems})
+	want := "-:2: x is missing\nheatlog: import -: server answered 400: the body breaks off\n"
+	if status != 1 || problems.String() != want || !strings.HasPrefix(out.String(), "3 accepted, 1 rejected,") {
+		t.Errorf("status %d, stdout %q, stderr %q, want %q", status, out.String(), problems.String(), want)
+	}
+}
