@@ -146,3 +146,19 @@ func TestLeastDirty(t *testing.T) {
 		dirty = slices.Concat(dirty[1:], dirty[:1])
 	}
 }
+
+// TestVisitorWithTwoAgents counts somebody who comes as a person after a bot's hit of the same name.
+func TestVisitorWithTwoAgents(t *testing.T) {
+	log := newMemLog()
+	hit := func(agent string) heatmap.Hit {
+		return heatmap.Hit{Time: 1_769_500_000_000, Site: testSite, URL: testPage(1), Kind: heatmap.KindClick, Visitor: "v", UserAgent: agent}
+	}
+	log.append(heatmap.Batch{Hits: []heatmap.Hit{hit("Googlebot/2.1"), hit("")}})
+	x := openTest(t, Options{Store: newMapStore(), Source: log})
+	defer x.kill()
+	waitApplied(t, x)
+	a, err := x.Heatmap(t.Context(), heatmap.Query{Site: testSite, URL: testPage(1)})
+	if err != nil || a.Visitors != 1 {
+		t.Errorf("%d visitors, %v; want 1", a.Visitors, err)
+	}
+}

@@ -45,7 +45,8 @@ type entry struct {
 	appended   int64  // append time of the first hit, Unix ms
 	born       int64  // when the entry was made, Unix ms by the index's clock
 	to         uint64 // set when it is taken to be flushed
-	visitor    uint64 // visitor of the last hit, to skip the sketch
+	visitor    uint64 // of the last hit, to skip the sketch when the next is the same one's
+	bot        bool   // whether that hit was a bot's
 	bytes      int
 	delta      heatmap.Delta
 	prev, next *entry
@@ -190,9 +191,9 @@ func (s *shard) add(e *entry, o *op) {
 		return
 	}
 	tally(&e.delta, o, o.layer)
-	if o.visitor != 0 && o.visitor != e.visitor {
-		e.delta.AddVisitor(o.layer.Bot(), o.visitor)
-		e.visitor = o.visitor
+	if bot := o.layer.Bot(); o.visitor != 0 && (o.visitor != e.visitor || bot != e.bot) {
+		e.delta.AddVisitor(bot, o.visitor)
+		e.visitor, e.bot = o.visitor, bot
 	}
 	n := e.delta.Size() + entryOverhead
 	s.liveBytes += n - e.bytes
