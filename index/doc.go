@@ -27,8 +27,8 @@
 // dropped; a blob with W above p means that a flush came between, and the copy is taken again. So an answer is an exact
 // prefix of the log, names its position, and can be recounted from the journal.
 //
-// If the store does not answer, entries wait up to half as much again as the cache may hold; then reading stops and the
-// journal is the queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
+// If the store does not answer, entries wait until they hold what the cache may; then reading stops and the journal is the
+// queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
 // that ends below it is an older copy, and what lies above it needs no look-up after a start.
 //
 // # Records

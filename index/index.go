@@ -25,7 +25,7 @@ type Options struct {
 
 	Generation      string        // default "g1"
 	Workers         int           // default one a core
-	CacheBytes      int64         // memory of live deltas, default 64 MiB, at least 1 MiB
+	CacheBytes      int64         // memory of deltas, live and on their way to the store, default 64 MiB, at least 1 MiB
 	RepeatBytes     int64         // memory of the set that tells repeats, default 64 MiB
 	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
 	CheckpointEvery time.Duration // default 5 s

@@ -369,7 +369,7 @@ func TestStoreDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if held, most := x.Stats().HeldBytes, int64(3*minCacheBytes); held > most {
+	if held, most := x.Stats().HeldBytes, int64(2*minCacheBytes); held > most {
 		t.Errorf("the index holds %d bytes, want at most %d", held, most)
 	}
 	if err := x.Ready(); !errors.Is(err, errDown) {

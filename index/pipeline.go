@@ -21,7 +21,7 @@ type pipeline struct {
 	source  Source
 	intake  *intake
 	workers []*worker
-	budget  int // bytes that the live entries of one worker may hold
+	budget  int // bytes of live entries at which one worker begins to flush
 	high    *highMark
 	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
 	stats   *counters
@@ -49,7 +49,7 @@ func newPipeline(ctx context.Context, x *Index) *pipeline {
 		options: &x.options, source: x.options.Source, high: x.high, gate: &x.gate, stats: &x.stats,
 		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
-		budget: int(x.options.CacheBytes) / x.options.Workers,
+		budget: int(x.options.CacheBytes) / x.options.Workers / 4 * 3,
 	}
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	p.reading, p.stop = context.WithCancel(p.ctx)
@@ -128,10 +128,11 @@ func (p *pipeline) read(reader Reader) error {
 	}
 }
 
-// waitForRoom waits while the deltas hold more than half as much again as the cache may: the store does not keep up.
+// waitForRoom waits while the deltas, those on their way to the store among them, hold as much as the cache may: the
+// store does not keep up.
 func (p *pipeline) waitForRoom() error {
 	for p.reading.Err() == nil {
-		if p.heldBytes() <= p.options.CacheBytes+p.options.CacheBytes/2 {
+		if p.heldBytes() <= p.options.CacheBytes {
 			return nil
 		}
 		p.stats.waits.Add(1)

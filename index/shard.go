@@ -13,8 +13,10 @@ import (
 // one flushing entry, which is on its way to the store and is kept until the store has it for certain.
 type shard struct {
 	pages   map[pageKey]*page
-	last    *page // page of the op before
-	lru     entry // ring of live entries: next is the most, prev the least recently used
+	sites   map[string]string // each site's key, kept once
+	last    *page             // page of the op before
+	lru     ring              // live entries, the most recently used first
+	age     ring              // live entries, the youngest first
 	applied uint64
 
 	// recovering is the position up to which flushes may have gone at start. Below it a hit may be in the store
@@ -39,17 +41,17 @@ type page struct {
 // entry is the delta of a key: every hit of the key from first on, up to the position where it was flushed, or up to
 // the position that the shard has applied while it is live.
 type entry struct {
-	page       *page
-	period     heatmap.Period
-	first      uint64 // position of the first hit
-	appended   int64  // append time of the first hit, Unix ms
-	born       int64  // when the entry was made, Unix ms by the index's clock
-	to         uint64 // set when it is taken to be flushed
-	visitor    uint64 // of the last hit, to skip the sketch when the next is the same one's
-	bot        bool   // whether that hit was a bot's
-	bytes      int
-	delta      heatmap.Delta
-	prev, next *entry
+	page     *page
+	period   heatmap.Period
+	first    uint64 // position of the first hit
+	appended int64  // append time of the first hit, Unix ms
+	born     int64  // when the entry was made, Unix ms by the index's clock
+	to       uint64 // set when it is taken to be flushed
+	visitor  uint64 // of the last hit, to skip the sketch when the next is the same one's
+	bot      bool   // whether that hit was a bot's
+	bytes    int
+	delta    heatmap.Delta
+	lru, age links
 }
 
 // op is one hit as a shard counts it. It holds no pointer into a chunk but for the strings, which stay valid.
@@ -67,14 +69,15 @@ type op struct {
 	rageAt      [3]Spot
 }
 
-// entryOverhead is what an entry costs beside its delta: the struct, its slots in the page's slices and, shared by its
-// entries, the page and its slot in the map. Measured on 200,000 pages with a day and a month each.
+// entryOverhead is what an entry costs beside its delta and its page's URL: the struct, its slots in the page's slices
+// and, shared by a page's day and month, the page and its slot in the map. TestShardBytes compares it with the heap.
 const entryOverhead = 300
 
+// size is the memory that the entry takes, bytes.
+func (e *entry) size() int { return e.delta.Size() + entryOverhead + len(e.page.page)/2 }
+
 func newShard() *shard {
-	s := &shard{pages: make(map[pageKey]*page)}
-	s.lru.prev, s.lru.next = &s.lru, &s.lru
-	return s
+	return &shard{pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
 }
 
 // recover tells where the log is read from, and that hits below end may be in the store already. It is called once,
@@ -151,7 +154,12 @@ func (s *shard) page(o *op) *page {
 	if p := s.pages[k]; p != nil {
 		return p
 	}
-	k = pageKey{strings.Clone(o.site), strings.Clone(o.page)}
+	site, known := s.sites[o.site]
+	if !known {
+		site = strings.Clone(o.site)
+		s.sites[site] = site
+	}
+	k = pageKey{site, strings.Clone(o.page)}
 	p := &page{pageKey: k}
 	s.pages[k] = p
 	return p
@@ -178,11 +186,12 @@ func (s *shard) entry(p *page, period heatmap.Period, o *op, appended, now int64
 		}
 	}
 	e := &entry{page: p, period: period, first: o.position, appended: appended, born: now}
-	e.bytes = entryOverhead
+	e.bytes = e.size()
 	p.live = append(p.live, e)
 	s.liveEntries++
 	s.liveBytes += e.bytes
-	e.link(&s.lru)
+	s.lru.push(&e.lru, e)
+	s.age.push(&e.age, e)
 	return e
 }
 
@@ -195,12 +204,12 @@ func (s *shard) add(e *entry, o *op) {
 		e.delta.AddVisitor(bot, o.visitor)
 		e.visitor, e.bot = o.visitor, bot
 	}
-	n := e.delta.Size() + entryOverhead
+	n := e.size()
 	s.liveBytes += n - e.bytes
 	e.bytes = n
-	if s.lru.next != e {
-		e.unlink()
-		e.link(&s.lru)
+	if s.lru.first() != e {
+		e.lru.remove()
+		s.lru.push(&e.lru, e)
 	}
 }
 
@@ -233,28 +242,31 @@ func layerOfKind(id heatmap.LayerID, k heatmap.Kind) heatmap.LayerID {
 	return heatmap.NewLayerID(k, id.WidthBand(), id.Device(), id.Bot())
 }
 
-// take moves live entries to flushing, least recently used first, until at most keep bytes are live, and all those
-// that were made at or before the Unix time born in ms. At most limit entries are taken. What was taken before must be
+// take moves live entries to flushing: those that were made at or before the Unix time born in ms, oldest first, then the
+// least recently used until at most keep bytes are live. At most limit entries are taken. What was taken before must be
 // settled, so that no key is flushed twice at a time.
 func (s *shard) take(keep int, born int64, limit int) []*entry {
 	var taken []*entry
-	for e := s.lru.prev; e != &s.lru && len(taken) < limit; {
-		before := e.prev
-		switch {
-		case s.liveBytes > keep || e.born <= born:
-			s.takeEntry(e)
-			taken = append(taken, e)
-		case born == never:
-			return taken
+	next := func() *entry {
+		if e := s.age.last(); e != nil && e.born <= born {
+			return e
 		}
-		e = before
+		if s.liveBytes > keep {
+			return s.lru.last()
+		}
+		return nil
+	}
+	for e := next(); e != nil && len(taken) < limit; e = next() {
+		s.takeEntry(e)
+		taken = append(taken, e)
 	}
 	return taken
 }
 
 func (s *shard) takeEntry(e *entry) {
 	p := e.page
-	e.unlink()
+	e.lru.remove()
+	e.age.remove()
 	e.to = s.applied
 	p.live = without(p.live, e)
 	p.flushing = append(p.flushing, e)
@@ -303,16 +315,6 @@ func (p *page) visit(applied uint64, fn func(period heatmap.Period, first, to ui
 	for _, e := range p.live {
 		fn(e.period, e.first, applied, &e.delta)
 	}
-}
-
-func (e *entry) link(root *entry) {
-	e.prev, e.next = root, root.next
-	e.prev.next, e.next.prev = e, e
-}
-
-func (e *entry) unlink() {
-	e.prev.next, e.next.prev = e.next, e.prev
-	e.prev, e.next = nil, nil
 }
 
 func without(list []*entry, e *entry) []*entry {

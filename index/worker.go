@@ -122,9 +122,6 @@ func (w *worker) startFlush() {
 	if w.shard.liveBytes > w.budget {
 		keep = w.budget - w.budget/8
 	}
-	if keep == math.MaxInt && w.due == never {
-		return
-	}
 	taken := w.shard.take(keep, w.due, flushEntries)
 	if len(taken) < flushEntries {
 		w.due = never

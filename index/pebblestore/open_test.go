@@ -202,6 +202,32 @@ func TestOddBytes(t *testing.T) {
 	}
 }
 
+// TestNoManifest removes the files that say which tables there are. The tables must stay.
+func TestNoManifest(t *testing.T) {
+	for _, pattern := range []string{"marker.manifest.*", "MANIFEST-*"} {
+		dir := t.TempDir()
+		s := open(t, dir, pebblestore.Options{})
+		fill(t, s, 0, 100)
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, s)
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%d files %s, %v", len(names), pattern, err)
+		}
+		for _, name := range names {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused(t, dir, "folder is damaged")
+		if countTables(t, dir) == 0 {
+			t.Errorf("without %s the tables were deleted", pattern)
+		}
+	}
+}
+
 // TestDamage changes and removes parts of a closed store. Opening and reading must give an error or the documents as they
 // were written, and must not delete what could not be read.
 func TestDamage(t *testing.T) {
