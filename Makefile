@@ -26,7 +26,7 @@ lint:
 
 test: deps
 	$(GO) test -timeout 12m ./...
-	CGO_ENABLED=1 $(GO) test -race -timeout 12m $(CONCURRENT)
+	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 12m $(CONCURRENT)
 
 # The race detector needs a C compiler.
 deps:
@@ -40,6 +40,8 @@ bench: build
 	./.bin/heatlog bench
 
 torture:
+	HEATLOG_SIM_RUNS=200000 $(GO) test -count=1 -timeout 60m -v -run 'TestSimulation$$' ./index
+	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m ./journal
 	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKill|TestTorture' ./cmd/heatlog
 
 fuzz:

@@ -73,11 +73,11 @@ func randomHit(r *rand.Rand) heatmap.Hit {
 		if r.IntN(3) == 0 {
 			return ""
 		}
-		s := ""
+		var s strings.Builder
 		for range r.IntN(8) {
-			s += []string{"a", "é", "€", "😀", `"`, `\`, "\n", "\x00", "\x7f", "\u0080", "/", " ", "\u2028", "\ufffd"}[r.IntN(14)]
+			s.WriteString([]string{"a", "é", "€", "😀", `"`, `\`, "\n", "\x00", "\x7f", "\u0080", "/", " ", "\u2028", "\ufffd"}[r.IntN(14)])
 		}
-		return s[:min(len(s), limit)/8*8]
+		return s.String()[:min(len(s.String()), limit)/8*8]
 	}
 	valid := func(s string) string { return strings.ToValidUTF8(s, "?") }
 	px := func() uint16 { return uint16(r.Uint32() >> r.IntN(33) >> 16 * uint32(r.IntN(2))) }

@@ -85,12 +85,7 @@ func (s *Sites) knowsOrigin(origin []byte) bool { return s.table.Load().origins[
 
 // lists reports whether the site lists origin.
 func (e *siteEntry) lists(origin []byte) bool {
-	for _, o := range e.site.Origins {
-		if o == string(origin) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.site.Origins, string(origin))
 }
 
 // Put registers a site, or gives a registered one other origins. Origins are normalised: lower case, no default port, no

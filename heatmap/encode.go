@@ -1,10 +1,12 @@
+// Package heatmap stores a delta as a blob.
+//
 // # Blobs
 //
 // A blob is the encoding of a [Delta], for a store. It is canonical: a decoder refuses every other spelling. Numbers are
 // uvarint (encoding/binary) in their shortest form, or little-endian.
 //
 //	size     field
-//	1        version, 9, in the high four bits; features: 1 people, 2 bots, 4 coarsened, 8 is zero
+//	1        version, 1, in the high four bits; features: 1 people, 2 bots, 4 coarsened, 8 is zero
 //	uvarint  number of layers
 //	1        if coarsened: level of the delta, 0 to 13
 //	1        if coarsened: steps of its scroll layers, 0 to 27
@@ -47,7 +49,7 @@ import (
 )
 
 const (
-	blobVersion = 0x90 // in the high four bits of the first byte
+	blobVersion = 0x10 // in the high four bits of the first byte
 
 	hasPeople  = 1 << 0
 	hasBots    = 1 << 1

@@ -42,10 +42,10 @@ func goldenDeltas() map[string]*Delta {
 	return map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
 }
 
-// TestGolden holds the encoding of version 9: a blob that was stored must be read for ever.
+// TestGolden holds the encoding of version 1: a blob that was stored must be read for ever.
 func TestGolden(t *testing.T) {
 	for name, d := range goldenDeltas() {
-		path := filepath.Join("testdata", "blob-9-"+name+".hex")
+		path := filepath.Join("testdata", "blob-1-"+name+".hex")
 		blob := d.Append(nil)
 		if *rewrite {
 			if err := os.WriteFile(path, []byte(hexLines(blob)), 0o644); err != nil {
@@ -87,7 +87,7 @@ func TestBlobBytes(t *testing.T) {
 	d.AddPoint(NewLayerID(KindClick, 40, Desktop, false), 512, 1480)
 	d.AddVisitor(false, 0x0102030405060708)
 	want := []byte{
-		0x91,             // version 9, people
+		0x11,             // version 1, people
 		1,                // layers
 		0x80, 0x8a, 0x10, // 2 * 0x20280
 		1, // hit
@@ -235,42 +235,42 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 	f("first byte is 0x81", 0x81, 0)
-	f("first byte is 0x98", 0x98, 0)
-	f("3 layers in 3 bytes", 0x90, 3, 0x80, 0x88, 0x08)
-	f("longer than it needs", 0x90, 0x80, 0)
-	f("over 64 bits", 0x90, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2)
-	f("not in its shortest form", 0x90, 1, 3, 1)
-	f("does not exist", 0x90, 1, 0x80, 0x80, 0x40, 1)
-	f("0 hits", 0x90, 1, 0x80, 0x80, 0x08, 0)
-	f("1 bytes after the last layer", 0x90, 1, 0x80, 0x80, 0x08, 1, 0)
-	f("not in its shortest form", 0x90, 2, 0x80, 0x80, 0x08, 1, 0x80, 0x80, 0x08, 1, 1, 0)
-	f("does not exist", 0x90, 2, 0x80, 0x80, 0x08, 1, 0, 1)
-	f("body of layer 0x20000 is 0 bytes", 0x90, 1, 0x80, 0x80, 0x10, 1, 0)
-	f("1 hits in 1 cells, want 2", 0x90, 1, 0x80, 0x80, 0x10, 2, 1, 0)
-	f("2 hits in 1 cells, want 1", 0x90, 1, 0x80, 0x80, 0x10, 1, 1, 1)
-	f("is over 67108863", 0x90, 1, 0x80, 0x80, 0x10, 1, 5, 0xfc, 0xff, 0xff, 0xff, 1)
-	f("is over 67108863", 0x90, 1, 0x80, 0x80, 0x10, 6, 9, 0xfc, 0xff, 0xff, 0x7f, 0, 0, 0, 0, 0)
-	f("coarsening is 14 and 0", 0x94, 0, 14, 0)
-	f("coarsening is given", 0x94, 0, 0, 0)
-	f("coarsening is given", 0x94, 0, 1, 0)
-	f("coarsening is given", 0x94, 0, 0, 1)
-	f("coarsening is given", 0x94, 1, 1, 1, 0x80, 0x80, 0x18, 1, 1, 0)
-	f("is at level 1, want 2", 0x94, 1, 2, 0, 0x80, 0x80, 0x10, 1, 1, 1, 0)
-	f("after step 1", 0x94, 1, 0, 1, 0xa0, 0x80, 0x18, 1, 1, 0)
-	f("385 visitors", 0x91, 0, 0x81, 3)
-	f("blob ends early", 0x91, 0, 1, 1)
-	f("want ascending", 0x91, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
-	f("want ascending", 0x91, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
-	f("all registers are 0", append([]byte{0x91, 0, 0}, make([]byte, packedRegisters)...)...)
-	f("register is over 53", append([]byte{0x91, 0, 0, 54}, make([]byte, packedRegisters-1)...)...)
-	f("scroll layer begins with 0x04", 0x90, 1, 0x80, 0x80, 0x18, 1, 1, 4)
-	f("array holds a zero", 0x90, 1, 0x80, 0x80, 0x18, 1, 2, 1, 1)
-	f("array holds a zero", 0x90, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 0, 1)
-	f("leaves the range", 0x90, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 4, 1)
-	f("leaves the range", 0x90, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 1, 1)
-	f("index is over its limit", 0x90, 1, 0x80, 0x80, 0x18, 1, 5, 1, 0, 2, 0x81, 0x20)
-	f("begin a view", 0x90, 1, 0x80, 0x80, 0x18, 1, 2, 0, 1)
-	f("is over 65535", 0x90, 1, 0x80, 0x80, 0x18, 1, 4, 0, 0x80, 0x80, 0x10)
+	f("first byte is 0x18", 0x18, 0)
+	f("3 layers in 3 bytes", 0x10, 3, 0x80, 0x88, 0x08)
+	f("longer than it needs", 0x10, 0x80, 0)
+	f("over 64 bits", 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2)
+	f("not in its shortest form", 0x10, 1, 3, 1)
+	f("does not exist", 0x10, 1, 0x80, 0x80, 0x40, 1)
+	f("0 hits", 0x10, 1, 0x80, 0x80, 0x08, 0)
+	f("1 bytes after the last layer", 0x10, 1, 0x80, 0x80, 0x08, 1, 0)
+	f("not in its shortest form", 0x10, 2, 0x80, 0x80, 0x08, 1, 0x80, 0x80, 0x08, 1, 1, 0)
+	f("does not exist", 0x10, 2, 0x80, 0x80, 0x08, 1, 0, 1)
+	f("body of layer 0x20000 is 0 bytes", 0x10, 1, 0x80, 0x80, 0x10, 1, 0)
+	f("1 hits in 1 cells, want 2", 0x10, 1, 0x80, 0x80, 0x10, 2, 1, 0)
+	f("2 hits in 1 cells, want 1", 0x10, 1, 0x80, 0x80, 0x10, 1, 1, 1)
+	f("is over 67108863", 0x10, 1, 0x80, 0x80, 0x10, 1, 5, 0xfc, 0xff, 0xff, 0xff, 1)
+	f("is over 67108863", 0x10, 1, 0x80, 0x80, 0x10, 6, 9, 0xfc, 0xff, 0xff, 0x7f, 0, 0, 0, 0, 0)
+	f("coarsening is 14 and 0", 0x14, 0, 14, 0)
+	f("coarsening is given", 0x14, 0, 0, 0)
+	f("coarsening is given", 0x14, 0, 1, 0)
+	f("coarsening is given", 0x14, 0, 0, 1)
+	f("coarsening is given", 0x14, 1, 1, 1, 0x80, 0x80, 0x18, 1, 1, 0)
+	f("is at level 1, want 2", 0x14, 1, 2, 0, 0x80, 0x80, 0x10, 1, 1, 1, 0)
+	f("after step 1", 0x14, 1, 0, 1, 0xa0, 0x80, 0x18, 1, 1, 0)
+	f("385 visitors", 0x11, 0, 0x81, 3)
+	f("blob ends early", 0x11, 0, 1, 1)
+	f("want ascending", 0x11, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+	f("want ascending", 0x11, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)
+	f("all registers are 0", append([]byte{0x11, 0, 0}, make([]byte, packedRegisters)...)...)
+	f("register is over 53", append([]byte{0x11, 0, 0, 54}, make([]byte, packedRegisters-1)...)...)
+	f("scroll layer begins with 0x04", 0x10, 1, 0x80, 0x80, 0x18, 1, 1, 4)
+	f("array holds a zero", 0x10, 1, 0x80, 0x80, 0x18, 1, 2, 1, 1)
+	f("array holds a zero", 0x10, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 0, 1)
+	f("leaves the range", 0x10, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 4, 1)
+	f("leaves the range", 0x10, 1, 0x80, 0x80, 0x18, 1, 4, 1, 0, 1, 1)
+	f("index is over its limit", 0x10, 1, 0x80, 0x80, 0x18, 1, 5, 1, 0, 2, 0x81, 0x20)
+	f("begin a view", 0x10, 1, 0x80, 0x80, 0x18, 1, 2, 0, 1)
+	f("is over 65535", 0x10, 1, 0x80, 0x80, 0x18, 1, 4, 0, 0x80, 0x80, 0x10)
 }
 
 func TestMaxHits(t *testing.T) {
@@ -334,8 +334,8 @@ func TestMalformedMemory(t *testing.T) {
 			t.Errorf("%s: %d bytes of memory for a blob of %d", name, got, len(blob))
 		}
 	}
-	f("many layers", append([]byte{0x90, 0xf4, 3}, bytes.Repeat([]byte{0x80, 0x80, 0x08, 1}, 250)...))
-	f("many cells", append([]byte{0x90, 1, 0x80, 0x80, 0x10, 0xe8, 7, 0xe8, 7}, bytes.Repeat([]byte{0xfc}, 1000)...))
+	f("many layers", append([]byte{0x10, 0xf4, 3}, bytes.Repeat([]byte{0x80, 0x80, 0x08, 1}, 250)...))
+	f("many cells", append([]byte{0x10, 1, 0x80, 0x80, 0x10, 0xe8, 7, 0xe8, 7}, bytes.Repeat([]byte{0xfc}, 1000)...))
 	far := new(Delta)
 	for i := range uint16(400) {
 		far.AddPoint(NewLayerID(KindMove, 0, Desktop, false), 160*i, 160*(400-i))

@@ -1,6 +1,7 @@
 package heatmap
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 	"unsafe"
@@ -221,9 +222,7 @@ func (g *grid) clone() *grid {
 	}
 	if g.wide != nil {
 		c.wide = make(map[cellID]uint64, len(g.wide))
-		for k, v := range g.wide {
-			c.wide[k] = v
-		}
+		maps.Copy(c.wide, g.wide)
 	}
 	return &c
 }

@@ -457,19 +457,20 @@ func TestScanEqualsBlobs(t *testing.T) {
 
 // describe writes down all that an answer can be made of.
 func describe(s *sum, kinds []heatmap.Kind, bots bool) string {
-	text := fmt.Sprintf("visitors %d\n", s.delta.Visitors(bots))
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("visitors %d\n", s.delta.Visitors(bots)))
 	for _, k := range kinds {
 		id := sumLayer(k)
-		text += fmt.Sprintf("%s: %d hits\n", k, s.delta.Hits(id))
+		text.WriteString(fmt.Sprintf("%s: %d hits\n", k, s.delta.Hits(id)))
 		if k == heatmap.KindScroll {
 			views, reach, attention := s.delta.Reach(id)
 			average, p50 := s.delta.Fold(id)
-			text += fmt.Sprintln(views, reach, attention, average, p50)
+			text.WriteString(fmt.Sprintln(views, reach, attention, average, p50))
 		} else if k != heatmap.KindView {
-			text += fmt.Sprintln(s.delta.Points(id, heatmap.CellSize))
+			text.WriteString(fmt.Sprintln(s.delta.Points(id, heatmap.CellSize)))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // TestPages compares the list with a recount.

@@ -21,7 +21,7 @@ func TestPeriodsCoverEachDayOnce(t *testing.T) {
 		}
 		return n
 	}
-	for a := heatmap.Date(0); a < 75; a++ {
+	for a := range heatmap.Date(75) {
 		for b := a; b < 75; b++ {
 			first, last := start+a, start+b
 			for name, c := range map[string]struct{ first, last *heatmap.Date }{

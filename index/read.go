@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"time"
 
@@ -114,9 +115,7 @@ func copyLive(ctx context.Context, p *pipeline, pl *plan, r reducer) (copied, ui
 			all = c
 			continue
 		}
-		for k, parts := range c {
-			all[k] = parts
-		}
+		maps.Copy(all, c)
 	}
 	return all, position, nil
 }

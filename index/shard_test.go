@@ -3,6 +3,7 @@ package index
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"heatlog/heatmap"
@@ -44,12 +45,12 @@ func TestTakeOldFirst(t *testing.T) {
 		s.apply([]op{{position: uint64(i), site: "s", page: page, date: 20_500, layer: sumLayer(heatmap.KindClick)}}, uint64(i+1), 0, int64(i))
 	}
 	taken := s.take(0, 0, 3)
-	var got string
+	var got strings.Builder
 	for _, e := range taken {
-		got += e.page.page
+		got.WriteString(e.page.page)
 	}
-	if got != "aab" {
-		t.Errorf("taken %q, want the day and the month of a, which are oldest, then one of b, the least recently used", got)
+	if got.String() != "aab" {
+		t.Errorf("taken %q, want the day and the month of a, which are oldest, then one of b, the least recently used", got.String())
 	}
 	s.settle(taken)
 	if len(s.pages) != 2 || s.flushingBytes != 0 || s.liveEntries != 3 {

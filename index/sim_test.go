@@ -160,7 +160,7 @@ func (w *sim) powerCut() {
 func (w *sim) settle() error {
 	w.log.sync()
 	w.store.calm = true
-	for round := 0; round < 3; round++ {
+	for range 3 {
 		for _, o := range w.owners {
 			if err := o.finish(); err != nil {
 				return err

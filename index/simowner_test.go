@@ -272,9 +272,7 @@ func (o *owner) answer() error {
 	o.question = nil
 	all := make(copied)
 	for _, c := range q.copies {
-		for k, parts := range c {
-			all[k] = parts
-		}
+		maps.Copy(all, c)
 	}
 	f := fold{source: simSource, position: q.position, copies: all, reducer: q.sum}
 	if simReadsStoredFirst {

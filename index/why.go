@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"slices"
 	"sort"
 
 	"heatlog/heatmap"
@@ -137,12 +138,7 @@ func (t *layerTable) where(keep func(layerRow) bool) []layerRow {
 }
 
 func anyRow(rows []layerRow, keep func(layerRow) bool) bool {
-	for _, r := range rows {
-		if keep(r) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rows, keep)
 }
 
 func whyRange(rest []layerRow) *heatmap.Why {
@@ -161,7 +157,7 @@ func whyWidth(rest []layerRow) *heatmap.Why {
 	for _, r := range rest {
 		bands[int(r.id.WidthBand())] = true
 	}
-	for b := 0; b < int(heatmap.UnknownWidth); b++ {
+	for b := range int(heatmap.UnknownWidth) {
 		if !bands[b] {
 			continue
 		}

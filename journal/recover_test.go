@@ -147,19 +147,15 @@ func checkCut(t *testing.T, s *specimen, n int, wantEnd uint64, wantLimit int64)
 
 // A changed bit is found wherever it is, told apart from a torn tail, and costs exactly the hits of its chunk.
 func TestFlipBits(t *testing.T) {
-	f := func(target int, closed bool) {
+	f := func(target int, closed bool, size, sample int) {
 		t.Helper()
-		size := 8 << 10
-		if torture() {
-			size = 64 << 10
-		}
 		s := newSpecimen(t, target, size, closed)
 		path := s.paths[target]
 		chunks := journal.Chunks(filepath.Base(path), s.files[path])
 		r := rand.New(rand.NewPCG(uint64(target), 2))
 		for n := range s.files[path] {
 			for bit := range 8 {
-				if !torture() && r.IntN(10) > 0 {
+				if r.IntN(sample) > 0 {
 					continue
 				}
 				damaged := bytes.Clone(s.files[path])
@@ -172,9 +168,12 @@ func TestFlipBits(t *testing.T) {
 			}
 		}
 	}
-	f(0, true)
-	f(1, true)
-	f(1, false)
+	f(0, true, 8<<10, 10)
+	f(1, true, 8<<10, 10)
+	f(1, false, 8<<10, 10)
+	if torture() {
+		f(1, false, 32<<10, 1)
+	}
 }
 
 // loss is what damage must be reported as.

@@ -67,13 +67,11 @@ func (b *exportBody) Close() error {
 func (s *Server) startExport(q heatmap.Query, positions map[string]uint64, zip bool) *exportBody {
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(s.base)
-	s.exports.Add(1)
-	go func() {
-		defer s.exports.Done()
+	s.exports.Go(func() {
 		defer cancel()
 		err := s.runExport(ctx, q, positions, newLineWriter(w, zip, s.o.Now))
 		w.CloseWithError(err) // nil is io.EOF
-	}()
+	})
 	return &exportBody{Reader: bufio.NewReader(r), pipe: r, cancel: cancel}
 }
 

@@ -32,6 +32,7 @@ func (s *Store) Stats() Stats {
 	e := s.engine
 	if s.closed || e.fence.broken() != nil {
 		s.mu.Unlock()
+		st.ReadOnly = true
 		return st
 	}
 	e.users.Add(1)

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (e *OpenError) Unwrap() error { return e.Err }
 
 // Options of a Store; the zero value works.
 type Options struct {
-	Cache    int64            // bytes of tables held in memory, default 16 MiB
+	Cache    int64            // bytes of tables held in memory, default 16 MiB; MemTable comes on top twice
 	MemTable int64            // bytes of new documents held in memory before they become a table, default 8 MiB, at least 256 KiB
 	FS       vfs.FS           // default is the operating system's
 	Logger   *slog.Logger     // default discards
@@ -70,10 +71,12 @@ type Store struct {
 	lock  *pebble.Lock
 
 	mu      sync.Mutex
-	engine  *engine   // guarded by mu, as is all below
-	closed  bool      //
+	engine  *engine // guarded by mu, as is all below
+	closed  bool
 	retryAt time.Time // when a broken engine may next be replaced
 	lastErr error     // of the last attempt to replace it
+
+	retired sync.WaitGroup // engines that are being closed; Go only under mu
 
 	written, conflicts, reopened atomic.Uint64
 }
@@ -193,6 +196,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	e := s.engine
 	s.mu.Unlock()
+	s.retired.Wait()
 	if err := s.release(e); err != nil {
 		return fmt.Errorf("close store %s: %w", s.dir, err)
 	}
@@ -229,14 +233,11 @@ func (s *Store) enter(ctx context.Context, write bool) (*engine, error) {
 // reopen replaces an engine that is broken or cannot write, by one that can only read if there is no other. s.mu is held.
 func (s *Store) reopen(write bool) error {
 	why := s.engine.fence.broken()
-	if now := s.o.Now(); now.Before(s.retryAt) {
-		if s.lastErr != nil {
-			why = s.lastErr
-		}
-		return fmt.Errorf("store %s is broken: %w", s.dir, why)
-	} else {
-		s.retryAt = now.Add(time.Second)
+	now := s.o.Now()
+	if now.Before(s.retryAt) {
+		return fmt.Errorf("store %s is broken: %w", s.dir, cmp.Or(s.lastErr, why))
 	}
+	s.retryAt = now.Add(time.Second)
 	e, err := s.open(false)
 	s.lastErr = err
 	if err != nil && why != nil {
@@ -256,10 +257,5 @@ func (s *Store) replace(e *engine, why error) {
 	s.engine = e
 	s.reopened.Add(1)
 	s.o.Logger.Warn("opened the store anew", "dir", s.dir, "readonly", e.readOnly, "err", why)
-	old.fence.lower(errors.New("replaced"))
-	go func() {
-		if err := old.close(); err != nil {
-			s.o.Logger.Debug("close broken store", "err", err)
-		}
-	}()
+	s.retired.Go(func() { _ = old.close() }) // what broke it was logged
 }
