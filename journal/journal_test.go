@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -391,9 +392,7 @@ func TestAppendConcurrently(t *testing.T) {
 	wg.Wait()
 	all := map[uint64]string{}
 	for _, m := range ends {
-		for end, id := range m {
-			all[end] = id
-		}
+		maps.Copy(all, m)
 	}
 	if len(all) != 1600 {
 		t.Fatalf("%d different ends, want 1600", len(all))
