@@ -97,7 +97,7 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 	fmt.Fprintf(s.out, "%s: positions %d to %d, %d hits in %d chunks of %d segments, %s, read in %.1f s\n", report.Source,
 		report.First, report.End, report.Hits, report.Chunks, report.Segments, byteSize(report.StoredBytes), time.Since(start).Seconds())
 	if report.TailBytes > 0 {
-		fmt.Fprintf(s.out, "%d bytes behind the last chunk are being written, or were torn by a crash; none of them was acknowledged\n",
+		fmt.Fprintf(s.out, "%d bytes behind the last chunk are being written, or were torn by a crash; nothing vouches that they were ever durable\n",
 			report.TailBytes)
 	}
 	if len(report.Damages) > 0 {
