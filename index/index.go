@@ -26,7 +26,7 @@ type Options struct {
 	Generation      string        // default "g1"
 	Workers         int           // default one a core
 	CacheBytes      int64         // memory of deltas, live and on their way to the store, default 64 MiB, at least 1 MiB
-	RepeatBytes     int64         // memory of the set that tells repeats, default 64 MiB
+	RepeatBytes     int64         // memory of the set that tells repeats, used as it is needed, default 256 MiB: 20 million batches in 20 minutes
 	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
@@ -55,7 +55,7 @@ func (o Options) withDefaults() Options {
 		o.CacheBytes = 64 << 20
 	}
 	if o.RepeatBytes == 0 {
-		o.RepeatBytes = 64 << 20
+		o.RepeatBytes = 256 << 20
 	}
 	if o.FlushEvery <= 0 {
 		o.FlushEvery = 30 * time.Second

@@ -54,3 +54,25 @@ func TestRageKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestRageForgets lets other views' clicks come between those of a burst: as many as are remembered, and one more.
+func TestRageForgets(t *testing.T) {
+	f := func(between int, want bool) {
+		t.Helper()
+		var b bursts
+		b.add(1, 0, Spot{})
+		for i := range between {
+			b.add(uint64(2+i), 0, Spot{})
+		}
+		b.add(1, 0, Spot{})
+		if _, got := b.add(1, 0, Spot{}); got != want {
+			t.Errorf("%d clicks between: burst %t, want %t", between, got, want)
+		}
+		if len(b.clicks) > rageClicks || len(b.last) > rageClicks {
+			t.Errorf("%d clicks of %d views are remembered, limit %d", len(b.clicks), len(b.last), rageClicks)
+		}
+	}
+	f(rageClicks-2, true)
+	f(rageClicks-1, false)
+	f(3*rageClicks, false)
+}

@@ -13,7 +13,7 @@ import (
 
 // StreamOptions bound what a stream remembers. The zero value works.
 type StreamOptions struct {
-	MaxBytes int64 // memory for telling repeats and bursts at which Full begins, default 64 MiB
+	MaxBytes int64 // memory for telling repeats at which Full begins, default 64 MiB
 }
 
 // Bounds of what a stream remembers of URLs and user agents, for each of two halves.
@@ -92,10 +92,10 @@ type StreamStats struct {
 	Excluded        uint64   // left out by an expression of the rules
 	ExcludedBy      []uint64 // the same by expression, in the order of the rules: each counts for the first that is true
 	ExprErrors      uint64   // runs of an expression that failed, which counts as false
-	RepeatBytes     int64    // memory for telling repeats and bursts
+	RepeatBytes     int64    // memory for telling repeats
 }
 
-// streamMemory is what telling repeats and bursts takes, by when it is forgotten.
+// streamMemory is what telling repeats takes, by when it is forgotten.
 type streamMemory struct {
 	bucket          int64
 	before, current int64 // bytes
@@ -158,8 +158,8 @@ func (s *Stream) publish() {
 	defer s.mu.Unlock()
 	s.held = streamMemory{
 		bucket:  s.bucket,
-		before:  s.repeats.before.bytes() + s.rage.since.bytes(),
-		current: s.repeats.current.bytes() + s.rage.current.bytes(),
+		before:  s.repeats.before.bytes(),
+		current: s.repeats.current.bytes(),
 	}
 	by := append(s.published.ExcludedBy[:0], s.stats.ExcludedBy...)
 	s.published = s.stats

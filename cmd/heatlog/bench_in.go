@@ -138,7 +138,7 @@ func (b *bench) loadOnce(bodies [][]byte, heatlog bool) (run inRun, err error) {
 	defer cancel()
 	result, err := l.run(ctx)
 	if err != nil {
-		return run, err
+		return run, fmt.Errorf("%w; the server logged: %s", err, server.logged())
 	}
 	cpu := server.cpuTime() - before
 	return inRun{

@@ -48,7 +48,6 @@ func (c *serveCmd) Run(s *streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	c.limitMemory()
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	start := time.Now()
 	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "ack", c.Ack)
@@ -57,6 +56,7 @@ func (c *serveCmd) Run(s *streams) error {
 		return err
 	}
 	log.Info("heatlog started", "took", time.Since(start).Round(time.Millisecond), "listen", srv.listener.Addr().String())
+	go c.limitMemory(ctx, func() int64 { return srv.index.Stats().Stream.RepeatBytes })
 	c.greet(s.out, srv)
 	err = srv.serve(ctx)
 	stop() // a second signal ends the process at once
@@ -67,12 +67,25 @@ func (c *serveCmd) Run(s *streams) error {
 	return err
 }
 
-// limitMemory has garbage collected before the process grows over thrice the cache and what everything else needs:
-// without it, it grows to twice what is in use. GOMEMLIMIT says otherwise.
-func (c *serveCmd) limitMemory() {
-	const otherBytes = 160 << 20 // the store's tables and cache, chunks and requests under way
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(3*int64(c.CacheBytes) + otherBytes)
+// limitMemory has garbage collected before the process grows over thrice the cache, what everything else needs, and
+// twice what tells repeats under much traffic: without it, it grows to twice what is in use. GOMEMLIMIT says otherwise.
+func (c *serveCmd) limitMemory(ctx context.Context, repeatBytes func() int64) {
+	const (
+		otherBytes = 160 << 20 // the store's tables and cache, chunks and requests under way
+		every      = 5 * time.Second
+	)
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		debug.SetMemoryLimit(3*int64(c.CacheBytes) + otherBytes + 2*repeatBytes())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

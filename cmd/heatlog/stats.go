@@ -70,7 +70,7 @@ func (e emitter) stream(s index.StreamStats) {
 	e.counter("index_bot_hits_total", "Hits of bots.", s.Bots)
 	e.counter("index_rage_bursts_total", "Bursts of clicks that were found.", s.Bursts)
 	e.counter("index_expression_errors_total", "Runs of an expression that failed.", s.ExprErrors)
-	e.gauge("index_repeats_bytes", "Memory for telling repeats and bursts.", float64(s.RepeatBytes))
+	e.gauge("index_repeats_bytes", "Memory for telling repeats.", float64(s.RepeatBytes))
 }
 
 func (e emitter) store(s pebblestore.Stats) {
