@@ -222,10 +222,14 @@ func readCheckpoint(ctx context.Context, store Records, generation, source strin
 	return c, value, nil
 }
 
-// writeCheckpoint moves the record to c. One that is further already stays: it was true when it was written.
-func writeCheckpoint(ctx context.Context, store Records, generation, source string, c checkpoint) error {
+// writeCheckpoint moves the record of the checkpoint to c. One that is further already stays: it was true when it was
+// written. The mark is raised first, so that a journal which ends below its checkpoint is found out too.
+func (h *highMark) writeCheckpoint(ctx context.Context, generation string, c checkpoint) error {
+	if err := h.raise(ctx, c.Position); err != nil {
+		return err
+	}
 	for {
-		at, old, err := readCheckpoint(ctx, store, generation, source)
+		at, old, err := readCheckpoint(ctx, h.store, generation, h.source)
 		if err != nil {
 			return err
 		}
@@ -233,7 +237,7 @@ func writeCheckpoint(ctx context.Context, store Records, generation, source stri
 			return nil
 		}
 		value := fmt.Appendf(nil, "%d %d", c.Position, c.Appended)
-		done, err := store.SwapRecord(ctx, checkpointName(generation, source), old, value)
+		done, err := h.store.SwapRecord(ctx, checkpointName(generation, h.source), old, value)
 		if err != nil {
 			return fmt.Errorf("write checkpoint %d: %w", c.Position, err)
 		}

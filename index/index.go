@@ -225,7 +225,7 @@ func (x *Index) Ready() error {
 	if err := p.storeError.Load(); err != nil {
 		return fmt.Errorf("store: %w", *err)
 	}
-	if !p.recovered() {
+	if !p.reached(p.startEnd) {
 		return errors.New("reading the journal from the checkpoint")
 	}
 	if lag := x.Lag(); lag >= x.options.MaxLag {
@@ -234,11 +234,11 @@ func (x *Index) Ready() error {
 	return nil
 }
 
-// recovered reports whether all that the log held at start is routed.
-func (p *pipeline) recovered() bool {
+// reached reports whether everything below a position of the start is routed.
+func (p *pipeline) reached(position uint64) bool {
 	select {
 	case <-p.started:
-		return p.routed.Load() >= p.recovering
+		return p.routed.Load() >= position
 	default:
 		return false
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -160,5 +161,38 @@ func TestVisitorWithTwoAgents(t *testing.T) {
 	a, err := x.Heatmap(t.Context(), heatmap.Query{Site: testSite, URL: testPage(1)})
 	if err != nil || a.Visitors != 1 {
 		t.Errorf("%d visitors, %v; want 1", a.Visitors, err)
+	}
+}
+
+// TestCheckpointBelowHigh ends a journal below a checkpoint that no flush has gone to: the tail held only repeats.
+func TestCheckpointBelowHigh(t *testing.T) {
+	log, store := newMemLog(), newMapStore()
+	b := randomBatch(rand.New(rand.NewPCG(12, 12)), 3)
+	b.ID = "b1"
+	log.append(b)
+	log.append(b)
+	x := openTest(t, Options{Store: store, Source: log})
+	waitApplied(t, x)
+	if err := x.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	older := newMemLog()
+	older.append(b)
+	var behind *JournalBehindError
+	if _, err := Open(t.Context(), Options{Store: store, Source: older}); !errors.As(err, &behind) {
+		t.Errorf("a journal that ends below its checkpoint: %v", err)
+	}
+}
+
+// TestPagesWithoutMatch says that a search finds nothing.
+func TestPagesWithoutMatch(t *testing.T) {
+	log := newMemLog()
+	log.append(randomBatch(rand.New(rand.NewPCG(13, 13)), 3))
+	x := openTest(t, Options{Store: newMapStore(), Source: log})
+	defer x.kill()
+	waitApplied(t, x)
+	a, err := x.Pages(t.Context(), heatmap.Query{Site: testSite, Search: "nothing", Bots: true})
+	if err != nil || a.Why == nil || a.Why.Reason != heatmap.WhyNoHitsForURL {
+		t.Errorf("why %+v, %v", a.Why, err)
 	}
 }

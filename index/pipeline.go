@@ -39,7 +39,8 @@ type pipeline struct {
 	turn   chan struct{} // taken while a chunk or a mark goes into the queues, so that all have the same order
 	routed atomic.Uint64 // position up to which chunks are in the queues, written by who has the turn
 
-	recovering uint64 // how far flushes may have gone at start
+	recovering uint64 // how far flushes may have gone at start: what is below may be in the store already
+	startEnd   uint64 // the log's durable end at start
 	storeError atomic.Pointer[error]
 }
 
@@ -96,6 +97,7 @@ func (p *pipeline) begin() (Reader, error) {
 	if !ok {
 		return nil, context.Cause(p.ctx)
 	}
+	p.startEnd = p.source.Durable()
 	for _, w := range p.workers {
 		w.shard.recover(from.Position, p.recovering)
 		w.appended = from.Appended
@@ -105,7 +107,7 @@ func (p *pipeline) begin() (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.source.Durable()))
+	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.startEnd))
 	return p.source.Open(start)
 }
 
@@ -283,7 +285,7 @@ func (p *pipeline) checkpoint(ctx context.Context) error {
 	if least.Position == 0 {
 		return nil
 	}
-	err = writeCheckpoint(ctx, p.options.Store, p.options.Generation, p.source.ID(), least)
+	err = p.high.writeCheckpoint(ctx, p.options.Generation, least)
 	if err == nil {
 		p.stats.checkpoint.Store(least.Position)
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,4 +116,16 @@ func TestPlanRefuses(t *testing.T) {
 		q.From = heatmap.Bound{Set: true, IsDate: true, Date: 20001}
 		q.To = heatmap.Bound{Set: true, IsDate: true, Date: 20000}
 	})
+}
+
+// TestWhereSaysWhatIsRight names fields and the way to ask for a tag where an expression is wrong.
+func TestWhereSaysWhatIsRight(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if _, err := CompileWhere(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	f(`foo == 1`, "known are bot, url, ")
+	f(`tags contains "a"`, `"x" in tags`)
 }

@@ -86,7 +86,7 @@ func (x *Index) prefix(ctx context.Context, position uint64, others map[string]b
 	prefix := heatmap.Prefix{
 		Generation: x.options.Generation,
 		Positions:  map[string]uint64{source.ID(): position},
-		Lag:        source.Durable() - position,
+		Lag:        max(source.Durable(), position) - position,
 	}
 	for id := range others {
 		c, _, err := readCheckpoint(ctx, x.options.Store, x.options.Generation, id)
@@ -199,10 +199,21 @@ func (f *fold) rest() error {
 	return nil
 }
 
-// waitRecovered waits until all that the log held at start is applied: before that, blobs are ahead of the index.
+// catchUp is how long a query waits after a start for hits that were there before it. Then it answers without, and says
+// how far behind it is.
+const catchUp = 2 * time.Second
+
+// waitRecovered waits until the index is as far as the store is, as blobs must not be ahead of it, and for at most catchUp
+// until all that the log held at start is applied.
 func (p *pipeline) waitRecovered(ctx context.Context) error {
-	for !p.recovered() {
+	for until := time.Now().Add(catchUp); ; {
+		if p.reached(p.startEnd) || p.reached(p.recovering) && time.Now().After(until) {
+			return nil
+		}
 		if err := p.failed.Load(); err != nil {
+			if p.reached(p.recovering) {
+				return nil
+			}
 			return *err
 		}
 		if p.ctx.Err() != nil {
@@ -212,7 +223,6 @@ func (p *pipeline) waitRecovered(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -409,7 +419,10 @@ func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, 
 		a.Hits += c.Hits
 	}
 	a.Pages = pageOf(list, q.Offset, q.Limit)
-	if a.Total == 0 {
+	switch {
+	case a.Total == 0 && q.Search != "" && len(counts.pages) > 0:
+		a.Why = &heatmap.Why{Reason: heatmap.WhyNoHitsForURL, Message: "no page with hits contains " + q.Search}
+	case a.Total == 0:
 		a.Why, err = x.why(ctx, pl, 0)
 	}
 	return a, err

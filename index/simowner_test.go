@@ -211,7 +211,7 @@ func (o *owner) writeCheckpoint() error {
 	}
 	o.dirtyLeft = -1
 	c := leastDirty(o.dirty)
-	err := writeCheckpoint(context.Background(), &o.world.store, simGen, simSource, c)
+	err := o.high.writeCheckpoint(context.Background(), simGen, c)
 	if err != nil && !errors.Is(err, errStore) {
 		return err
 	}

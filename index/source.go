@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 
 	"heatlog/heatmap"
 	"heatlog/journal"
@@ -24,11 +25,42 @@ type Reader interface {
 	Close() error
 }
 
-// JournalSource makes a Source of a journal.
-func JournalSource(j *journal.Journal) Source { return journalSource{j} }
+// JournalSource makes a Source of a journal. If damaged is nil, damage ends a reader with a *journal.CorruptError; else
+// damaged is told of it, by each reader that meets it, and reading goes on behind.
+func JournalSource(j *journal.Journal, damaged func(*journal.CorruptError)) Source {
+	return journalSource{j, damaged}
+}
 
-type journalSource struct{ *journal.Journal }
+type journalSource struct {
+	*journal.Journal
+	damaged func(*journal.CorruptError)
+}
 
 func (s journalSource) ID() string { return s.Source() }
 
-func (s journalSource) Open(position uint64) (Reader, error) { return s.Read(position) }
+func (s journalSource) Open(position uint64) (Reader, error) {
+	r, err := s.Read(position)
+	if err != nil || s.damaged == nil {
+		return r, err
+	}
+	return &skippingReader{r, s.damaged}, nil
+}
+
+// skippingReader goes on behind damage.
+type skippingReader struct {
+	*journal.Reader
+	damaged func(*journal.CorruptError)
+}
+
+// Next gives the next chunk that can be read.
+func (r *skippingReader) Next(ctx context.Context, c *heatmap.Chunk) error {
+	for {
+		err := r.Reader.Next(ctx, c)
+		var damage *journal.CorruptError
+		if !errors.As(err, &damage) {
+			return err
+		}
+		r.damaged(damage)
+		r.Skip()
+	}
+}

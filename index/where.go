@@ -3,8 +3,10 @@ package index
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp/syntax"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -34,8 +36,9 @@ type Where struct {
 // CompileWhere compiles an expression over a hit, in the language of github.com/expr-lang/expr. Its names are those of
 // an import line (x, y, vw, vh, dw, dh, depth, from, dwell, ax, ay, sel, ua, site, visitor, view, id, tags, kind,
 // pointer, t, fixed, dead, layout) and bot, device, trusted, url (normalised), raw_url, page (that it is counted as) and,
-// in the site's zone, time, hour (0 to 23) and weekday (1 = Monday to 7 = Sunday). The functions are those of
-// expressionBuiltins. The error is a *heatmap.ParamError for the field where, whose message begins with line:column.
+// in the site's zone, time, hour (0 to 23) and weekday (1 = Monday to 7 = Sunday). The functions are
+// len, lower, upper, trim, trimPrefix, trimSuffix, hasPrefix, hasSuffix, indexOf, lastIndexOf, abs, ceil, floor, round,
+// int, float, min, max, any, all, none, one, count, date and duration. The error is a *heatmap.ParamError for the field where, whose message begins with line:column.
 func CompileWhere(text string) (*Where, error) {
 	x, err := compileExpression(text)
 	if err != nil {
@@ -192,13 +195,31 @@ func expressionBuiltins() []string {
 	}
 }
 
-// placeError puts the place of an error before its message.
+// placeError puts the place of an error before its message, and what would have been right behind it.
 func placeError(err error) error {
 	var at *file.Error
-	if errors.As(err, &at) {
-		return fmt.Errorf("%d:%d: %s", max(at.Line, 1), at.Column+1, at.Message)
+	if !errors.As(err, &at) {
+		return fmt.Errorf("1:1: %w", err)
 	}
-	return fmt.Errorf("1:1: %w", err)
+	message := at.Message
+	switch {
+	case strings.Contains(message, "unknown name"):
+		message += "; known are " + strings.Join(expressionNames(), ", ")
+	case strings.Contains(message, "mismatched types []string"):
+		message += `; for a tag write "x" in tags`
+	}
+	return fmt.Errorf("%d:%d: %s", max(at.Line, 1), at.Column+1, message)
+}
+
+// expressionNames are the names of a hit's fields, in the order of hitEnv.
+func expressionNames() []string {
+	var names []string
+	for f := range reflect.TypeFor[hitEnv]().Fields() {
+		if name := f.Tag.Get("expr"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // nodeChecker refuses what an expression must not have, and finds out what it needs.
