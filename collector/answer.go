@@ -39,7 +39,8 @@ type lineError struct {
 	Message string `json:"message"`
 }
 
-// importAnswer is the answer to an import; Error is there unless the status is 200.
+// importAnswer is the answer to an import; Error is there unless the status is 200. The last of Errors then says the same;
+// where lines could not be stored, and the import has no name, its line is the first of them.
 type importAnswer struct {
 	Accepted int         `json:"accepted"`
 	Rejected int         `json:"rejected"`

@@ -101,7 +101,8 @@ type unpacked struct {
 	raw     *rawBody
 	name    string // of the encoding
 	r       io.Reader
-	n       int64 // bytes given
+	n       int64   // bytes given
+	head    [4]byte // the first of them
 	release func()
 }
 
@@ -125,6 +126,9 @@ func (p *readerPool) unpack(raw *rawBody, encoding string) (*unpacked, error) {
 // Read gives io.EOF only if the body and all frames in it are complete.
 func (u *unpacked) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
+	if u.n < int64(len(u.head)) {
+		copy(u.head[u.n:], p[:n])
+	}
 	u.n += int64(n)
 	switch {
 	case err == nil:
@@ -138,6 +142,19 @@ func (u *unpacked) Read(p []byte) (int, error) {
 		return n, fmt.Errorf("the body breaks off after %d bytes: %w", u.raw.n, rawErr)
 	}
 	return n, fmt.Errorf("the %s data of the body is damaged: %w", u.name, err)
+}
+
+// packedAs gives the encoding that a body without Content-Encoding begins as, and the ending of such files; "" for none.
+func (u *unpacked) packedAs() (encoding, ending string) {
+	switch {
+	case u.name != "":
+		return "", ""
+	case bytes.HasPrefix(u.head[:], []byte("\x1f\x8b")):
+		return "gzip", ".gz"
+	case bytes.HasPrefix(u.head[:], []byte("\x28\xb5\x2f\xfd")):
+		return "zstd", ".zst"
+	}
+	return "", ""
 }
 
 // gzipBody reads one or more gzip members. The header is read by the first Read, so that its errors come from there.

@@ -124,13 +124,29 @@ func (im *importer) reject(f *fault) {
 	im.answer.Rejected++
 	im.counts[f.reason]++
 	if len(im.answer.Errors) < MaxErrors {
-		im.answer.Errors = append(im.answer.Errors, lineError{im.lines.number, f.message()})
+		im.answer.Errors = append(im.answer.Errors, lineError{im.lines.number, im.message(f)})
 	}
+}
+
+// message is that of f, but for the first line of a body that is packed without saying so.
+func (im *importer) message(f *fault) string {
+	if im.lines.number == 1 {
+		if encoding, ending := im.body.packedAs(); encoding != "" {
+			return fmt.Sprintf("the body is %s data, not lines: send it with Content-Encoding: %s, or import a file whose name ends in %s",
+				encoding, encoding, ending)
+		}
+	}
+	return f.message()
 }
 
 // fail adds why the import went no further to the answer and gives status.
 func (im *importer) fail(status int, e apiError) int {
-	im.answer.Errors = append(im.answer.Errors, lineError{im.lines.number, e.Message})
+	return im.failAt(im.lines.number, status, e)
+}
+
+// failAt is fail for what another line than the last one is the first to suffer from.
+func (im *importer) failAt(line, status int, e apiError) int {
+	im.answer.Errors = append(im.answer.Errors, lineError{line, e.Message})
 	im.answer.Error = &e
 	return status
 }
@@ -178,7 +194,7 @@ func (im *importer) stream() (status int) {
 	im.c.counts.importAccepted.Add(uint64(pl.stored))
 	switch {
 	case storeErr != nil:
-		return im.notStored(fmt.Errorf("lines from %d on are not stored: %w", pl.lost, storeErr))
+		return im.notStored(pl.lost, fmt.Errorf("lines from %d on are not stored: %w", pl.lost, storeErr))
 	case bodyErr != io.EOF:
 		return im.broken(bodyErr)
 	}
@@ -209,9 +225,9 @@ func (im *importer) fill(g *group) error {
 	return nil
 }
 
-// notStored is fail for what the journal or the index did not take.
-func (im *importer) notStored(err error) int {
+// notStored is failAt for what the journal or the index did not take.
+func (im *importer) notStored(line int, err error) int {
 	im.c.storeFailed(err)
 	status, e := storeError(err)
-	return im.fail(status, e)
+	return im.failAt(line, status, e)
 }

@@ -166,6 +166,35 @@ func TestImportLines(t *testing.T) {
 	f(strings.Repeat("{}\n", 250)+good, importAnswer{Accepted: 1, Rejected: 250, Errors: first})
 }
 
+// TestImportPackedUnsaid sends packed lines without Content-Encoding: the first error says so, the others are as ever.
+func TestImportPackedUnsaid(t *testing.T) {
+	r := newRig(t, nil)
+	f := func(body, first string, rejected int) {
+		t.Helper()
+		status, a := r.importBody("", []byte(body))
+		if status != 200 || a.Accepted != 0 || a.Rejected != rejected || a.Errors[0].Line != 1 || a.Errors[0].Message != first {
+			t.Errorf("%.20q: status %d, %+v, want %q", body, status, a, first)
+		}
+		if rejected > 1 && !strings.HasPrefix(a.Errors[1].Message, "malformed JSON") {
+			t.Errorf("%.20q: second error %q", body, a.Errors[1].Message)
+		}
+	}
+	const (
+		gzipped = "the body is gzip data, not lines: send it with Content-Encoding: gzip, or import a file whose name ends in .gz"
+		zstded  = "the body is zstd data, not lines: send it with Content-Encoding: zstd, or import a file whose name ends in .zst"
+	)
+	f("\x1f\x8b\x08\x00abc", gzipped, 1)
+	f("\x1f\x8b\nabc\nabc", gzipped, 3)
+	f("\x1f\x8b"+strings.Repeat("a", 2*MaxLine)+"\nabc", gzipped, 2)
+	f("\x28\xb5\x2f\xfdabc\nabc", zstded, 2)
+	f("\x1f\nabc", "malformed JSON at byte 1: not a value", 2)
+	f("\x28\xb5\x2f", "malformed JSON at byte 1: not a value", 1)
+	_, a := r.importBody("?batch=b", []byte("\x1f\x8b\nabc"))
+	if a.Rejected != 2 || a.Errors[0].Message != gzipped {
+		t.Errorf("as a batch: %+v", a)
+	}
+}
+
 // TestImportParsesWhileAppending has a journal that does not take the first append before the whole body is read.
 func TestImportParsesWhileAppending(t *testing.T) {
 	body := linesOf(groupsInFlight*MaxAppendHits-1, moveLine)
@@ -245,7 +274,7 @@ func TestImportJournalUnavailable(t *testing.T) {
 		}
 		const message = "lines from 8193 on are not stored: append hits: no space left on device"
 		if resp.status != status || a.Accepted != 2*MaxAppendHits || a.Error.Code != code || a.Error.Message != message ||
-			string(resp.header.Peek("Retry-After")) != retry || calls != 3 {
+			string(resp.header.Peek("Retry-After")) != retry || calls != 3 || a.Errors[len(a.Errors)-1] != (lineError{8193, message}) {
 			t.Errorf("%d %+v after %d calls", resp.status, a, calls)
 		}
 		r.checkStored(wantHits(t, body)[:2*MaxAppendHits])

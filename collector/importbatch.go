@@ -37,7 +37,7 @@ func (im *importer) batch(id string) (status int) {
 	err = im.storeParts(id, parts, sites)
 	im.c.counts.importAccepted.Add(uint64(im.answer.Accepted))
 	if err != nil {
-		return im.notStored(fmt.Errorf("the batch is stored in part and can be repeated: %w", err))
+		return im.notStored(im.lines.number, fmt.Errorf("the batch is stored in part and can be repeated: %w", err))
 	}
 	return fasthttp.StatusOK
 }

@@ -64,10 +64,10 @@ func (o *DrawOptions) complete(points []Point, cell int) error {
 	case o.Width < 1 || o.Width > MaxCoordinate+1 || o.Height < 1 || o.Height > MaxCoordinate+1:
 		return fmt.Errorf("part of the page is %d x %d px, want 1 to %d each", o.Width, o.Height, MaxCoordinate+1)
 	case width*height > MaxPicture:
-		return fmt.Errorf("picture is %d x %d px, limit %d together: ask for a smaller scale or part", width, height, MaxPicture)
+		return fmt.Errorf("picture is %d x %d px, limit %d together", width, height, MaxPicture)
 	}
 	if cols, rows := o.lattice(); cols*rows > maxSamples {
-		return fmt.Errorf("part of the page is %d x %d px, %d samples of heat, limit %d: ask for a smaller part", o.Width, o.Height, cols*rows, maxSamples)
+		return fmt.Errorf("part of the page is %d x %d px, %d samples of heat, limit %d", o.Width, o.Height, cols*rows, maxSamples)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@
 //
 // # Errors
 //
-//	{"error":{"code":"bad_param","message":"cell is \"7\", want a multiple of 8 from 8 to 4096","field":"cell"}}
+//	{"error":{"code":"bad_param","message":"cell is \"7\", want a multiple of 8, from 8 to 4096","field":"cell"}}
 //
 // "field" is there where one parameter or member is to blame. Codes: bad_param, bad_request (400), unauthorized (401),
 // not_found (404), method_not_allowed (405), timeout (408), conflict (409), too_large (413), headers_too_large (431),

@@ -67,7 +67,7 @@ func TestBadPictures(t *testing.T) {
 	f("&height=-1", "height", "from 1 to 65536")
 	f("&radius=7", "radius", "from 8 to 128")
 	f("&radius=129", "radius", "from 8 to 128")
-	f("&width=65536&height=65536", "height", "65536 x 65536 px", "part of the page")
+	f("&width=65536&height=65536", "height", "65536 x 65536 px", "limit 67108864 together; give width and height of the part of the page")
 	f("&limit=1", "limit", "2 cells")
 }
 

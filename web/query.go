@@ -102,11 +102,16 @@ func neededURL(p *params) string {
 }
 
 func cellOf(p *params) int {
-	cell := p.integer("cell", heatmap.CellSize, maxCell, heatmap.CellSize)
-	if cell%heatmap.CellSize != 0 {
-		p.wrong("cell", fmt.Sprintf("a multiple of %d from %d to %d", heatmap.CellSize, heatmap.CellSize, maxCell))
+	v, ok := p.values["cell"]
+	if !ok {
+		return heatmap.CellSize
 	}
-	return cell
+	cell, err := parseDigits(v, maxCell)
+	if err != nil || cell == 0 || cell%heatmap.CellSize != 0 {
+		p.wrong("cell", fmt.Sprintf("a multiple of %d, from %d to %d", heatmap.CellSize, heatmap.CellSize, maxCell))
+		return heatmap.CellSize
+	}
+	return int(cell)
 }
 
 func formatOf(p *params) string { return p.oneOf("format", "json", "json", "png") }
