@@ -97,7 +97,7 @@ func timeApply(j *journal.Journal, storeDir string) (took time.Duration, err err
 	defer func() { err = errors.Join(err, store.Close()) }()
 	start := time.Now()
 	x, err := index.Open(context.Background(), index.Options{
-		Store: store, Source: index.JournalSource(j), CacheBytes: benchCache, RepeatBytes: benchCache, FlushEvery: time.Hour,
+		Store: store, Source: index.JournalSource(j, nil), CacheBytes: benchCache, RepeatBytes: benchCache, FlushEvery: time.Hour,
 	})
 	if err != nil {
 		return 0, err

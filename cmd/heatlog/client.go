@@ -16,9 +16,9 @@ import (
 
 // serverFlags say which server a command talks to.
 type serverFlags struct {
-	URL   string  `help:"Address of the server." env:"HEATLOG_URL" default:"http://127.0.0.1:8080" placeholder:"URL"`
+	URL   string  `help:"Address of the server." env:"HEATLOG_URL" default:"http://127.0.0.1:8080"`
 	Token string  `help:"Admin token; without it the data folder's is used." env:"HEATLOG_TOKEN"`
-	Data  dataDir `help:"Data folder of the server, for its token." env:"HEATLOG_DATA" default:"./data" placeholder:"DIR"`
+	Data  dataDir `help:"Data folder of the server, for its token." env:"HEATLOG_DATA" default:"./data"`
 }
 
 // client speaks to one server.
@@ -29,17 +29,27 @@ type client struct {
 
 // client checks the flags and finds the token.
 func (f *serverFlags) client() (*client, error) {
-	base, err := url.Parse(strings.TrimRight(f.URL, "/"))
+	base, err := url.Parse(withScheme(strings.TrimRight(f.URL, "/")))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, withHint(&misuse{fmt.Errorf("server address %q is not an http(s) URL", f.URL)}, "--url http://127.0.0.1:8080")
 	}
 	token := f.Token
 	if token == "" {
-		if token, err = f.Data.readToken(); err != nil {
+		if token, err = f.Data.readToken(); isForbidden(err) {
+			return nil, withHint(err, "give the token with --token or HEATLOG_TOKEN, or be the user who runs the server")
+		} else if err != nil {
 			return nil, err
 		}
 	}
 	return &client{base: base, token: token}, nil
+}
+
+// withScheme makes an http URL of HOST:PORT.
+func withScheme(address string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil && port != "" && strings.Trim(port, "0123456789") == "" {
+		return "http://" + address
+	}
+	return address
 }
 
 // errUnreachable says that nothing answers at the server's address.

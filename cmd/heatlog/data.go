@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
+	"heatlog/collector"
 	"heatlog/journal"
 )
 
@@ -61,6 +63,36 @@ func (d dataDir) ensureToken() (string, error) {
 		return "", fmt.Errorf("write token: %w", err)
 	}
 	return token, nil
+}
+
+// openSites reads the register of sites.
+func (d dataDir) openSites() (*collector.Sites, error) {
+	sites, err := collector.OpenSites(d.sites())
+	if err != nil && !isForbidden(err) {
+		return nil, withHint(err, "put a copy of %[1]s back, or remove it to begin without sites; recorded hits stay", d.sites())
+	}
+	return sites, hintForFolder(d, err)
+}
+
+// isForbidden reports whether err says that this user may not read or write something.
+func isForbidden(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// hintForFolder says who must own a data folder if err is that something in it may not be read or written. It leaves an
+// error that has a hint, and one about something else, as it is.
+func hintForFolder(d dataDir, err error) error {
+	p := (*fs.PathError)(nil)
+	if !isForbidden(err) || !errors.As(err, &p) || errors.As(err, new(*hintError)) {
+		return err
+	}
+	if in, relErr := filepath.Rel(string(d), p.Path); relErr != nil || !filepath.IsLocal(in) {
+		return err
+	}
+	if errors.Is(err, syscall.EROFS) {
+		return withHint(err, "data folder %s is on a file system that is mounted read-only; --data DIR names another folder", d)
+	}
+	return withHint(err, "data folder %[1]s and all in it must belong to the user who runs heatlog, as after chown -R USER %[1]s; --data DIR names another folder", d)
 }
 
 // replaceFile puts a file in place at once, so that no crash leaves half of one, readable by its owner only.

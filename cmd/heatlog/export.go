@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"heatlog/heatmap"
 )
 
 // exportCmd writes a site's hits from the journal.
@@ -40,20 +44,35 @@ func (c *exportCmd) Run(s *streams) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if c.Output == "-" {
-		if _, err := io.Copy(s.out, resp.Body); err != nil {
-			return fmt.Errorf("export %s: %w", c.Site, err)
+	hits := bufio.NewReader(resp.Body)
+	if _, err := hits.Peek(1); errors.Is(err, io.EOF) {
+		if err := c.checkKnown(cl); err != nil {
+			return err
 		}
+	}
+	if err := saveAnswer(s, hits, c.Output); err != nil {
+		return fmt.Errorf("export %s: %w", c.Site, err)
+	}
+	return nil
+}
+
+// checkKnown tells a site without hits from one that there is not.
+func (c *exportCmd) checkKnown(cl *client) error {
+	sites, _, err := cl.sites()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(sites, func(site heatmap.Site) bool { return site.Key == c.Site }) {
 		return nil
 	}
-	return saveFile(c.Output, resp.Body)
+	return withHint(fmt.Errorf("site %q is unknown", c.Site), "heatlog site list")
 }
 
 // saveFile writes r to a file, packed as the name says (.gz, .zst), and leaves no half of one behind.
 func saveFile(name string, r io.Reader) error {
 	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("save: %w", err)
+		return fmt.Errorf("save %s: %w", name, rootPathError(err))
 	}
 	defer os.Remove(tmp.Name())
 	w, err := packer(name, tmp)
@@ -62,9 +81,12 @@ func saveFile(name string, r io.Reader) error {
 		err = errors.Join(err, w.Close())
 	}
 	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("save %s: %w", name, err)
+		return fmt.Errorf("save %s: %w", name, rootPathError(err))
 	}
-	return os.Rename(tmp.Name(), name)
+	if err := os.Rename(tmp.Name(), name); err != nil {
+		return fmt.Errorf("save %s: %w", name, rootPathError(err))
+	}
+	return nil
 }
 
 // packer compresses what is written to w as the file's name asks for.

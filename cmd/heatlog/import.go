@@ -57,7 +57,7 @@ func (c *importCmd) Run(s *streams) error {
 	for _, name := range c.Files {
 		var a importAnswer
 		if a, err = c.send(ctx, cl, s, name); err != nil {
-			err = fmt.Errorf("import %s: %w", name, err)
+			err = c.hintAfter(fmt.Errorf("import %s: %w", name, err), name, &a)
 		}
 		printRejects(s.err, name, &a)
 		sum.Accepted += a.Accepted
@@ -107,9 +107,46 @@ func (c *importCmd) send(ctx context.Context, cl *client, s *streams, name strin
 	return a, nil
 }
 
+// hintAfter says how to go on after a refusal.
+func (c *importCmd) hintAfter(err error, name string, a *importAnswer) error {
+	var e *apiError
+	switch {
+	case !errors.As(err, &e):
+		return err
+	case e.Status == http.StatusRequestEntityTooLarge && c.Batch != "":
+		return withHint(err, "split the file and give each part a --batch of its own, or leave --batch out")
+	case e.Status < 500:
+		return err
+	case c.Batch != "":
+		return withHint(err, "send the whole file again with the same --batch when the server takes hits again: what is stored counts once")
+	case len(a.Errors) == 0 || a.Errors[len(a.Errors)-1].Message != e.Message:
+		return err // no lines were read
+	}
+	line := a.Errors[len(a.Errors)-1].Line
+	return withHint(err, "the lines before are stored; go on with line %d when the server takes hits again: %s", line, fromLine(name, line))
+}
+
+// fromLine is a shell command that imports what a file has from a line on.
+func fromLine(name string, line int64) string {
+	tail := fmt.Sprintf("tail -n +%d", line)
+	switch file := shellWord(name); {
+	case name == "-":
+		return "… | " + tail + " | heatlog import -"
+	case strings.HasSuffix(name, ".gz"):
+		return "gzip -dc " + file + " | " + tail + " | heatlog import -"
+	case strings.HasSuffix(name, ".zst"):
+		return "zstd -dc " + file + " | " + tail + " | heatlog import -"
+	default:
+		return tail + " " + file + " | heatlog import -"
+	}
+}
+
 // hint is the next step after rejected lines.
 func (a *importAnswer) hint() string {
 	for _, e := range a.Errors {
+		if e.Line == 1 && strings.HasPrefix(e.Message, "the body is ") {
+			return "a packed file is named .gz or .zst; on standard input unpack it: gzip -dc FILE | heatlog import -"
+		}
 		if strings.HasPrefix(e.Message, "site is") {
 			return "a site must be registered first: heatlog site add KEY --origin https://… --timezone …"
 		}
@@ -139,10 +176,13 @@ func openInput(s *streams, name string) (in io.ReadCloser, size int64, err error
 	return f, info.Size(), nil
 }
 
-// rootPathError leaves out the path, which whoever reports the error names too.
+// rootPathError leaves out the path, or both of a link or rename, which whoever reports the error names too.
 func rootPathError(err error) error {
 	if p := (*os.PathError)(nil); errors.As(err, &p) {
 		return p.Err
+	}
+	if l := (*os.LinkError)(nil); errors.As(err, &l) {
+		return l.Err
 	}
 	return err
 }

@@ -102,7 +102,7 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 	}
 	if len(report.Damages) > 0 {
 		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", len(report.Damages), report.Lost),
-			"put a copy of the segment back; everything else can be read, and nothing was deleted")
+			"nothing was deleted: put a copy of the segment back, or count what lies behind with heatlog serve --skip-damaged")
 	}
 	fmt.Fprintln(s.out, "ok")
 	return nil

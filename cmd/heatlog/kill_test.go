@@ -86,7 +86,7 @@ func (c *campaign) killOnce(n int) {
 // A batch has hitsPerBatch hits, each in a cell of its own that no other batch has.
 const (
 	hitsPerBatch = 5
-	killPages    = 7
+	killPages    = 67 // so many that no page gets more cells than a map keeps apart, however long it takes
 	cellsAcross  = 8192
 )
 

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"strconv"
 )
@@ -46,6 +49,13 @@ func set(query url.Values, name, value string) {
 	}
 }
 
+// setNumber puts a parameter into query unless it is 0.
+func setNumber(query url.Values, name string, value int) {
+	if value != 0 {
+		query.Set(name, strconv.Itoa(value))
+	}
+}
+
 // queryHeatmapCmd asks for a heatmap.
 type queryHeatmapCmd struct {
 	Site string `arg:"" help:"Site key."`
@@ -53,6 +63,10 @@ type queryHeatmapCmd struct {
 	Kind string `help:"click, move, rage or dead." placeholder:"click"`
 	Cell int    `help:"Side of a cell, px, a multiple of 8." placeholder:"8"`
 	PNG  string `help:"Save a picture with a transparent background to FILE, - for standard output." placeholder:"FILE" name:"png"`
+
+	Width  int `help:"Width of the picture's part of the page, from the left, px; without it all that has hits." placeholder:"PX"`
+	Height int `help:"Height of that part, from the top, px; without it all that has hits." placeholder:"PX"`
+	Radius int `help:"How far the heat of a hit reaches in the picture, px, 8 to 128." placeholder:"24"`
 	filterFlags
 	serverFlags
 }
@@ -62,14 +76,59 @@ func (c *queryHeatmapCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}, "url": {c.Page}}
 	c.add(query)
 	set(query, "kind", c.Kind)
-	if c.Cell != 0 {
-		query.Set("cell", strconv.Itoa(c.Cell))
-	}
+	setNumber(query, "cell", c.Cell)
 	if c.PNG != "" {
-		query.Set("format", "png")
-		return c.save(s, "/v1/heatmap", query, c.PNG)
+		return c.draw(s, query)
+	}
+	if c.Width != 0 || c.Height != 0 || c.Radius != 0 {
+		return withHint(&misuse{errors.New("--width, --height and --radius go with --png alone")}, "--png FILE")
 	}
 	return c.print(s, "/v1/heatmap", query)
+}
+
+// draw saves the picture of what query asks, and says why there is nothing on it.
+func (c *queryHeatmapCmd) draw(s *streams, query url.Values) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	drawn := maps.Clone(query)
+	drawn.Set("format", "png")
+	setNumber(drawn, "width", c.Width)
+	setNumber(drawn, "height", c.Height)
+	setNumber(drawn, "radius", c.Radius)
+	resp, err := cl.do(context.Background(), "GET", "/v1/heatmap", drawn, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := saveAnswer(s, resp.Body, c.PNG); err != nil {
+		return err
+	}
+	reason := resp.Header.Get("Heatlog-Why")
+	if reason == "" {
+		return nil
+	}
+	_, err = fmt.Fprintf(s.err, "heatlog: the picture is empty: %s\n", cl.why(query, reason))
+	return err
+}
+
+// why gives the sentence that a heatmap in JSON has for a picture's reason; where there is none any more, the reason.
+func (c *client) why(query url.Values, reason string) string {
+	var answer struct {
+		Why struct {
+			Message string
+			Nearest []string
+		}
+	}
+	text, err := c.getJSON(context.Background(), "/v1/heatmap", query)
+	if err != nil || json.Unmarshal(text, &answer) != nil || answer.Why.Message == "" {
+		return reason
+	}
+	for _, page := range answer.Why.Nearest {
+		answer.Why.Message += "\n  " + page
+	}
+	return answer.Why.Message
 }
 
 // queryScrollCmd asks for reach, attention and fold.
@@ -102,12 +161,8 @@ func (c *queryPagesCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}}
 	c.add(query)
 	set(query, "q", c.Search)
-	if c.Limit != 0 {
-		query.Set("limit", strconv.Itoa(c.Limit))
-	}
-	if c.Offset != 0 {
-		query.Set("offset", strconv.Itoa(c.Offset))
-	}
+	setNumber(query, "limit", c.Limit)
+	setNumber(query, "offset", c.Offset)
 	return c.print(s, "/v1/pages", query)
 }
 
@@ -124,22 +179,13 @@ func (f *serverFlags) print(s *streams, path string, query url.Values) error {
 	return writeJSON(s.out, answer)
 }
 
-// save writes an answer as it is to a file.
-func (f *serverFlags) save(s *streams, path string, query url.Values, name string) error {
-	cl, err := f.client()
-	if err != nil {
-		return err
+// saveAnswer writes an answer as it is to a file, or to standard output for "-".
+func saveAnswer(s *streams, answer io.Reader, name string) error {
+	if name != "-" {
+		return saveFile(name, answer)
 	}
-	resp, err := cl.do(context.Background(), "GET", path, query, nil, nil)
-	if err != nil {
-		return err
+	if _, err := io.Copy(s.out, answer); err != nil {
+		return fmt.Errorf("copy answer: %w", err)
 	}
-	defer resp.Body.Close()
-	if name == "-" {
-		if _, err := io.Copy(s.out, resp.Body); err != nil {
-			return fmt.Errorf("read answer of %s: %w", path, err)
-		}
-		return nil
-	}
-	return saveFile(name, resp.Body)
+	return nil
 }

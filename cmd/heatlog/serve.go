@@ -20,16 +20,28 @@ import (
 
 // serveCmd runs the server until SIGTERM or SIGINT.
 type serveCmd struct {
-	Listen     string        `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	Data       dataDir       `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data" placeholder:"DIR"`
-	Store      string        `help:"Where counts are stored: pebble, inside the data folder." env:"HEATLOG_STORE" default:"pebble"`
-	Ack        string        `help:"What an answer to hits promises: sync (fsynced: survives power loss) or write (handed to the system, fsynced within 200 ms: survives a crash of the process)." env:"HEATLOG_ACK" enum:"sync,write" default:"sync"`
-	CacheBytes byteSize      `help:"Memory for counts that are not stored yet, as 64MiB." env:"HEATLOG_CACHE_BYTES" default:"128MiB" placeholder:"SIZE"`
-	FlushEvery time.Duration `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s" placeholder:"DURATION"`
-	Rules      string        `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
-	AdminToken string        `help:"Token that the API asks for; without it one is made and kept in the data folder." env:"HEATLOG_ADMIN_TOKEN" placeholder:"TOKEN"`
+	Listen      string        `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080"`
+	Data        dataDir       `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data"`
+	Store       string        `help:"Where counts are stored: pebble, inside the data folder." env:"HEATLOG_STORE" default:"pebble"`
+	Ack         ackMode       `help:"What an answer to hits promises: sync (fsynced: survives power loss) or write (handed to the system, fsynced within 200 ms: survives a crash of the process)." env:"HEATLOG_ACK" default:"sync"`
+	CacheBytes  byteSize      `help:"Memory for counts that are not stored yet, as 64MiB." env:"HEATLOG_CACHE_BYTES" default:"128MiB"`
+	FlushEvery  time.Duration `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
+	SkipDamaged bool          `help:"Count what lies behind damage in the journal; without it counting stops there." env:"HEATLOG_SKIP_DAMAGED"`
+	Rules       string        `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
+	AdminToken  string        `help:"Token that the API asks for; without it one is made and kept in the data folder." env:"HEATLOG_ADMIN_TOKEN" placeholder:"TOKEN"`
 
 	DebugListen string `hidden:"" help:"Loopback address for profiles." env:"HEATLOG_DEBUG_LISTEN"`
+}
+
+// ackMode is what an answer to hits promises: sync or write.
+type ackMode string
+
+// UnmarshalText refuses other names.
+func (m *ackMode) UnmarshalText(text []byte) error {
+	if *m = ackMode(text); *m != "sync" && *m != "write" {
+		return fmt.Errorf("ack mode is %q, want sync or write", text)
+	}
+	return nil
 }
 
 // Bounds of stopping. What is not stored in time is read from the journal again at the next start.
@@ -50,7 +62,7 @@ func (c *serveCmd) Run(s *streams) error {
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	start := time.Now()
-	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "ack", c.Ack)
+	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "ack", string(c.Ack))
 	srv, err := openServer(c, log)
 	if err != nil {
 		return err
@@ -132,18 +144,22 @@ func (c *serveCmd) greet(w io.Writer, srv *server) {
 	if len(site.Origins) > 0 {
 		page = site.Origins[0] + "/"
 	}
-	program, flags := os.Args[0], c.clientFlags(base)
+	program, flags, export := shellWord(os.Args[0]), c.clientFlags(base), ""
+	if c.AdminToken != "" {
+		export = "  export HEATLOG_TOKEN=" + shellWord(srv.token) + "\n"
+	}
 	fmt.Fprintf(w, `
 heatlog listens on %[1]s
 admin token: %[2]s
 
 Try it, in another terminal:
-  echo '{"t":%[3]d,"site":"%[4]s","url":"%[5]s","kind":"click","x":512,"y":480,"vw":1280,"vh":720}' > hits.ndjson
-  %[8]s import%[6]s hits.ndjson
+%[9]s  echo '{"t":%[3]d,"site":"%[4]s","url":"%[5]s","kind":"click","x":512,"y":480,"vw":1280,"vh":720}' > first.ndjson
+  %[8]s import%[6]s first.ndjson
   %[8]s query heatmap%[6]s %[4]s %[5]s
-  curl -H 'Authorization: Bearer %[2]s' '%[1]s/v1/heatmap?site=%[4]s&url=%[7]s'
+  curl -H %[10]s '%[1]s/v1/heatmap?site=%[4]s&url=%[7]s'
 
-`, base, srv.token, time.Now().UnixMilli(), site.Key, page, flags, url.QueryEscape(page), program)
+`, base, srv.token, time.Now().UnixMilli(), site.Key, page, flags, url.QueryEscape(page), program, export,
+		shellWord("Authorization: Bearer "+srv.token))
 }
 
 // clientFlags are the flags that a client in the same folder needs to find this server.
@@ -152,11 +168,19 @@ func (c *serveCmd) clientFlags(base string) string {
 	if base != "http://127.0.0.1:8080" {
 		b.WriteString(" --url " + base)
 	}
-	switch {
-	case c.AdminToken != "":
-		b.WriteString(" --token $HEATLOG_ADMIN_TOKEN")
-	case c.Data != "./data":
-		b.WriteString(" --data " + string(c.Data))
+	if c.AdminToken == "" && c.Data != "./data" {
+		b.WriteString(" --data " + shellWord(string(c.Data)))
 	}
 	return b.String()
+}
+
+// shellWord quotes text where a shell would not take it as one word of these characters.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,+@%=", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -53,7 +54,7 @@ func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
 		s.openData, s.openJournal, s.listen, s.openSites, s.openSalts, s.openStore, s.openIndex, s.openWeb, s.openDebug,
 	} {
 		if err := open(c); err != nil {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(hintForFolder(c.Data, err), s.close())
 		}
 	}
 	return s, nil
@@ -126,7 +127,7 @@ func (s *server) openSites(c *serveCmd) (err error) {
 			return err
 		}
 	}
-	if s.sites, err = collector.OpenSites(c.Data.sites()); err != nil {
+	if s.sites, err = c.Data.openSites(); err != nil {
 		return err
 	}
 	if len(s.sites.List()) == 0 {
@@ -167,7 +168,7 @@ func (s *server) openIndex(c *serveCmd) error {
 		return err
 	}
 	s.index, err = index.Open(context.Background(), index.Options{
-		Store: s.store, Source: index.JournalSource(s.journal), Rules: rules,
+		Store: s.store, Source: index.JournalSource(s.journal, s.damaged(c.SkipDamaged)), Rules: rules,
 		Zone:       s.sites.Zone,
 		KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
 		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, Logger: s.log,
@@ -177,6 +178,20 @@ func (s *server) openIndex(c *serveCmd) error {
 	}
 	s.opened("index", s.index.Close)
 	return nil
+}
+
+// damaged gives what becomes of damage in the journal: with skip it is logged once for each place and reading goes on,
+// else it ends reading.
+func (s *server) damaged(skip bool) func(*journal.CorruptError) {
+	if !skip {
+		return nil
+	}
+	var known sync.Map
+	return func(e *journal.CorruptError) {
+		if _, again := known.LoadOrStore(e.From, true); !again {
+			s.log.Error("journal is damaged, going on behind", "segment", e.Segment, "offset", e.Offset, "lost_hits", e.Lost(), "err", e.Err)
+		}
+	}
 }
 
 // hintForIndex says what to do when store and journal do not fit each other.

@@ -25,7 +25,7 @@ type siteCmd struct {
 type siteAddCmd struct {
 	Key      string   `arg:"" help:"1 to 32 of a-z, 0-9 and '-'."`
 	Origin   []string `help:"Origin whose pages may send hits, as https://shop.example; repeatable." required:"" placeholder:"URL"`
-	Timezone string   `help:"IANA zone of the site's days; fixed after the first hit." default:"UTC" placeholder:"ZONE"`
+	Timezone string   `help:"IANA zone of the site's days; fixed after the first hit." default:"UTC"`
 	serverFlags
 }
 

@@ -43,14 +43,14 @@ func (c *siteAddCmd) putOffline(site heatmap.Site) error {
 	}
 	unlock, err := c.Data.lock()
 	if err != nil {
-		return err
+		return hintForFolder(c.Data, err)
 	}
 	defer unlock()
-	sites, err := collector.OpenSites(c.Data.sites())
+	sites, err := c.Data.openSites()
 	if err != nil {
 		return err
 	}
-	return sites.Put(site)
+	return hintForFolder(c.Data, sites.Put(site))
 }
 
 // list gives the sites of the running server, or of the data folder where no server answers; raw is the answer.
@@ -59,15 +59,21 @@ func (c *siteListCmd) list() (sites []heatmap.Site, raw []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var answer struct {
-		Sites []heatmap.Site `json:"sites"`
-	}
-	raw, err = cl.getJSON(context.Background(), "/v1/sites", nil)
+	sites, raw, err = cl.sites()
 	if errors.Is(err, errUnreachable) {
 		return c.listOffline(err)
 	}
+	return sites, raw, err
+}
+
+// sites asks the server for its sites; raw is its answer.
+func (c *client) sites() (sites []heatmap.Site, raw []byte, err error) {
+	raw, err = c.getJSON(context.Background(), "/v1/sites", nil)
 	if err != nil {
 		return nil, nil, err
+	}
+	var answer struct {
+		Sites []heatmap.Site `json:"sites"`
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return nil, nil, fmt.Errorf("read answer: %w", err)
@@ -77,7 +83,7 @@ func (c *siteListCmd) list() (sites []heatmap.Site, raw []byte, err error) {
 
 // listOffline reads the register in the data folder; unreachable is the error where there is none.
 func (c *siteListCmd) listOffline(unreachable error) ([]heatmap.Site, []byte, error) {
-	register, err := collector.OpenSites(c.Data.sites())
+	register, err := c.Data.openSites()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestBannerWorks pastes what a server prints at its start into a shell that knows nothing of the server's flags.
+func TestBannerWorks(t *testing.T) {
+	f := func(token string) {
+		t.Helper()
+		t.Chdir(t.TempDir())
+		c := &serveCmd{Listen: "127.0.0.1:0", Data: "a folder", Store: "pebble", Ack: "write", CacheBytes: 8 << 20,
+			FlushEvery: time.Minute, AdminToken: token}
+		srv, err := openServer(c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- srv.serve(ctx) }()
+		defer func() {
+			stop()
+			if err := errors.Join(<-served, srv.close()); err != nil {
+				t.Error(err)
+			}
+		}()
+		var banner bytes.Buffer
+		c.greet(&banner, srv)
+		_, lines, found := strings.Cut(banner.String(), "in another terminal:\n")
+		if !found {
+			t.Fatalf("banner %q", banner.String())
+		}
+		shell := exec.Command("sh", "-e", "-c", strings.ReplaceAll(lines, shellWord(os.Args[0])+" ", heatlogBinary+" "))
+		shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+		out, err := shell.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "1 accepted, 0 rejected") || strings.Count(string(out), "512") != 2 {
+			t.Errorf("%v after\n%s\n%s", err, lines, out)
+		}
+	}
+	f("")
+	f("secret-token")
+	f("it's $HOME; a token")
+}
+
+func TestShellWord(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := shellWord(text); got != want {
+			t.Errorf("%q is written %s, want %s", text, got, want)
+		}
+	}
+	f("./.bin/heatlog", "./.bin/heatlog")
+	f("", "''")
+	f("a b", "'a b'")
+	f("$HOME", "'$HOME'")
+	f("it's", `'it'\''s'`)
+	f("~", "'~'")
+}
+
+func TestWithScheme(t *testing.T) {
+	f := func(address, want string) {
+		t.Helper()
+		if got := withScheme(address); got != want {
+			t.Errorf("%q is taken as %q, want %q", address, got, want)
+		}
+	}
+	f("127.0.0.1:9301", "http://127.0.0.1:9301")
+	f("heat.example:80", "http://heat.example:80")
+	f("[::1]:9301", "http://[::1]:9301")
+	f("https://heat.example:443", "https://heat.example:443")
+	f("http://heat.example", "http://heat.example")
+	f("nonsense", "nonsense")
+	f("mailto:me", "mailto:me")
+	f("host:", "host:")
+}
+
+// TestHintForFolder looks at which errors tell who must own the data folder.
+func TestHintForFolder(t *testing.T) {
+	f := func(err error, want string) {
+		t.Helper()
+		var h *hintError
+		if errors.As(hintForFolder("some/data", err), &h) != (want != "") || h != nil && !strings.Contains(h.hint, want) {
+			t.Errorf("%v: hint %+v, want %q in it", err, h, want)
+		}
+	}
+	at := func(path string, err error) error {
+		return fmt.Errorf("open part: %w", &fs.PathError{Op: "open", Path: path, Err: err})
+	}
+	f(nil, "")
+	f(at("some/data/journal/LOCK", syscall.EACCES), "chown -R USER some/data")
+	f(at("./some/data", syscall.EPERM), "must belong to the user")
+	f(at("some/data/token", syscall.EROFS), "mounted read-only")
+	f(at("some/data/token", syscall.ENOSPC), "")
+	f(at("some/rules.yaml", syscall.EACCES), "")
+	f(at("/etc/rules.yaml", syscall.EACCES), "")
+	f(os.NewSyscallError("bind", syscall.EACCES), "")
+	f(withHint(at("some/data/x", syscall.EACCES), "another"), "another")
+}
+
+// TestImportGoesOn refuses imports in the middle: the hint says from where to send again.
+func TestImportGoesOn(t *testing.T) {
+	var status int
+	var answer string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer server.Close()
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"a b.ndjson", "a.gz", "a.zst"} {
+		if err := os.WriteFile(name, []byte("{}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := func(hint string, args ...string) {
+		t.Helper()
+		var problems bytes.Buffer
+		code := run(append([]string{"import", "--url", server.URL}, args...), &streams{in: strings.NewReader("{}\n"), out: io.Discard, err: &problems})
+		if _, got, _ := strings.Cut(problems.String(), "heatlog: hint: "); code != 1 || !strings.Contains(got, hint) {
+			t.Errorf("%q: status %d, stderr %q, want the hint %q", args, code, problems.String(), hint)
+		}
+	}
+	const full = "lines from 8193 on are not stored: no space left on device"
+	status, answer = 503, `{"accepted":8190,"rejected":2,"errors":[{"line":7,"message":"x is missing"},{"line":8193,"message":"`+full+
+		`"}],"error":{"code":"unavailable","message":"`+full+`"}}`
+	f("go on with line 8193 when the server takes hits again: tail -n +8193 'a b.ndjson' | heatlog import -\n", "a b.ndjson")
+	f("gzip -dc a.gz | tail -n +8193 | heatlog import -\n", "a.gz")
+	f("zstd -dc a.zst | tail -n +8193 | heatlog import -\n", "a.zst")
+	f("… | tail -n +8193 | heatlog import -\n", "-")
+	f("send the whole file again with the same --batch", "--batch", "b1", "a.gz")
+	status, answer = 503, `{"error":{"code":"unavailable","message":"the server is stopping"}}`
+	f("see its log and try again", "a.gz")
+}
