@@ -61,7 +61,7 @@ func TestParseRulesErrors(t *testing.T) {
 	f("urls: {groups: [{match: '"+strings.Repeat("*", 65)+"', page: 'http://h/'}]}", `rules 1:25: pattern has 65 stars, limit 64`)
 	f("urls:\n  groups:\n  - {match: 'https://h/a/*', page: 'https://h/b/x'}\n  - {match: 'https://h/b/*', page: 'https://h/c'}",
 		`rules 3:36: page "https://h/b/x" is itself counted as "https://h/c": put a group that matches it and names it as its page before`)
-	f("exclude: [foo == 1]", `rules 1:11: expression "foo == 1": 1:1: unknown name foo`)
+	f("exclude: [foo == 1]", `rules 1:11: expression "foo == 1": 1:1: unknown name foo; known are `+strings.Join(expressionNames(), ", "))
 	f("exclude:\n- kind == 'view'\n- x + 1", `rules 3:3: expression "x + 1": 1:1: expected bool, but got int`)
 	f("sites: {Shop: {}}", `rules 1:9: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
 	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: time zone "Mars/Base" is not known`)
