@@ -225,7 +225,7 @@ func (x *Index) Ready() error {
 	if err := p.storeError.Load(); err != nil {
 		return fmt.Errorf("store: %w", *err)
 	}
-	if !p.reached(p.startEnd) {
+	if !p.caughtUp() {
 		return errors.New("reading the journal from the checkpoint")
 	}
 	if lag := x.Lag(); lag >= x.options.MaxLag {
@@ -234,11 +234,17 @@ func (x *Index) Ready() error {
 	return nil
 }
 
-// reached reports whether everything below a position of the start is routed.
-func (p *pipeline) reached(position uint64) bool {
+// caughtUp reports whether all that the log held at start is routed.
+func (p *pipeline) caughtUp() bool { return p.begun() && p.routed.Load() >= p.startEnd }
+
+// recovered reports whether as much is routed as may have been stored before the start.
+func (p *pipeline) recovered() bool { return p.begun() && p.routed.Load() >= p.recovering }
+
+// begun reports whether the positions of the start are known.
+func (p *pipeline) begun() bool {
 	select {
 	case <-p.started:
-		return p.routed.Load() >= position
+		return true
 	default:
 		return false
 	}

@@ -207,11 +207,11 @@ const catchUp = 2 * time.Second
 // until all that the log held at start is applied.
 func (p *pipeline) waitRecovered(ctx context.Context) error {
 	for until := time.Now().Add(catchUp); ; {
-		if p.reached(p.startEnd) || p.reached(p.recovering) && time.Now().After(until) {
+		if p.caughtUp() || p.recovered() && time.Now().After(until) {
 			return nil
 		}
 		if err := p.failed.Load(); err != nil {
-			if p.reached(p.recovering) {
+			if p.recovered() {
 				return nil
 			}
 			return *err
