@@ -23,6 +23,10 @@ type reducer interface {
 // errOvertaken says that a flush went on between the copy of the live deltas and the reading of the blobs.
 var errOvertaken = errors.New("a flush has overtaken the query")
 
+// errOverlap says that a blob ends within what an entry holds. No flush of this index's does that: another one stores the
+// same source.
+var errOverlap = errors.New("another index stores what this one holds")
+
 // copied is what the live entries held of some keys when they had applied exactly the position of the mark.
 type copied map[heatmap.Key][]held
 
@@ -31,7 +35,7 @@ type copied map[heatmap.Key][]held
 //
 // The live deltas are copied first, at a mark that all workers pass at the same position; then the blobs are read. A
 // delta that a blob's watermark covers by then is dropped, and a blob that is ahead of the mark means that the copy
-// must be taken again. A query that is overtaken again and again holds the flushes back.
+// must be taken again. A query that is overtaken again and again holds the flushes back while it tries.
 func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix, error) {
 	const patience = 3
 	x.stats.queries.Add(1)
@@ -40,11 +44,12 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 		if err := p.waitRecovered(ctx); err != nil {
 			return heatmap.Prefix{}, err
 		}
-		if try == patience {
-			x.gate.Lock()
-			defer x.gate.Unlock()
+		prefix, err := x.tryReduce(ctx, p, pl, r, try >= patience)
+		if errors.Is(err, errOverlap) {
+			x.stats.conflicts.Add(1)
+			p.end(errConflict)
+			err = errEnded
 		}
-		prefix, err := x.reduceOnce(ctx, p, pl, r)
 		if !errors.Is(err, errOvertaken) && !errors.Is(err, errEnded) {
 			return prefix, err
 		}
@@ -54,6 +59,15 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 			return prefix, err
 		}
 	}
+}
+
+// tryReduce is reduceOnce, alone without any flush if it is to be.
+func (x *Index) tryReduce(ctx context.Context, p *pipeline, pl *plan, r reducer, alone bool) (heatmap.Prefix, error) {
+	if alone {
+		x.gate.Lock()
+		defer x.gate.Unlock()
+	}
+	return x.reduceOnce(ctx, p, pl, r)
 }
 
 func (x *Index) reduceOnce(ctx context.Context, p *pipeline, pl *plan, r reducer) (heatmap.Prefix, error) {
@@ -183,7 +197,7 @@ func (f *fold) chain(k heatmap.Key, watermark uint64, parts []held) error {
 			f.reducer.add(k, h.part)
 			watermark = h.to
 		default:
-			return errOvertaken
+			return errOverlap
 		}
 	}
 	return nil

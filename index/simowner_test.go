@@ -158,12 +158,7 @@ func (o *owner) stepFlush(i int) error {
 	}
 	switch {
 	case errors.Is(err, errConflict):
-		if len(o.world.owners) == 1 && o.world.counts.LateWrites == 0 {
-			return errors.New("conflict with nobody")
-		}
-		o.world.counts.Conflicts++
-		o.restart()
-		return nil
+		return o.conflict()
 	case errors.Is(err, errStore):
 		a.stage = min(a.stage, 1)
 		return nil
@@ -177,6 +172,16 @@ func (o *owner) stepFlush(i int) error {
 			o.flights[i] = nil
 		}
 	}
+	return nil
+}
+
+// conflict starts over at the checkpoint. There must be somebody else who stores.
+func (o *owner) conflict() error {
+	if len(o.world.owners) == 1 && o.world.counts.LateWrites == 0 {
+		return errors.New("conflict with nobody")
+	}
+	o.world.counts.Conflicts++
+	o.restart()
 	return nil
 }
 
@@ -288,6 +293,8 @@ func (o *owner) answer() error {
 	case errors.Is(err, errOvertaken):
 		o.world.counts.Overtaken++
 		return nil
+	case errors.Is(err, errOverlap):
+		return o.conflict()
 	case errors.Is(err, errStore):
 		return nil
 	case err != nil:
