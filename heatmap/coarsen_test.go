@@ -148,7 +148,7 @@ func TestCoarseHeight(t *testing.T) {
 // TestWorstBlob fills a delta to all of its limits, with counts as large as a blob may have.
 func TestWorstBlob(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a second")
+		t.Skip("-short leaves out what takes a second")
 	}
 	d := worstDelta()
 	if d.settle(); d.level != 0 || d.step != 0 {

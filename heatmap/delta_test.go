@@ -215,7 +215,7 @@ func TestScrollEdges(t *testing.T) {
 // TestSize compares Size with what the heap grows by.
 func TestSize(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a second")
+		t.Skip("-short leaves out what takes a second")
 	}
 	f := func(name string, deltas int, s shape) {
 		t.Helper()
