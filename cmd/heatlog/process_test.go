@@ -38,6 +38,7 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "build heatlog:", err)
 		return 1
 	}
+	defer chrome.Close()
 	return m.Run()
 }
 
