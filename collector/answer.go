@@ -28,6 +28,7 @@ const (
 	codeMethod       = "method_not_allowed"
 	codeUnknownSite  = "unknown_site"
 	codeOrigin       = "origin_not_listed"
+	codeRateLimited  = "rate_limited"
 	codeUnavailable  = "unavailable"
 	codeInternal     = "internal"
 	allowPostOptions = "POST, OPTIONS"

@@ -55,13 +55,18 @@ type Options struct {
 	Salt func(day heatmap.Date) []byte
 
 	// ClientIP gives the address of whoever sent a request. Default: the connection's. It is used for the hash of the
-	// visitor and for nothing else.
+	// visitor and for RateLimit, and for nothing else.
 	ClientIP func(*fasthttp.RequestCtx) netip.Addr
+
+	// RateLimit is how many requests/s In takes of an IPv4 address or an IPv6 /64: 0 = any number, else MinRateLimit to
+	// MaxRateLimit. Two seconds' worth, at least one, may come at once. One more is answered 429 with Retry-After.
+	RateLimit float64
 }
 
 // Collector takes hits over HTTP. It is safe for concurrent use.
 type Collector struct {
 	o         Options
+	limit     *limiter // nil = no limit
 	counts    counters
 	readers   readerPool
 	importers sync.Pool // *importer
@@ -69,7 +74,7 @@ type Collector struct {
 	batches   sync.Pool // *batchParser
 }
 
-// New makes a collector. It panics without a journal or sites.
+// New makes a collector. It panics without a journal or sites, and for a rate limit outside its bounds.
 func New(o Options) *Collector {
 	if o.Journal == nil || o.Sites == nil {
 		panic("BUG: collector without journal or sites")
@@ -95,7 +100,11 @@ func New(o Options) *Collector {
 	if o.ClientIP == nil {
 		o.ClientIP = connectionIP
 	}
-	return &Collector{o: o}
+	c := &Collector{o: o}
+	if o.RateLimit != 0 {
+		c.limit = newLimiter(o.RateLimit, o.Now())
+	}
+	return c
 }
 
 func connectionIP(ctx *fasthttp.RequestCtx) netip.Addr {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -33,6 +35,8 @@ func (c *Collector) In(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowPostOptions)
 		answerError(ctx, fasthttp.StatusMethodNotAllowed, apiError{Code: codeMethod, Message: "hits are taken by POST only"})
 		return
+	case c.limited(ctx):
+		return
 	}
 	p, _ := c.batches.Get().(*batchParser)
 	if p == nil {
@@ -48,6 +52,24 @@ func (c *Collector) In(ctx *fasthttp.RequestCtx) {
 func allowOrigin(ctx *fasthttp.RequestCtx, origin []byte) {
 	ctx.Response.Header.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
 	ctx.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+}
+
+// limited answers a request whose address has sent too many. It is asked before the body is read. Preflights pass: they
+// cost little, and a browser would not let the page see why one was refused.
+func (c *Collector) limited(ctx *fasthttp.RequestCtx) bool {
+	if c.limit == nil {
+		return false
+	}
+	wait := c.limit.allow(c.o.ClientIP(ctx), c.o.Now())
+	if wait <= 0 {
+		return false
+	}
+	c.counts.limited.Add(1)
+	seconds := int((wait + time.Second - 1) / time.Second)
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(seconds))
+	answerError(ctx, fasthttp.StatusTooManyRequests, apiError{Code: codeRateLimited, Message: fmt.Sprintf(
+		"more than %v requests/s came from this address, send them again in %d s", c.o.RateLimit, seconds)})
+	return true
 }
 
 // preflight answers what a browser asks before it sends JSON. It does not say for which site it will be, so the origin

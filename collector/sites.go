@@ -171,7 +171,7 @@ func newSiteEntry(site heatmap.Site) (*siteEntry, error) {
 	}
 	origins := []string{} // written as [] where there is none
 	for _, raw := range site.Origins {
-		o, err := normalOrigin(raw)
+		o, err := NormalOrigin(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +188,9 @@ func newSiteEntry(site heatmap.Site) (*siteEntry, error) {
 	return &siteEntry{site: site, zone: zone}, nil
 }
 
-// normalOrigin gives an origin as browsers write it in their Origin header.
-func normalOrigin(raw string) (string, error) {
+// NormalOrigin gives an origin as browsers write it in their Origin header: lower case, no default port, no slash. The
+// error is a *SiteError.
+func NormalOrigin(raw string) (string, error) {
 	bad := func(why string) (string, error) {
 		return "", &SiteError{CodeBadOrigin, "origins", fmt.Sprintf("origin is %.80q, %s", raw, why)}
 	}

@@ -13,6 +13,7 @@ type Stats struct {
 	// reason is there.
 	Rejected map[string]uint64
 
+	Limited      uint64 // requests of trackers whose address had sent too many
 	Unauthorized uint64 // tracker's batches of an unknown site or origin
 	Broken       uint64 // bodies that broke off, were damaged, too large or of an unknown encoding
 	StoreErrors  uint64 // requests that the journal or the index could not take
@@ -24,6 +25,7 @@ type counters struct {
 	inAccepted, importAccepted          atomic.Uint64
 	bytes, unpacked                     atomic.Uint64
 	rejected                            [numReasons]atomic.Uint64
+	limited                             atomic.Uint64
 	unauthorized, broken, storeFailures atomic.Uint64
 }
 
@@ -34,8 +36,8 @@ func (c *Collector) Stats() Stats {
 		InRequests: n.inRequests.Load(), ImportRequests: n.importRequests.Load(),
 		InAccepted: n.inAccepted.Load(), ImportAccepted: n.importAccepted.Load(),
 		Bytes: n.bytes.Load(), UnpackedBytes: n.unpacked.Load(),
-		Rejected:     make(map[string]uint64, numReasons),
-		Unauthorized: n.unauthorized.Load(), Broken: n.broken.Load(), StoreErrors: n.storeFailures.Load(),
+		Rejected: make(map[string]uint64, numReasons),
+		Limited:  n.limited.Load(), Unauthorized: n.unauthorized.Load(), Broken: n.broken.Load(), StoreErrors: n.storeFailures.Load(),
 	}
 	for r := range numReasons {
 		s.Rejected[r.String()] = n.rejected[r].Load()
