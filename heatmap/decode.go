@@ -43,6 +43,22 @@ func BlobLayers(blob []byte, fn func(id LayerID, hits uint64)) error {
 	return nil
 }
 
+// CountBlob adds the visitors of a blob to d and calls fn for every layer with its number of hits, in ascending order of id;
+// no layer is decoded. ScrollWidth is that of the delta which the blob is of. The error is a *BlobError; then d is unchanged
+// and fn was not called.
+func (d *Delta) CountBlob(blob []byte, fn func(id LayerID, hits uint64)) (scrollWidth int, err error) {
+	var h blobHead
+	if err := h.parse(blob); err != nil {
+		return 0, err
+	}
+	h.people.mergeInto(&d.people)
+	h.bots.mergeInto(&d.bots)
+	for i := range h.layers {
+		fn(h.layers[i].id, h.layers[i].hits)
+	}
+	return joinedWidths(h.step), nil
+}
+
 var (
 	errShort    = errors.New("blob ends early")
 	errLong     = errors.New("number is longer than it needs to be")

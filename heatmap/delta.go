@@ -164,14 +164,19 @@ func (d *Delta) MergeSelected(o *Delta, sel Select) {
 	if o == d {
 		o = d.Clone()
 	}
-	d.people.merge(&o.people)
-	d.bots.merge(&o.bots)
+	d.MergeVisitors(o)
 	for i := range o.layers {
 		if to, keep := sel(o.layers[i].id); keep {
 			d.mergeLayer(o, &o.layers[i], to)
 		}
 	}
 	d.settle()
+}
+
+// MergeVisitors adds the visitors of o and nothing else.
+func (d *Delta) MergeVisitors(o *Delta) {
+	d.people.merge(&o.people)
+	d.bots.merge(&o.bots)
 }
 
 func (d *Delta) mergeLayer(o *Delta, from *layer, to LayerID) {
@@ -243,7 +248,9 @@ func (d *Delta) CellSize(id LayerID) int {
 
 // ScrollWidth is the number of viewport widths, px, that one scroll layer stands for: WidthBandSize unless they had to be
 // joined. A joined layer has the id of the lowest band in it.
-func (d *Delta) ScrollWidth() int { return WidthBandSize << min(d.step, widthSteps) }
+func (d *Delta) ScrollWidth() int { return joinedWidths(d.step) }
+
+func joinedWidths(step uint8) int { return WidthBandSize << min(step, widthSteps) }
 
 // Visitors is how many distinct visitors there were, exact up to ExactVisitors: people, or people and bots together.
 func (d *Delta) Visitors(bots bool) uint64 {

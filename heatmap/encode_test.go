@@ -321,6 +321,36 @@ func TestBlobLayers(t *testing.T) {
 }
 
 // TestMalformedMemory holds that no blob makes the decoder take far more memory than the blob has.
+// TestCountBlob counts blobs into one delta, which then has the visitors of a delta that merged all of them.
+func TestCountBlob(t *testing.T) {
+	var counted, merged Delta
+	for name, d := range goldenDeltas() {
+		blob := d.Append(nil)
+		got := make(map[LayerID]uint64)
+		width, err := counted.CountBlob(blob, func(id LayerID, hits uint64) { got[id] = hits })
+		if err != nil || width != d.ScrollWidth() {
+			t.Fatalf("%s: width %d, want %d, %v", name, width, d.ScrollWidth(), err)
+		}
+		want := make(map[LayerID]uint64)
+		d.Layers(func(id LayerID, hits uint64) { want[id] = hits })
+		same(t, name, want, got)
+		merged.MergeVisitors(d)
+	}
+	for _, bots := range []bool{false, true} {
+		same(t, "visitors", merged.Visitors(bots), counted.Visitors(bots))
+	}
+	same(t, "encoding", merged.Append(nil), counted.Append(nil))
+	before := counted.Append(nil)
+	for name, blob := range damagedBlobs() {
+		for cut := range blob {
+			if _, err := counted.CountBlob(blob[:cut], func(LayerID, uint64) { t.Error("a layer is counted") }); err == nil {
+				t.Errorf("%s: no error at %d bytes of %d", name, cut, len(blob))
+			}
+		}
+	}
+	same(t, "after damage", before, counted.Append(nil))
+}
+
 func TestMalformedMemory(t *testing.T) {
 	f := func(name string, p []byte) {
 		t.Helper()

@@ -1,5 +1,7 @@
 package heatmap
 
+import "time"
+
 // Bound is one end of a Query's range of time: nothing, a civil day in the site's zone, or an instant.
 type Bound struct {
 	Set     bool
@@ -31,6 +33,7 @@ type Query struct {
 	Search     string // PageList: pages whose URL contains it, "" = all
 	Offset     int    // PageList: pages to skip
 	Limit      int    // PageList: pages at most, 0 = all
+	Hourly     bool   // Trend: by hour, else by day
 }
 
 // ParamError says that a query cannot be answered as it was put. Field is the name of the query parameter.
@@ -108,6 +111,40 @@ type PageList struct {
 	Total int // pages that match, before Offset and Limit
 	Hits  uint64
 	Why   *Why // set if Total is 0
+}
+
+// MaxTrendBuckets is how many buckets a Trend has at most.
+const MaxTrendBuckets = 10_000
+
+// TrendBucket is what was counted in one day or hour, under the query's filters.
+type TrendBucket struct {
+	Start                         int64 // Unix ms: the first instant of the day or hour
+	Views, Clicks, Scrolls, Moves uint64
+	Rage, Dead                    uint64 // clicks that were also counted as such
+	Visitors                      uint64 // distinct, whatever the kind, width and device
+}
+
+// Hits is the number of hits that were recorded: views, clicks, scrolls and moves.
+func (b *TrendBucket) Hits() uint64 { return b.Views + b.Clicks + b.Scrolls + b.Moves }
+
+// Trend answers a Query for hits over time. Buckets follow on one another without a gap, each from its Start to that of the
+// next, from the first to the last that was asked for; where a bound is open, from the first or to the last that has hits.
+//
+// A day or hour is one of the clocks in Zone: when they change, a day has 23 or 25 hours, and where they change by half an
+// hour, half hours. A day or hour that no clock showed is left out.
+type Trend struct {
+	Prefix
+	Page     string
+	Hourly   bool
+	Zone     *time.Location // in which the days and hours are, nil = UTC
+	Buckets  []TrendBucket
+	Hits     uint64 // of all buckets
+	Views    uint64 // the same
+	Visitors uint64 // distinct over all pages and the range that was asked for, whatever the kind, width and device
+	From, To Date   // the days of the first and the last bucket
+	Dated    bool   // From and To hold: there are buckets
+	Scanned  bool
+	Why      *Why // set if Hits is 0
 }
 
 // Why says why an answer is empty.

@@ -213,6 +213,10 @@ func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) er
 	if r.IntN(3) == 0 {
 		q.Width.Set, q.Width.Min, q.Width.Max = true, 288, 927
 	}
+	if r.IntN(4) == 0 {
+		q.Hourly = r.IntN(6) == 0
+		return checkTrend(ctx, x, l, q)
+	}
 	a, err := x.Heatmap(ctx, q)
 	if err != nil {
 		return fmt.Errorf("ask %+v: %w", q, err)

@@ -37,6 +37,8 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"recovery without watermarks", "shard.go", "	if s.stored == nil {\n		return nil\n", "	if true {\n		return nil\n"},
 	{"flushes go on without raising high", "flush.go", "for h.at < to {", "for false {"},
 	{"recovery ends too early", "shard.go", "s.applied, s.recovering = from, end", "s.applied, s.recovering = from, from"},
+	{"trend counts months beside their days", "trend.go", "PeriodRange{heatmap.DayPeriod(0), ^heatmap.Period(0)}", "PeriodRange{0, ^heatmap.Period(0)}"},
+	{"trend loses live visitors", "trend.go", "	b.visitors.MergeVisitors(&p.visitors)\n", ""},
 	{"recovery does not know the batches before", "intake.go", "in.stream.WarmFrom(from.Appended)", "from.Appended"},
 }
 

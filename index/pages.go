@@ -15,18 +15,36 @@ type pageCounts struct {
 // kindCounts are hits by kind.
 type kindCounts [heatmap.KindDead + 1]uint64
 
-func newPageCounts(pl *plan) *pageCounts {
-	return &pageCounts{plan: pl, pages: make(map[string]*kindCounts)}
+func (n *kindCounts) add(o *kindCounts) {
+	for kind, hits := range o {
+		n[kind] += hits
+	}
 }
 
-func (c *pageCounts) keeps(id heatmap.LayerID) bool {
-	return id.Kind().Valid() && c.plan.keepsWidth(id.WidthBand()) && c.plan.keepsDevice(id.Device()) && c.plan.keepsBot(id.Bot())
+// event counts an event, as what it is and as what is derived from it.
+func (n *kindCounts) event(ev *Event) {
+	n[ev.Hit.Kind]++
+	if ev.Dead {
+		n[heatmap.KindDead]++
+	}
+	if ev.Rage {
+		n[heatmap.KindRage] += uint64(len(ev.RageAt))
+	}
+}
+
+// hits is the number of hits that were recorded.
+func (n *kindCounts) hits() uint64 {
+	return n[heatmap.KindView] + n[heatmap.KindClick] + n[heatmap.KindScroll] + n[heatmap.KindMove]
+}
+
+func newPageCounts(pl *plan) *pageCounts {
+	return &pageCounts{plan: pl, pages: make(map[string]*kindCounts)}
 }
 
 func (c *pageCounts) part(d *heatmap.Delta) any {
 	counts := new(kindCounts)
 	d.Layers(func(id heatmap.LayerID, hits uint64) {
-		if c.keeps(id) {
+		if c.plan.keeps(id) {
 			counts[id.Kind()] += hits
 		}
 	})
@@ -34,16 +52,13 @@ func (c *pageCounts) part(d *heatmap.Delta) any {
 }
 
 func (c *pageCounts) add(k heatmap.Key, part any) {
-	sum := c.of(k.Page)
-	for kind, hits := range part.(*kindCounts) {
-		sum[kind] += hits
-	}
+	c.of(k.Page).add(part.(*kindCounts))
 }
 
 func (c *pageCounts) blob(k heatmap.Key, blob []byte) error {
 	sum := c.of(k.Page)
 	return heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) {
-		if c.keeps(id) {
+		if c.plan.keeps(id) {
 			sum[id.Kind()] += hits
 		}
 	})
@@ -65,10 +80,9 @@ func (c *pageCounts) list(q heatmap.Query) []heatmap.PageCount {
 	var list []heatmap.PageCount
 	for page, n := range c.pages {
 		p := heatmap.PageCount{
-			Page: page, Views: n[heatmap.KindView], Clicks: n[heatmap.KindClick], Scrolls: n[heatmap.KindScroll],
+			Page: page, Hits: n.hits(), Views: n[heatmap.KindView], Clicks: n[heatmap.KindClick], Scrolls: n[heatmap.KindScroll],
 			Move: n[heatmap.KindMove], Rage: n[heatmap.KindRage], Dead: n[heatmap.KindDead],
 		}
-		p.Hits = p.Views + p.Clicks + p.Scrolls + p.Move
 		if p.Hits > 0 && strings.Contains(page, q.Search) {
 			list = append(list, p)
 		}

@@ -167,11 +167,16 @@ func (pl *plan) selects(kinds ...heatmap.Kind) heatmap.Select {
 	return func(id heatmap.LayerID) (heatmap.LayerID, bool) {
 		for _, k := range kinds {
 			if id.Kind() == k {
-				return sumLayer(k), pl.keepsWidth(id.WidthBand()) && pl.keepsDevice(id.Device()) && pl.keepsBot(id.Bot())
+				return sumLayer(k), pl.keeps(id)
 			}
 		}
 		return 0, false
 	}
+}
+
+// keeps reports whether the hits of a layer count.
+func (pl *plan) keeps(id heatmap.LayerID) bool {
+	return id.Kind().Valid() && pl.keepsWidth(id.WidthBand()) && pl.keepsDevice(id.Device()) && pl.keepsBot(id.Bot())
 }
 
 // sumLayer is the layer under which an answer sums a kind.

@@ -11,33 +11,27 @@ import (
 // scan answers what blobs cannot: it reads the source from its start through a stream of its own, the same that the
 // index applies, and sums the hits that the plan asks for. It waits for its turn if MaxScans run already.
 func (x *Index) scan(ctx context.Context, pl *plan, s *sum, kinds []heatmap.Kind) (heatmap.Prefix, error) {
-	return x.scanEvents(ctx, pl, func(ev *Event) {
+	return x.scanEvents(ctx, pl, func(ev *Event) error {
 		s.see(ev.Date, ev.Date)
 		if ev.Visitor != 0 {
 			s.delta.AddVisitor(ev.Bot, ev.Visitor)
 		}
 		o := asOp(ev)
 		if !pl.keepsWidthOf(ev.Hit.ViewportW) || !pl.keepsDevice(ev.Device) {
-			return
+			return nil
 		}
 		tallyKinds(&s.delta, &o, kinds)
+		return nil
 	})
 }
 
 // scanPages counts the hits of each page by a scan.
 func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap.Prefix, error) {
-	return x.scanEvents(ctx, pl, func(ev *Event) {
-		if !pl.keepsWidthOf(ev.Hit.ViewportW) || !pl.keepsDevice(ev.Device) {
-			return
+	return x.scanEvents(ctx, pl, func(ev *Event) error {
+		if pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
+			c.of(ev.Page).event(ev)
 		}
-		n := c.of(ev.Page)
-		n[ev.Hit.Kind]++
-		if ev.Dead {
-			n[heatmap.KindDead]++
-		}
-		if ev.Rage {
-			n[heatmap.KindRage] += uint64(len(ev.RageAt))
-		}
+		return nil
 	})
 }
 
@@ -66,8 +60,9 @@ func (pl *plan) keepsEvent(ev *Event) bool {
 		(pl.where == nil || pl.where.Match(ev))
 }
 
-// scanEvents calls fn for each counted hit that the plan asks for, up to the position that is applied now.
-func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event)) (heatmap.Prefix, error) {
+// scanEvents calls fn for each counted hit that the plan asks for, up to the position that is applied now. An error
+// of fn ends the scan and is returned as it is.
+func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error) (heatmap.Prefix, error) {
 	select {
 	case x.scans <- struct{}{}:
 		defer func() { <-x.scans }()
@@ -81,10 +76,10 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event)) (heat
 	}
 	end := p.routed.Load()
 	err := x.readEvents(ctx, x.options.Rules, end, func(ev *Event) error {
-		if pl.keepsEvent(ev) {
-			fn(ev)
+		if !pl.keepsEvent(ev) {
+			return nil
 		}
-		return nil
+		return fn(ev)
 	})
 	if err != nil {
 		return heatmap.Prefix{}, err

@@ -104,10 +104,36 @@ func (w *sim) newBatch() heatmap.Batch {
 	return b
 }
 
-// recount counts the log below a position, as plainly as can be: the plan's hits of batches that did not come earlier in
-// the same or the preceding 10 minutes.
+// recount counts the log below a position, as plainly as can be.
 func (l *simLog) recount(pl *plan, position uint64) *heatmap.Delta {
 	d := new(heatmap.Delta)
+	l.each(pl, position, func(h *heatmap.Hit) { d.AddPoint(sumLayer(heatmap.KindClick), h.X, h.Y) })
+	return d
+}
+
+// simDay is what a trend has of a day.
+type simDay struct {
+	clicks   uint64
+	visitors map[string]bool
+}
+
+// recountDays counts the same by day.
+func (l *simLog) recountDays(pl *plan, position uint64) map[int64]*simDay {
+	days := make(map[int64]*simDay)
+	l.each(pl, position, func(h *heatmap.Hit) {
+		start := h.Time / 86_400_000 * 86_400_000
+		if days[start] == nil {
+			days[start] = &simDay{visitors: make(map[string]bool)}
+		}
+		days[start].clicks++
+		days[start].visitors[h.Visitor] = true
+	})
+	return days
+}
+
+// each calls fn for the plan's hits below a position, of batches that did not come earlier in the same or the preceding 10
+// minutes.
+func (l *simLog) each(pl *plan, position uint64, fn func(*heatmap.Hit)) {
 	came := make(map[string][]int64) // buckets in which a batch came
 	for _, c := range l.chunks {
 		bucket, at := c.Appended/600_000, c.Position
@@ -122,11 +148,10 @@ func (l *simLog) recount(pl *plan, position uint64) *heatmap.Delta {
 			}
 			for i := range b.Hits {
 				if h := &b.Hits[i]; at < position && pl.match(h.URL) && pl.from <= h.Time && h.Time < pl.to {
-					d.AddPoint(sumLayer(heatmap.KindClick), h.X, h.Y)
+					fn(h)
 				}
 				at++
 			}
 		}
 	}
-	return d
 }

@@ -46,10 +46,18 @@ type simFlight struct {
 type simQuestion struct {
 	plan     *plan
 	sum      *sum
+	trend    *trend // asked for instead of the sum, if set
 	position uint64
 	copies   []copied
 	left     int
 	stored   map[Ref]Doc // if simReadsStoredFirst
+}
+
+func (q *simQuestion) reducer() reducer {
+	if q.trend != nil {
+		return q.trend
+	}
+	return q.sum
 }
 
 func newOwner(w *sim) *owner {
@@ -230,13 +238,16 @@ func (o *owner) ask() {
 	}
 	pl := o.world.newPlan()
 	q := &simQuestion{plan: pl, sum: &sum{sel: pl.selects(heatmap.KindClick)}, position: o.routed, copies: make([]copied, simShards)}
+	if o.world.rand.IntN(3) == 0 {
+		pl.periods, q.trend = daysOf(pl.first, pl.last), newTrend(pl)
+	}
 	for i := range o.shards {
 		if pl.exact && i != shardOf(simSite, pl.page, simShards) {
 			continue
 		}
 		q.left++
 		o.queues[i] = append(o.queues[i], simTask{visit: func(s *shard, _ int64) {
-			q.copies[i] = s.copy(pl, q.sum)
+			q.copies[i] = s.copy(pl, q.reducer())
 			q.left--
 		}})
 	}
@@ -279,7 +290,7 @@ func (o *owner) answer() error {
 	for _, c := range q.copies {
 		maps.Copy(all, c)
 	}
-	f := fold{source: simSource, position: q.position, copies: all, reducer: q.sum}
+	f := fold{source: simSource, position: q.position, copies: all, reducer: q.reducer()}
 	if simReadsStoredFirst {
 		now := o.world.store.docs
 		o.world.store.docs = q.stored
@@ -305,10 +316,36 @@ func (o *owner) answer() error {
 }
 
 func (o *owner) compare(q *simQuestion) error {
+	if q.trend != nil {
+		return o.compareTrend(q)
+	}
 	layer := sumLayer(heatmap.KindClick)
 	got, want := q.sum.delta.Points(layer, heatmap.CellSize), o.world.log.recount(q.plan, q.position).Points(layer, heatmap.CellSize)
 	if !slices.Equal(got, want) {
 		return fmt.Errorf("%s, periods %v, at position %d: answer %v, recount %v", q.plan.page, q.plan.periods, q.position, got, want)
+	}
+	return nil
+}
+
+func (o *owner) compareTrend(q *simQuestion) error {
+	got, err := q.trend.list()
+	if err != nil {
+		return err
+	}
+	want := o.world.log.recountDays(q.plan, q.position)
+	for i := range got {
+		b := &got[i]
+		day := want[b.Start]
+		if day == nil {
+			day = new(simDay)
+		}
+		if b.Clicks != day.clicks || b.Hits() != day.clicks || b.Visitors != uint64(len(day.visitors)) {
+			return fmt.Errorf("trend of %s at position %d: %+v, recount %+v", q.plan.page, q.position, b, day)
+		}
+		delete(want, b.Start)
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("trend of %s at position %d lacks %d days", q.plan.page, q.position, len(want))
 	}
 	return nil
 }
