@@ -1,0 +1,63 @@
+import type { Bucket } from "./api";
+import type { Range } from "./route";
+
+const whole = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+/** A count with its thousands set apart. */
+export const count = (n: number): string => whole.format(n);
+
+/** A count that takes little room: 12,044 is written out, 1,204,400 is 1.2M. */
+export const compact = (n: number): string => (n < 100_000 ? count(n) : short.format(n));
+
+/** "1 hit", "2 hits". */
+export const plural = (n: number, one: string, many = one + "s"): string => `${count(n)} ${n === 1 ? one : many}`;
+
+/** A share of 1 in per cent. */
+export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const dayOfYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+
+/** A date of the form 2026-01-31, for people; with its year if asked. */
+export function date(iso: string, year = false): string {
+  const time = Date.parse(iso.slice(0, 10) + "T00:00:00Z");
+  return Number.isNaN(time) ? iso : (year ? dayOfYear : day).format(time);
+}
+
+/** What a bucket is called: its day, or its hours. */
+export function bucketName(b: Bucket, by: "day" | "hour", long = false): string {
+  if (by === "day") return date(b.start, long);
+  const hour = b.start.slice(11, 13);
+  return long ? `${date(b.start)}, ${hour}:00–${hour}:59` : `${hour}:00`;
+}
+
+/** The time of day of now, in the browser's zone. */
+export const clock = (at: Date): string => at.toLocaleTimeString("en-GB");
+
+/** The first and last day of a range that ends today in a time zone, as parameters of a query. */
+export function daysOf(range: Range | number, zone: string): { from?: string; to?: string } {
+  if (range === "all") return {};
+  const today = Date.parse(dayIn(zone) + "T00:00:00Z");
+  const back = (n: number) => new Date(today - n * 86_400_000).toISOString().slice(0, 10);
+  return { from: back(Number(range) - 1), to: back(0) };
+}
+
+function dayIn(zone: string): string {
+  try {
+    return new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(new Date());
+  } catch {
+    return new Date().toISOString().slice(0, 10); // a zone that the server knows and this browser does not
+  }
+}
+
+/** A URL as two parts to read: where it lies and what it is there. Text that is no URL is all path. */
+export function urlParts(url: string): { origin: string; path: string } {
+  const found = /^(https?:\/\/[^/?#]*)(.*)$/is.exec(url);
+  return found ? { origin: found[1] ?? "", path: found[2] || "/" } : { origin: "", path: url };
+}
+
+/** A message of the API as a sentence. */
+export function sentence(message: string): string {
+  return message.replace(/^url\b|^./, (start) => start.toUpperCase()) + (/[.!?]$/.test(message) ? "" : ".");
+}

@@ -1,0 +1,130 @@
+import { useState } from "preact/hooks";
+import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend } from "./api";
+import { compact, count, daysOf, percent, plural, sentence, urlParts } from "./format";
+import { Choice, Ghost, Title, Trouble, useTabTitle } from "./parts";
+import { usePoll } from "./poll";
+import { devices, kinds, pageLink, ranges, siteLink, type Kind, type PageRoute } from "./route";
+import { Sheet, depthOf } from "./sheet";
+import { Numbers } from "./site";
+import { WhyEmpty } from "./why";
+
+/** One page: its numbers, the heat on it and how far people scroll. */
+export function PageView({ site, route }: { site: Site; route: PageRoute }) {
+  const { url, range, device, kind, bots } = route;
+  const asked = { site: site.key, url, ...daysOf(range, site.timezone), device, bots: bots ? 1 : undefined };
+  const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
+  const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, kind, cell: 32 }), 3000);
+  const scroll = usePoll<Scroll>(pathOf("scroll", asked));
+  const to = (change: Partial<PageRoute>) => pageLink(site.key, url, { ...route, ...change });
+  const { origin, path } = urlParts(url);
+  const refused = [heat, trend, scroll].find((p) => p.error?.status === 400 && !p.data); // such as a URL that is none
+  const unknown = heat.data?.why?.reason === "no_hits_for_url" && !heat.stale; // no numbers, then, but what is near
+  useTabTitle(path.length > 40 ? path.slice(0, 39) + "…" : path);
+
+  return (
+    <>
+      <header class="head head-page">
+        <Title crumb={<><a href="#/">Sites</a><a href={siteLink(site.key, { range })}>{site.key}</a></>}>
+          <span class="page-origin">{origin}</span><bdi>{path}</bdi>
+        </Title>
+        <OpenMap site={site} url={url} />
+      </header>
+      <div class="filters">
+        <Choice label="Range" value={range} options={ranges.map(([v, name]) => [v, name, to({ range: v })])} />
+        <Choice label="Device" value={device} options={devices.map(([v, name]) => [v, name, to({ device: v })])} />
+        {bots && <a class="button small" href={to({ bots: false })}>Bots are counted. Leave them out</a>}
+      </div>
+      {refused?.error ? <Trouble error={refused.error} /> : <>
+      {!unknown && <Numbers trend={trend} site={site} range={range} />}
+      <section class="card" aria-labelledby="map">
+        <div class="card-head">
+          <h2 id="map">Map</h2>
+          <Choice label="Kind" value={kind} options={kinds.map(([v, name]) => [v, <>{name} <Total of={trend.data?.buckets} kind={v} /></>, to({ kind: v })])} />
+        </div>
+        {heat.error && !heat.data && <div class="pad"><Trouble error={heat.error} again={heat.again} /></div>}
+        {!heat.data && !heat.error && <div class="pad"><Ghost tall={320} /></div>}
+        {heat.data && heat.data.hits === 0 && !heat.stale && <WhyEmpty why={heat.data.why} site={site} route={route} />}
+        {heat.data && (heat.data.hits > 0 || (scroll.data?.views ?? 0) > 0) && (
+          <div class={heat.stale ? "pad map stale" : "pad map"}>
+            <aside><Legend hits={heat.data.hits} kind={kind} /><Summary scroll={scroll.data} />{!device && <p class="hint">All devices lie over one another here. Choose one for the layout that its people saw.</p>}</aside>
+            <Sheet heat={heat.data} scroll={scroll.data} picture={(size) => pathOf("heatmap", { ...asked, kind, format: "png", ...size })} />
+          </div>
+        )}
+      </section>
+      </>}
+    </>
+  );
+}
+
+function Total({ of, kind }: { of: Bucket[] | undefined; kind: Kind }) {
+  const name = kind === "click" ? "clicks" : kind;
+  return of ? <span class="soft">{compact(of.reduce((n, b) => n + b[name], 0))}</span> : null;
+}
+
+function Legend({ hits, kind }: { hits: number; kind: Kind }) {
+  if (hits === 0) return null;
+  return <div class="legend" aria-hidden="true"><span>few</span><i /><span>most {kind === "click" ? "" : kind} clicks</span></div>;
+}
+
+/** What the scroll curve says, in words and numbers. */
+function Summary({ scroll }: { scroll: Scroll | undefined }) {
+  if (!scroll || scroll.views === 0) return null;
+  const fold = scroll.fold.p50;
+  const below = fold ? (scroll.reach.find(([top]) => top >= fold)?.[1] ?? 0) : 0;
+  return (
+    <>
+      <p class="summary">
+        Half of {plural(scroll.views, "view")} came down to <strong>{count(depthOf(scroll, 0.5))} px</strong>
+        {fold ? <>; <strong>{percent(below)}</strong> saw what is below the fold at {count(Math.round(fold))} px</> : null}.
+      </p>
+      <table class="depths">
+        <thead><tr><th scope="col">Views</th><th scope="col">came down to</th></tr></thead>
+        <tbody>{[0.9, 0.75, 0.5, 0.25, 0.1].map((s) => <tr key={s}><th scope="row">{percent(s)}</th><td>{count(depthOf(scroll, s))} px</td></tr>)}</tbody>
+      </table>
+    </>
+  );
+}
+
+/** Opens the page itself with the map on it. */
+function OpenMap({ site, url }: { site: Site; url: string }) {
+  const [problem, setProblem] = useState("");
+  const [link, setLink] = useState("");
+  const hindrance = whyClosed(site, url);
+  const open = async () => {
+    setProblem("");
+    setLink("");
+    // Opened within the click: a tab that is opened after an answer came counts as a pop-up.
+    const tab = window.open("about:blank", "_blank");
+    if (tab) tab.opener = null;
+    try {
+      const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url });
+      if (!/^https?:\/\//i.test(answer.link)) throw new Failure(0, "The server gave no link to open.");
+      if (tab) tab.location.replace(answer.link);
+      else setLink(answer.link);
+    } catch (err) {
+      tab?.close();
+      setProblem(sentence((err as Failure).message));
+    }
+  };
+  return (
+    <div class="open-map">
+      <button type="button" class="button primary" disabled={hindrance !== ""} aria-describedby="open-map" onClick={open}>Open with map</button>
+      <p id="open-map" class={problem ? "problem" : "hint"} role="status">
+        {problem || hindrance || (link && <>Your browser kept the tab shut. <a href={link} target="_blank" rel="noopener noreferrer">Open the page</a></>)}
+      </p>
+    </div>
+  );
+}
+
+/** Why a page cannot be opened with its map; "" if it can. */
+function whyClosed(site: Site, url: string): string {
+  if (url.includes("*") || /\/:\w+/.test(urlParts(url).path)) return "This stands for many pages; open one of them.";
+  let origin = "";
+  try {
+    origin = new URL(url).origin;
+  } catch {
+    return "This is not a URL that can be opened.";
+  }
+  if (site.origins.includes(origin)) return "";
+  return site.origins.length > 0 ? `${origin} is not an origin of this site (${site.origins.join(", ")}).` : "The site has no origins, so no page can show its map.";
+}

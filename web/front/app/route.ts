@@ -1,0 +1,147 @@
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+
+/** How many days back a view looks; "all" has no bounds. */
+export type Range = "1" | "7" | "30" | "90" | "all";
+
+/** The hits that a map is drawn of. */
+export type Kind = "click" | "rage" | "dead";
+
+/** Whose hits are counted; "" = everybody's. */
+export type Device = "" | "desktop" | "tablet" | "mobile";
+
+/** What the part of the address after # asks for. */
+export type Route =
+  | { view: "sites" }
+  | { view: "new"; key: string }
+  | SiteRoute
+  | PageRoute
+  | { view: "none" };
+
+/** A site with its pages. */
+export interface SiteRoute {
+  view: "site";
+  key: string;
+  range: Range;
+  q: string;
+  offset: number;
+}
+
+/** One page or pattern. */
+export interface PageRoute {
+  view: "page";
+  key: string;
+  url: string;
+  range: Range;
+  device: Device;
+  kind: Kind;
+  bots: boolean;
+}
+
+/** Values of a Range with what they are called. */
+export const ranges: [Range, string][] = [["1", "Today"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["all", "All"]];
+/** Values of a Kind with what they are called. */
+export const kinds: [Kind, string][] = [["click", "Clicks"], ["rage", "Rage"], ["dead", "Dead"]];
+/** Values of a Device with what they are called. */
+export const devices: [Device, string][] = [["", "All devices"], ["desktop", "Desktop"], ["tablet", "Tablet"], ["mobile", "Mobile"]];
+
+const usualRange: Range = "30";
+
+/** Reads a location.hash. */
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = split(hash.replace(/^#\/?/, ""), "?");
+  const p = new URLSearchParams(query);
+  const [first = "", key = "", last = "", ...more] = path.split("/");
+  if (path === "") return { view: "sites" };
+  if (path === "new") return { view: "new", key: p.get("key") ?? "" };
+  if (first !== "site" || !/^[a-z0-9-]{1,32}$/.test(key) || more.length > 0) return { view: "none" };
+  const range = oneOf(ranges, p.get("range"), usualRange);
+  if (last === "") {
+    return { view: "site", key, range, q: p.get("q") ?? "", offset: Math.max(0, Math.trunc(Number(p.get("offset"))) || 0) };
+  }
+  const url = p.get("url");
+  if (last !== "page" || !url) return { view: "none" };
+  return {
+    view: "page", key, url, range,
+    device: oneOf(devices, p.get("device"), ""),
+    kind: oneOf(kinds, p.get("kind"), "click"),
+    bots: p.get("bots") === "1",
+  };
+}
+
+/** The address of a site; what is left out is as usual. */
+export function siteLink(key: string, with_: Partial<SiteRoute> = {}): string {
+  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined });
+}
+
+/** The address of a page; what is left out is as usual. */
+export function pageLink(key: string, url: string, with_: Partial<PageRoute> = {}): string {
+  return `#/site/${key}/page` + queryOf({
+    url,
+    range: rangeOf(with_.range),
+    device: with_.device,
+    kind: with_.kind === "click" ? undefined : with_.kind,
+    bots: with_.bots ? 1 : undefined,
+  });
+}
+
+/** The address of the form for a new site. */
+export function newLink(key?: string): string {
+  return "#/new" + queryOf({ key });
+}
+
+/** Goes to an address; without a step back to where one was if replace is set. */
+export function go(hash: string, replace = false): void {
+  if (!replace) {
+    location.hash = hash;
+    return;
+  }
+  history.replaceState(history.state, "", hash);
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+/** The route of the address, followed. */
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = () => setHash(location.hash);
+    follow(); // it may have changed since it was rendered
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return parseRoute(hash);
+}
+
+// Where one was on each place when one left it, px.
+const left = new Map<string, number>();
+
+/** Begins each place at its top, but for going back to where one was. */
+export function useScroll(place: string): void {
+  useLayoutEffect(() => {
+    const note = () => left.set(place, scrollY);
+    scrollTo(0, history.state ? (left.get(place) ?? 0) : 0);
+    history.replaceState(true, ""); // what was set tells an entry that one goes back to from a new one
+    addEventListener("scroll", note, { passive: true });
+    return () => removeEventListener("scroll", note);
+  }, [place]);
+}
+
+function rangeOf(range: Range | undefined): Range | undefined {
+  return range === usualRange ? undefined : range;
+}
+
+function queryOf(values: Record<string, string | number | undefined>): string {
+  const p = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== "") p.set(name, String(value));
+  }
+  return p.size > 0 ? `?${p}` : "";
+}
+
+function oneOf<T extends string>(known: [T, string][], value: string | null, usual: T): T {
+  return known.find(([name]) => name === value)?.[0] ?? usual;
+}
+
+function split(text: string, at: string): [string, string] {
+  const i = text.indexOf(at);
+  return i < 0 ? [text, ""] : [text.slice(0, i), text.slice(i + 1)];
+}

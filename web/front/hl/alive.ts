@@ -1,0 +1,83 @@
+import { IGNORE } from "../link";
+import { isElement, later, listen, now } from "./page";
+
+const patience = 900; // ms that a page has to answer a click
+
+/** Elements that answer in ways that cannot be seen from outside, or by being what they are. */
+const answering = "a[href],area,input,select,textarea,option,label,summary,video,audio,canvas,iframe,embed,object,[contenteditable]";
+
+const never = -1e9;
+const marked = `[${IGNORE}]`;
+
+type Path = readonly EventTarget[];
+
+export interface Watch {
+  /** Tells that the page did something. */
+  sign(): void;
+  /**
+   * Calls fn when it is known whether the page answered a click. If that is of no use, as the click is one that is answered
+   * anyhow, it gives false and does not.
+   */
+  judge(path: Path, fn: (dead: boolean) => void): boolean;
+}
+
+/**
+ * Watches whether the page answers to clicks: by a change of the document, a scroll, a focus or selection that is not the
+ * click's own, a field's change, a navigation or another window. It looks from when the pointer goes down, as menus open
+ * then. What happens inside of ignored elements is no answer.
+ */
+export function watch(): Watch {
+  let last = -1; // when the page did something
+  let down = never, looking = 0; // when the pointer went down for the next click
+  let path: Path = [];
+  const changes = new MutationObserver((records) => {
+    if (records.some(counts)) sign();
+  });
+
+  function sign(): void {
+    last = now();
+  }
+
+  function look(at: Path): void {
+    path = at;
+    for (const root of [document, ...at.filter((n) => n instanceof ShadowRoot)] as Node[])
+      changes.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    looking++;
+    later(() => --looking || changes.disconnect(), patience + 100);
+  }
+
+  function judge(at: Path, fn: (dead: boolean) => void): boolean {
+    if (selected() || at.some((n) => isElement(n) && (n.matches(answering) || closed(n)))) return false;
+    if (!path.includes(at[0]!) || now() - down > 5000) down = now();
+    look(at);
+    const since = down;
+    down = never;
+    later(() => fn(last < since), patience);
+    return true;
+  }
+
+  listen(window, "pointerdown", (e) => {
+    look(e.composedPath());
+    down = now();
+  });
+  listen(window, "input change invalid submit copy play pause fullscreenchange beforeprint scroll", sign);
+  // a click gives the focus to what it hits and takes it from what had it: that is the browser, not the page
+  listen(window, "focus", (e) => path.includes(e.target!) || ignored(e.composedPath()) || sign());
+  listen(window, "blur", (e) => e.target === window && sign());
+  listen(document, "selectionchange", () => selected() && sign());
+  return { sign, judge };
+}
+
+/** Whether an element may have a shadow root that nobody can see into. */
+const closed = (e: Element): boolean => /-/.test(e.localName) && !e.shadowRoot;
+
+const selected = (): boolean => getSelection()?.isCollapsed === false;
+
+/** Whether anything in a path is not to be recorded. */
+export const ignored = (path: Path): boolean => path.some((n) => isElement(n) && n.matches(marked));
+
+/** Whether a change is one that a visitor may see. */
+function counts({ target, addedNodes, removedNodes }: MutationRecord): boolean {
+  const nodes = [...addedNodes, ...removedNodes];
+  return !(isElement(target) ? target : target.parentElement)?.closest(marked) && (!nodes[0] || nodes.some((n) => !ignored([n])));
+}

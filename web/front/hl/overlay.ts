@@ -1,0 +1,37 @@
+import { type Link, type LinkedScript } from "../link";
+
+interface Policies {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+}
+
+/**
+ * Takes the overlay's token out of the page's fragment, #hl=TOKEN or #hl=TOKEN~FRAGMENT, and puts back the fragment
+ * that the page had. Gives the token, "" if there is none.
+ */
+export function takeToken(): string {
+  const [, token, rest] = /^#hl=([\w.-]+)(?:~(.*))?$/.exec(location.hash) || [];
+  if (!token) return "";
+  const url = location.href.replace(/#.*/, rest ? "#" + rest : ""), state: unknown = history.state;
+  if (rest) location.replace(url); // for the page's own router, and to scroll to what it names: they saw the token's fragment
+  history.replaceState(state, "", url);
+  return token;
+}
+
+/** Loads the overlay. nonce is the one by which the page's policy let this script in, if it did so. */
+export function openOverlay(link: Link, nonce: string): void {
+  const script: LinkedScript = document.createElement("script");
+  script.hl = link;
+  script.nonce = nonce;
+  script.src = trusted(link.base + "hl-view.js");
+  document.head.append(script);
+}
+
+/** A script's URL as a page with Trusted Types takes it, if it allows our policy. */
+function trusted(url: string): string {
+  try {
+    return (window as unknown as { trustedTypes: Policies }).trustedTypes.createPolicy("heatlog", { createScriptURL: (u) => u })
+      .createScriptURL(url);
+  } catch {
+    return url;
+  }
+}

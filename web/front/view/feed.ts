@@ -1,0 +1,154 @@
+import { guard } from "./dom";
+
+/** Why a map is empty, as the server explains it. */
+export interface Why {
+  readonly reason: string;
+  readonly message: string;
+  readonly nearest?: readonly string[];
+  readonly kinds?: readonly string[];
+}
+
+interface Tail {
+  readonly visitors: number;
+  readonly views: number;
+  readonly lag_hits: number;
+  readonly why?: Why;
+}
+
+export interface HeatmapAnswer extends Tail {
+  readonly hits: number;
+  readonly cell: number;
+  readonly points: readonly (readonly number[])[];
+}
+
+export interface ScrollAnswer extends Tail {
+  readonly band: number;
+  readonly reach: readonly (readonly number[])[];
+  readonly attention_ms: readonly (readonly number[])[];
+  readonly fold: { readonly average: number };
+}
+
+export type Answer = HeatmapAnswer | ScrollAnswer;
+
+/** Why there is no answer. The status is 0 where the server could not be reached. */
+export interface Trouble {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+/** Whom a Feed tells. */
+export interface Listener {
+  /** The address to ask now. */
+  question(): string;
+  /** Takes the answer of an address; reports whether it differs from the one before. */
+  answer(url: string, answer: Answer): boolean;
+  /** Takes a failure; reports whether asking again is of use. */
+  trouble(trouble: Trouble): boolean;
+}
+
+// Times in ms.
+const EVERY = 1000;
+const IDLE_EVERY = 5000;
+const IDLE_AFTER = 60_000;
+const PATIENCE = 20_000;
+const MAX_WAIT = 10_000;
+
+/** Asks the server again and again while the page is visible, one request at a time. */
+export interface Feed {
+  /** Asks at once, and from now on every second again. */
+  ask(): void;
+  /** Asks at once if the question is another one than before. */
+  look(): void;
+  close(): void;
+}
+
+/** Makes a feed; it begins with the first ask or look. */
+export function makeFeed(token: string, listener: Listener): Feed {
+  let timer = 0, failures = 0, changed = Date.now(), asked = "", ended = false;
+  let request: AbortController | null = null;
+
+  const visible = () => document.visibilityState === "visible";
+
+  function ask(): void {
+    if (ended) return;
+    clearTimeout(timer);
+    changed = Date.now();
+    failures = 0;
+    request?.abort();
+    request = null;
+    if (visible()) void turn();
+  }
+
+  function look(): void {
+    if (listener.question() !== asked) ask();
+  }
+
+  async function turn(): Promise<void> {
+    const own = (request = new AbortController()), begun = Date.now();
+    const limit = setTimeout(() => own.abort(), PATIENCE);
+    let again = true;
+    try {
+      const url = (asked = listener.question());
+      const got = await get(url, token, own.signal);
+      if (request === own && !ended) again = take(url, got); // else somebody asked something else meanwhile
+    } catch {
+      failures++; // an answer that makes no sense now may make some later
+    }
+    clearTimeout(limit);
+    if (request !== own) return;
+    request = null;
+    if (again && !ended) plan(Date.now() - begun);
+  }
+
+  function take(url: string, got: Answer | Trouble): boolean {
+    if ("status" in got) {
+      failures++;
+      return listener.trouble(got);
+    }
+    failures = 0;
+    if (listener.answer(url, got)) changed = Date.now();
+    return true;
+  }
+
+  /** Plans the next turn: later after failures, when nothing happens, and when answers take the server long. */
+  function plan(took: number): void {
+    if (!visible()) return;
+    const calm = Date.now() - changed > IDLE_AFTER ? IDLE_EVERY : Math.max(EVERY, Math.min(took * 4, IDLE_EVERY));
+    clearTimeout(timer);
+    timer = setTimeout(() => void turn(), failures ? Math.min(EVERY * 2 ** (failures - 1), MAX_WAIT) : calm);
+  }
+
+  const onVisible = guard(() => (visible() ? ask() : clearTimeout(timer)));
+  document.addEventListener("visibilitychange", onVisible);
+
+  function close(): void {
+    ended = true;
+    clearTimeout(timer);
+    request?.abort();
+    document.removeEventListener("visibilitychange", onVisible);
+  }
+
+  return { ask, look, close };
+}
+
+/** Gets an answer of a reading route, or what is wrong. It never throws. */
+export async function get<A = Answer>(url: string, token: string, signal?: AbortSignal): Promise<A | Trouble> {
+  let status = 0;
+  try {
+    const response = await fetch(url, {
+      headers: { Authorization: "Bearer " + token },
+      credentials: "omit",
+      cache: "no-store",
+      referrerPolicy: "no-referrer",
+      ...(signal && { signal }),
+    });
+    status = response.status;
+    const body = await response.json();
+    if (status === 200) return body as A;
+    return { status, code: String(body.error.code), message: String(body.error.message), field: String(body.error.field ?? "") };
+  } catch {
+    return { status: status === 200 ? 0 : status, code: "", message: "", field: "" };
+  }
+}

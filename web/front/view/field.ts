@@ -1,0 +1,103 @@
+import { COLOURS } from "./ramp";
+
+/** How far the heat of a point reaches, page px. */
+export const RADIUS = 24;
+
+/** Most samples of a field: 5 MB of memory a million. */
+const MAX_SAMPLES = 1 << 22;
+
+/** Page px that a field is wide at least before points to the right of the page are left out. */
+const WIDE = 4096;
+
+/** Places and weights, three numbers a point: x and y of the cell's centre in page px, and hits. */
+export type Points = Float64Array;
+
+/** The points of an answer as centres of their cells. */
+export function centres(points: readonly (readonly number[])[], cell: number): Points {
+  const flat = new Float64Array(points.length * 3);
+  for (let i = 0; i < points.length; i++) {
+    const p = points[i]!;
+    flat[i * 3] = p[0]! + cell / 2;
+    flat[i * 3 + 1] = p[1]! + cell / 2;
+    flat[i * 3 + 2] = p[2]!;
+  }
+  return flat;
+}
+
+/** Heat of a whole page as numbers of colours, on a lattice from the page's upper left corner. */
+export interface Field {
+  /** Page px between samples; sample (i, j) is at (origin + i·step, origin + j·step). */
+  readonly step: number;
+  readonly origin: number;
+  readonly cols: number;
+  readonly rows: number;
+  /** Heat of the last colour: the sum over points of hits · (1 − d²/24²)². */
+  readonly max: number;
+  readonly colours: Uint8Array;
+}
+
+/** Makes the field of a page at least pageWidth px wide; null without points. */
+export function makeField(points: Points, pageWidth: number): Field | null {
+  if (points.length === 0) return null;
+  const [right, bottom] = extent(points, Math.max(pageWidth, WIDE));
+  let step = 4;
+  while ((right / step + 2) * (bottom / step + 2) > MAX_SAMPLES) step *= 2;
+  const origin = step === 4 ? 0 : 4; // centres of cells are odd multiples of 4, and the greatest heat is near one
+  const cols = Math.ceil((right - origin) / step) + 1, rows = Math.ceil((bottom - origin) / step) + 1;
+  const heat = new Float32Array(cols * rows);
+  for (let i = 0; i < points.length; i += 3) {
+    add(heat, cols, rows, (points[i]! - origin) / step, (points[i + 1]! - origin) / step, points[i + 2]!, RADIUS / step);
+  }
+  return { step, origin, cols, rows, ...colour(heat) };
+}
+
+/** Where the heat ends to the right and below, page px. */
+function extent(points: Points, widest: number): [right: number, bottom: number] {
+  let right = 0, bottom = 0;
+  for (let i = 0; i < points.length; i += 3) {
+    right = Math.max(right, points[i]!);
+    bottom = Math.max(bottom, points[i + 1]!);
+  }
+  return [Math.min(right + RADIUS, widest), bottom + RADIUS];
+}
+
+/** Adds the heat of a point; x, y and reach are in steps. */
+function add(heat: Float32Array, cols: number, rows: number, x: number, y: number, weight: number, reach: number): void {
+  const r2 = reach * reach;
+  const lastRow = Math.min(Math.floor(y + reach), rows - 1), lastCol = Math.min(Math.floor(x + reach), cols - 1);
+  const firstCol = Math.max(Math.ceil(x - reach), 0);
+  for (let j = Math.max(Math.ceil(y - reach), 0); j <= lastRow; j++) {
+    const left = 1 - ((j - y) * (j - y)) / r2;
+    for (let i = firstCol, at = j * cols + firstCol; i <= lastCol; i++, at++) {
+      const k = left - ((i - x) * (i - x)) / r2;
+      if (k > 0) heat[at]! += weight * k * k;
+    }
+  }
+}
+
+function colour(heat: Float32Array): { max: number; colours: Uint8Array } {
+  let max = 0;
+  for (let i = 0; i < heat.length; i++) if (heat[i]! > max) max = heat[i]!;
+  const colours = new Uint8Array(heat.length);
+  for (let i = 0; i < heat.length; i++) {
+    if (heat[i]! > 0) colours[i] = (COLOURS - 1) * Math.sqrt(heat[i]! / max) + 0.5;
+  }
+  return { max, colours };
+}
+
+/** Hits of the points that are nearer than RADIUS to a place of the page. */
+export function hitsNear(points: Points, x: number, y: number): number {
+  let sum = 0;
+  for (let i = 0; i < points.length; i += 3) {
+    const dx = points[i]! - x, dy = points[i + 1]! - y;
+    if (dx * dx + dy * dy < RADIUS * RADIUS) sum += points[i + 2]!;
+  }
+  return sum;
+}
+
+/** Reports whether two answers have the same points. */
+export function samePoints(a: Points, b: Points): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

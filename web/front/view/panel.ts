@@ -1,0 +1,189 @@
+import { button, choice, guard, icon, make, write } from "./dom";
+import { bandOf, type Choices, type ClickKind, type MapKind, type Range, type Width } from "./question";
+import { rampGradient } from "./ramp";
+import { capital, type Notice } from "./words";
+
+const CHEVRON = "M5 7.5l5 5 5-5";
+const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
+
+/** What the panel does. */
+export interface Actions {
+  choose(some: Partial<Choices>): void;
+  opacity(value: number): void;
+  record(on: boolean): void;
+  close(): void;
+}
+
+/** Numbers of an answer: three of [name, value], and the counts at the legend's ends and middle. */
+export interface Figures {
+  readonly numbers: readonly (readonly [string, string])[];
+  readonly ticks: readonly [string, string, string];
+}
+
+/** How the connection is. */
+export type Life = "live" | "late" | "off";
+
+/** The overlay's panel: at the lower right, on phones a sheet at the bottom that can be folded. */
+export interface Panel {
+  readonly element: HTMLElement;
+  /** Shows choices that were made elsewhere. */
+  choices(c: Choices): void;
+  /** Names the groups of widths; the one of this window says so. */
+  widths(own: Width, innerWidth: number): void;
+  /** Shows the numbers of an answer. The summary is what a folded panel says. */
+  figures(f: Figures, summary: string): void;
+  /** Shows a notice in the place of numbers and legend. */
+  notice(n: Notice): void;
+  /** Shows how the connection is. */
+  life(state: Life, text: string): void;
+  /** Folds the panel to its first line, or unfolds it, as somebody wants it. */
+  fold(to: boolean): void;
+}
+
+/** Makes a panel that shows choices. */
+export function makePanel(c: Choices, opacity: number, recording: boolean, phone: boolean, actions: Actions): Panel {
+  const name = make("span", "name"), live = make("span", "live off", {}, "Loading");
+  const maps = segments((map) => actions.choose({ map }));
+  const clicks = choice("Kind of clicks", [["click", "All clicks"], ["rage", "Rage clicks"], ["dead", "Dead clicks"]], (v) => actions.choose({ clicks: v as ClickKind }));
+  const range = choice("Days", [["today", "Today"], ["7", "Last 7 days"], ["30", "Last 30 days"], ["all", "All time"]], (v) => actions.choose({ range: v as Range }));
+  const width = choice("Width of the windows", [["phones"], ["tablets"], ["desktops"], ["this"], ["all"]], (v) => actions.choose({ width: v as Width }));
+  const clicksPick = pick(clicks), rangePick = pick(range);
+  const names = ["Clicks", "Visitors", "Views"].map((text) => make("dt", "", {}, text)), values = names.map(() => make("dd", "", {}, "–"));
+  const numbers = make("dl", "", {}, ...names.map((e, i) => make("div", "", {}, e, values[i]!)));
+  const ticks = ["0", "", "–"].map((text) => make("span", "", {}, text));
+  const keys = make("div", "keys", { role: "img" }, legendBar(), make("div", "ticks", {}, ...ticks));
+  const message = make("div", "notice", { role: "status" });
+  const turn = button("tool turn", "Fold the panel", () => fold(!folded), icon(CHEVRON));
+  const body = make("div", "body", { id: "body" },
+    make("fieldset", "seg", { "aria-label": "Map" }, ...maps.map((m) => m.parentElement!)),
+    message, numbers, keys,
+    make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide")),
+    make("div", "foot", {}, slider(opacity, actions), toggle(recording, actions)));
+  const element = make("section", "panel", { "aria-label": "Map of this page by heatlog" },
+    make("div", "head", {}, make("span", "mark"), name, live, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
+  let folded = phone;
+  let chosen = false; // somebody folded or unfolded it
+  let summary = "heatlog", shown = "";
+
+  function choices(c: Choices): void {
+    for (const m of maps) m.checked = m.value === c.map;
+    clicks.value = c.clicks;
+    range.value = c.range;
+    width.value = c.width;
+    clicksPick.hidden = c.map !== "clicks";
+    rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
+  }
+
+  function widths(own: Width, innerWidth: number): void {
+    const [from, to] = bandOf(innerWidth);
+    const texts = ["Phones · to 767 px", "Tablets · 768 to 1023 px", "Desktops · from 1024 px", `Only this width · ${from} to ${to} px`, "All widths"];
+    for (const o of width.options) write(o, texts[o.index]! + (o.value === own ? " (as here)" : ""));
+  }
+
+  function figures(f: Figures, text: string): void {
+    f.numbers.forEach(([name, value], i) => {
+      write(names[i]!, name);
+      write(values[i]!, value);
+    });
+    f.ticks.forEach((text, i) => write(ticks[i]!, text));
+    keys.setAttribute("aria-label", `Colours from ${f.ticks[0]} to ${f.ticks[2]}`);
+    say(text, null);
+  }
+
+  function notice(n: Notice): void {
+    if (!chosen) setFolded(false); // a message that nobody sees is no help
+    say(n.title, n);
+  }
+
+  function say(text: string, n: Notice | null): void {
+    summary = text;
+    title();
+    keys.hidden = numbers.hidden = n !== null;
+    message.hidden = n === null;
+    const now = JSON.stringify(n);
+    if (now === shown) return; // it may have the focus
+    shown = now;
+    if (n) fillNotice(n);
+  }
+
+  function fillNotice(n: Notice): void {
+    message.className = n.alarming ? "notice alarm" : "notice";
+    message.replaceChildren(make("strong", "", {}, n.title), make("p", "", {}, n.text));
+    if (n.links?.length) message.append(make("ul", "", {}, ...n.links.map((url) => make("li", "", {}, link(url)))));
+    if (n.remedies?.length) message.append(make("div", "acts", {}, ...n.remedies.map((r) => button("act", r.label, () => actions.choose(r.choose)))));
+  }
+
+  function life(state: Life, text: string): void {
+    live.className = "live " + state;
+    write(live, text);
+  }
+
+  function fold(to: boolean): void {
+    chosen = true;
+    setFolded(to);
+  }
+
+  function setFolded(to: boolean): void {
+    if (to && element.matches(":focus-within")) turn.focus();
+    folded = to;
+    element.classList.toggle("folded", to);
+    turn.ariaExpanded = String(!to);
+    turn.ariaLabel = turn.title = to ? "Unfold the panel" : "Fold the panel";
+    title();
+  }
+
+  function title(): void {
+    write(name, folded ? summary : "heatlog");
+  }
+
+  turn.setAttribute("aria-controls", "body");
+  message.hidden = true;
+  element.addEventListener("keydown", guard((e) => e.key === "Escape" && fold(true)));
+  setFolded(folded);
+  choices(c);
+  return { element, choices, widths, figures, notice, life, fold };
+}
+
+function slider(opacity: number, actions: Actions): HTMLElement {
+  const input = make("input", "", { type: "range", min: "10", max: "100", step: "5", "aria-label": "Opacity" });
+  const show = () => input.style.setProperty("--at", `${((input.valueAsNumber - 10) / 90) * 100}%`);
+  input.value = String(Math.round(opacity * 100));
+  show();
+  input.addEventListener("input", guard(() => {
+    show();
+    actions.opacity(input.valueAsNumber / 100);
+  }));
+  return make("label", "slide", {}, "Opacity", input);
+}
+
+function toggle(recording: boolean, actions: Actions): HTMLElement {
+  const input = make("input", "", { type: "checkbox", role: "switch" });
+  input.checked = recording;
+  input.addEventListener("change", guard(() => actions.record(input.checked)));
+  return make("label", "switch", { title: "Off: what you do on this page is not recorded" }, "Count my clicks", input, make("i"));
+}
+
+function segments(choose: (map: MapKind) => void): HTMLInputElement[] {
+  return (["clicks", "scroll", "attention"] as const).map((value) => {
+    const input = make("input", "", { type: "radio", name: "map", value });
+    input.addEventListener("change", guard(() => choose(value)));
+    make("label", "", {}, input, make("span", "", {}, capital(value)));
+    return input;
+  });
+}
+
+function pick(select: HTMLSelectElement, more = ""): HTMLElement {
+  return make("div", "pick " + more, {}, select, icon(CHEVRON));
+}
+
+function legendBar(): HTMLElement {
+  const bar = make("div", "bar");
+  bar.style.background = rampGradient();
+  return bar;
+}
+
+/** A link to a stored URL, which may hold anything: only what is a web address becomes one. */
+function link(url: string): HTMLElement | string {
+  if (!/^https?:\/\//i.test(url)) return url;
+  return make("a", "", { href: url, target: "_blank", rel: "noopener noreferrer" }, url);
+}

@@ -1,0 +1,74 @@
+/** Which picture of the page is shown. */
+export type MapKind = "clicks" | "scroll" | "attention";
+
+/** Which clicks a click map counts. */
+export type ClickKind = "click" | "rage" | "dead";
+
+/** Which days are counted. */
+export type Range = "today" | "7" | "30" | "all";
+
+/** Which viewports are counted: a group, the 32 px band of this window, or all. */
+export type Width = "phones" | "tablets" | "desktops" | "this" | "all";
+
+/** What the panel asks for. */
+export interface Choices {
+  map: MapKind;
+  clicks: ClickKind;
+  range: Range;
+  width: Width;
+  /** Side of a cell, px: more than 8 only for a map that the server keeps coarser. */
+  cell: number;
+}
+
+const GROUPS = { phones: "0-767", tablets: "768-1023", desktops: "1024-65535" } as const;
+
+/** The group that a viewport width belongs to. */
+export function groupOf(width: number): Width {
+  return width < 768 ? "phones" : width < 1024 ? "tablets" : "desktops";
+}
+
+/** The first and last px of the 32 px band that a viewport width is counted in. */
+export function bandOf(width: number): [number, number] {
+  const from = Math.floor(width / 32) * 32;
+  return [from, from + 31];
+}
+
+/** The page's URL as hits name it: a fragment counts only where it is a route. */
+export function pageURL(): string {
+  const { href, hash } = location;
+  const routed = hash.startsWith("#/") || hash.startsWith("#!");
+  return hash && !routed ? href.slice(0, href.length - hash.length) : href.replace(/#$/, "");
+}
+
+/** The address of the reading route that answers the choices. */
+export function questionURL(base: string, site: string, c: Choices, zone: string | undefined): string {
+  const u = new URL(c.map === "clicks" ? "v1/heatmap" : "v1/scroll", base);
+  const set = (name: string, value: string) => u.searchParams.set(name, value);
+  set("site", site);
+  set("url", pageURL());
+  if (c.map === "clicks") {
+    set("kind", c.clicks);
+    set("limit", "0");
+    if (c.cell > 8) set("cell", String(c.cell));
+  }
+  if (c.width === "this") set("vw", bandOf(innerWidth).join("-"));
+  else if (c.width !== "all") set("vw", GROUPS[c.width]);
+  if (c.range !== "all") set("from", firstDay(c.range, zone));
+  return u.href;
+}
+
+/** The first day of a range that ends today, as the clocks in a zone have it; without a zone, those of this browser. */
+function firstDay(range: "today" | "7" | "30", zone: string | undefined): string {
+  const [year, month, day] = dayIn(new Date(), zone);
+  const back = range === "today" ? 0 : Number(range) - 1;
+  return new Date(Date.UTC(year, month - 1, day - back)).toISOString().slice(0, 10);
+}
+
+function dayIn(now: Date, zone: string | undefined): [number, number, number] {
+  try {
+    const parts = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", { timeZone: zone, year: "numeric", month: "numeric", day: "numeric" }).format(now).split("/");
+    return [Number(parts[2]), Number(parts[0]), Number(parts[1])];
+  } catch {
+    return [now.getFullYear(), now.getMonth() + 1, now.getDate()];
+  }
+}

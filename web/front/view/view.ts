@@ -1,0 +1,223 @@
+import type { Link } from "../link";
+import { type Bands, type Line, makeBands, reachLines, valueAt } from "./bands";
+import { guard, make } from "./dom";
+import { type Answer, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
+import { centres, hitsNear, makeField, type Points, samePoints } from "./field";
+import { openHost } from "./host";
+import { makeHover } from "./hover";
+import { type Figures, makePanel } from "./panel";
+import { type Drawing, makePicture } from "./picture";
+import { type Choices, groupOf, pageURL, questionURL } from "./question";
+import { capital, count, countOf, emptyNotice, nameOfHits, percent, seconds, troubleNotice } from "./words";
+
+/** Opacity of the picture at the start. */
+const OPACITY = 0.85;
+
+/** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
+const LOOK_EVERY = 250;
+
+/** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it. Gives how to close it. */
+export function openView(link: Link, closed: () => void): () => void {
+  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8 };
+  const wasRecording = link.recording;
+  const picture = makePicture(), lines = make("div", "lines");
+  const panel = makePanel(choices, OPACITY, wasRecording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record: (on) => link.record(on), close });
+  const host = openHost();
+  const hover = makeHover(textAt, () => choices.map === "clicks", host.owns);
+  const feed = makeFeed(link.token, { question, answer, trouble });
+  let widthChosen = false;
+  let page = pageURL(), zone: string | undefined;
+  let points: Points = new Float64Array(0); // those of the field that is drawn
+  let drawing: Drawing = null, marks: readonly Line[] = [];
+  let version = 0; // of drawing and marks
+  let frame = 0, drawn = ""; // what the canvas shows: version and slice
+  let answered = ""; // the address that what is shown is the answer of
+  let told = ""; // that and its numbers
+
+  function question(): string {
+    return questionURL(link.base, link.site, choices, zone);
+  }
+
+  function answer(url: string, a: Answer): boolean {
+    answered = url;
+    const changed = "points" in a ? takeHeatmap(a) : takeScroll(a);
+    const now = [url, a.views, a.visitors].join(), fresh = now !== told;
+    told = now;
+    const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB");
+    panel.life(late ? "late" : "live", `Live · ${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
+    return changed || fresh;
+  }
+
+  function trouble(t: Trouble): boolean {
+    const coarser = t.status === 400 && t.field === "cell" ? Number(/cell=(\d+)/.exec(t.message)?.[1]) : 0;
+    if (coarser > choices.cell) { // the server keeps this map coarser than usual
+      choices.cell = coarser;
+      setTimeout(feed.ask);
+      return false;
+    }
+    const notice = troubleNotice(t, link.base), again = !notice.final;
+    panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
+    const current = answered === question(); // what is on the page is true still, as of the last answer
+    if (!current) clear();
+    if (!current || !notice.passing) panel.notice(notice);
+    return again;
+  }
+
+  function takeHeatmap(a: HeatmapAnswer): boolean {
+    const now = centres(a.points, a.cell), same = samePoints(now, points) && (!now.length || drawing !== null);
+    if (!same) {
+      const field = makeField(now, document.documentElement.scrollWidth);
+      points = now;
+      show(field && { field }, []);
+    }
+    const name = nameOfHits(choices), max = drawing && "field" in drawing ? drawing.field.max : 0;
+    settle(a, a.hits, name, {
+      numbers: [[capital(name), count(a.hits)], ["Visitors", count(a.visitors)], ["Views", count(a.views)]],
+      ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
+    });
+    return !same;
+  }
+
+  function takeScroll(a: ScrollAnswer): boolean {
+    const reach = makeBands(a.band, 0, a.reach, 1), attention = makeBands(a.band, a.band / 2, a.attention_ms);
+    const attentive = choices.map === "attention", bands = a.views > 0 ? (attentive ? attention : reach) : null;
+    const same = drawing && bands ? "bands" in drawing && sameBands(drawing.bands, bands) : drawing === bands;
+    if (!same) show(bands && { bands }, bands ? reachLines(reach, a.fold.average).slice(0, attentive ? 1 : 4) : []);
+    const longest = seconds(attention.max);
+    settle(a, a.views, "views", {
+      numbers: [["Views", count(a.views)], ["Visitors", count(a.visitors)], attentive ? ["Longest look", longest] : ["Average fold", `${count(a.fold.average)} px`]],
+      ticks: attentive ? ["0 s", seconds(attention.max / 2), `${longest} a view`] : ["0%", "50%", "100% of views"],
+    });
+    return !same;
+  }
+
+  /** Shows an answer's numbers, or why there are none. */
+  function settle(a: Answer, n: number, name: string, figures: Figures): void {
+    if (n > 0) panel.figures(figures, countOf(n, name));
+    else panel.notice(emptyNotice(a.why, choices));
+  }
+
+  function choose(some: Partial<Choices>): void {
+    const { map } = choices;
+    if (some.width) widthChosen = true;
+    Object.assign(choices, some, { cell: 8 });
+    panel.choices(choices);
+    if (map !== choices.map) clear();
+    feed.ask();
+  }
+
+  /** Follows the address, the window's width and the day. */
+  const look = guard(() => {
+    const now = pageURL();
+    if (now !== page) {
+      page = now;
+      clear(); // heat of one page is no heat of another
+    }
+    if (document.visibilityState === "visible") feed.look();
+    if (marks.length) schedule(); // the page may have grown
+  });
+
+  const resized = guard(() => {
+    const own = groupOf(innerWidth);
+    if (!widthChosen) choices.width = own;
+    panel.choices(choices);
+    panel.widths(own, innerWidth);
+    schedule();
+  });
+
+  const key = guard((e: KeyboardEvent) => {
+    if (e.key === "Escape" && !e.defaultPrevented) panel.fold(true);
+  });
+
+  const schedule = guard(() => {
+    frame ||= requestAnimationFrame(guard(draw));
+  });
+
+  /** Takes the picture away until the next answer. */
+  function clear(): void {
+    points = new Float64Array(0);
+    answered = told = "";
+    show(null, []);
+  }
+
+  function show(what: Drawing, across: readonly Line[]): void {
+    drawing = what;
+    marks = across;
+    lines.replaceChildren(...marks.map((m) => make("div", m.fold ? "line fold" : "line", {}, make("span", "", {}, m.text))));
+    version++;
+    schedule();
+  }
+
+  function opacity(value: number): void {
+    picture.canvas.style.opacity = String(value);
+  }
+
+  /** Draws what is in sight, if it is not what is drawn. */
+  function draw(): void {
+    frame = 0;
+    const { left, top, width, height } = host.box(), pageHeight = document.documentElement.scrollHeight;
+    const s = { left: left + scrollX, top: top + scrollY, width, height, pageHeight };
+    const state = [version, s.left, s.top, width, height, pageHeight, devicePixelRatio].join();
+    if (state === drawn) return;
+    drawn = state;
+    picture.draw(drawing, s);
+    marks.forEach((m, i) => {
+      const line = lines.children[i] as HTMLElement;
+      line.style.transform = `translateY(${m.y - s.top - 1}px)`;
+      line.hidden = m.y > pageHeight;
+    });
+    hover.refresh();
+  }
+
+  /** What is at a place of the viewport. */
+  function textAt(x: number, y: number): string {
+    if (!drawing) return "";
+    if ("field" in drawing) {
+      const hits = hitsNear(points, x + scrollX, y + scrollY);
+      return hits > 0 ? countOf(hits, nameOfHits(choices)) : "";
+    }
+    const value = valueAt(drawing.bands, y + scrollY);
+    return choices.map === "attention" ? `${seconds(value)} a view` : `${percent(value)} got here`;
+  }
+
+  /** Learns in which zone the site's days are, so that "today" is the same day as in its numbers. */
+  async function findZone(): Promise<void> {
+    const u = new URL("v1/trend", link.base), today = new Date().toISOString().slice(0, 10);
+    u.search = String(new URLSearchParams({ site: link.site, url: page, from: today, to: today }));
+    const got = await get<{ timezone?: string }>(u.href, link.token);
+    if ("timezone" in got) zone = got.timezone;
+  }
+
+  function listen(change: typeof addEventListener | typeof removeEventListener): void {
+    change("scroll", schedule, { capture: true, passive: true });
+    change("resize", resized);
+    change("keydown", key as (e: Event) => void);
+    change("popstate", look);
+    change("hashchange", look);
+  }
+
+  /** Removes everything. Recording is as it was before. */
+  function close(): void {
+    feed.close();
+    hover.close();
+    listen(removeEventListener);
+    clearInterval(looking);
+    cancelAnimationFrame(frame);
+    host.close();
+    if (link.recording !== wasRecording) link.record(wasRecording);
+    closed();
+  }
+
+  host.root.append(make("div", "all", {}, picture.canvas, lines, ...hover.elements, panel.element));
+  opacity(OPACITY);
+  panel.widths(choices.width, innerWidth);
+  listen(addEventListener);
+  const looking = setInterval(look, LOOK_EVERY);
+  feed.ask();
+  void findZone();
+  return close;
+}
+
+function sameBands(a: Bands, b: Bands): boolean {
+  return a.size === b.size && a.max === b.max && a.values.length === b.values.length && a.values.every((v, i) => v === b.values[i]);
+}
