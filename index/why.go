@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sort"
+	"strings"
 
 	"heatlog/heatmap"
 )
@@ -181,8 +182,9 @@ func whyDevice(rest []layerRow) *heatmap.Why {
 }
 
 func whyKind(rest []layerRow) *heatmap.Why {
-	w := &heatmap.Why{Reason: heatmap.WhyOtherKind, Message: "the page has hits, but of other kinds"}
+	w := &heatmap.Why{Reason: heatmap.WhyOtherKind}
 	w.Kinds = names(rest, func(r layerRow) string { return r.id.Kind().String() })
+	w.Message = "the page has hits, but of other kinds: " + strings.Join(w.Kinds, ", ")
 	return w
 }
 

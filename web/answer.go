@@ -50,6 +50,7 @@ func writeBody(ctx *fasthttp.RequestCtx, contentType string, body []byte) {
 func setHeaders(ctx *fasthttp.RequestCtx, contentType string) {
 	ctx.SetContentType(contentType)
 	ctx.Response.Header.Set("X-Content-Type-Options", "nosniff")
+	ctx.Response.Header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 }
 

@@ -1,39 +1,85 @@
-// Package web serves heatlog over HTTP: what analysts read, what operators look at, and, with handlers that it is given,
-// the way in for hits.
+// Package web serves heatlog over HTTP: what analysts read, the app and the scripts that they read it with, what operators
+// look at, and, with handlers that it is given, the way in for hits.
 //
 // # Routes
 //
-//	GET  /v1/heatmap   where people clicked, moved, raged: cells as JSON, or a picture
-//	GET  /v1/scroll    how far they scrolled and how long they looked
-//	GET  /v1/pages     the pages of a site, those with most hits first
-//	GET  /v1/export    hits from the journal, one JSON object a line
-//	GET  /v1/sites     the registered sites; POST registers one
-//	GET  /v1/bots      the user agents that count as bots
-//	POST /v1/import    the collector's handler
-//	POST /v1/in        the collector's handler, open to every visitor's browser
-//	GET  /metrics      the caller's handler
-//	GET  /healthz      200 while the process serves
-//	GET  /readyz       200 while answers are up to date, else 503 with a reason
-//	GET  /             a page that says what this is
+//	GET  /v1/heatmap       R  where people clicked, moved, raged: cells as JSON, or a picture
+//	GET  /v1/scroll        R  how far they scrolled and how long they looked
+//	GET  /v1/pages         R  the pages of a site, those with most hits first
+//	GET  /v1/trend         R  hits and visitors by day or hour
+//	GET  /v1/export        A  hits from the journal, one JSON object a line
+//	GET  /v1/sites         A  the registered sites; POST registers one
+//	GET  /v1/bots          A  the user agents that count as bots
+//	POST /v1/overlay-links A  {"site","url"}: a link that opens the overlay on a page of the site
+//	POST /v1/demo          A  sends made visitors to the demo pages
+//	GET  /v1/session       A  what the app needs to know of the server; DELETE signs out
+//	POST /v1/session       -  {"token"}: signs in
+//	GET  /signin?t=        -  signs in who comes with a ticket, and leads to the app; no HEAD
+//	POST /v1/import        A  the collector's handler
+//	POST /v1/in            -  the collector's handler, open to every visitor's browser
+//	GET  /v1/openapi.json  -  this for programs: OpenAPI 3.1, tested against the handlers
+//	GET  /metrics          A  the caller's handler
+//	GET  /healthz          -  200 while the process serves
+//	GET  /readyz           -  200 while answers are up to date, else 503 with a reason
+//	GET    /                 -  the app, with /app.js and /app.css
+//	GET  /hl.js            -  the script that sites load, and /hl-view.js, the overlay that it loads
+//	GET  /demo/            -  the demo site: every file of the folder demo, pages without their .html
 //
-// HEAD works where GET does. A route whose part of [Options] is nil does not exist. All but /v1/in, /healthz, /readyz and
-// the page at / want "Authorization: Bearer TOKEN".
+// HEAD works where GET does. A route whose part of [Options] is nil does not exist. R and A want authentication.
+//
+// # Authentication
+//
+// The admin token opens all routes, in the header "Authorization: Bearer TOKEN". Where there is such a header it alone
+// counts; without one the cookie of a session opens all routes too. An overlay token, in the same header, opens the routes
+// marked R, for one site, whose key must be the query's site=.
+//
+//	secret          made by                     good for              opens
+//	admin token     Options.Token               until it is changed   all
+//	session         signing in                  7 days without use,   all
+//	                                            30 days at most
+//	sign-in ticket  [Server.SignInTicket]       24 hours              a session, any number of times
+//	overlay token   POST /v1/overlay-links      15 minutes            R, one site
+//
+// Tickets and overlay tokens are signed with keys that derive from Options.Key and Options.Token, one for each kind, and
+// are stored nowhere: they end with their time, or when either is changed. A session is 256 random bits in a cookie that
+// scripts cannot read (hls; __Host-hls where Options.PublicURL is https; SameSite=Lax); the server keeps an HMAC of it
+// under the admin token, of 1,000 sessions at most, after which the one that was used least recently ends. Signing in ends
+// the session that the browser had.
+//
+// With a session, a method other than GET and HEAD wants proof that the request comes from heatlog's own pages: the header
+// Sec-Fetch-Site says same-origin or none, or where a browser does not send it, Origin is that of Options.PublicURL or of
+// the Host header. Signing in wants the same of a browser, so that no page can use up the tries of who looks at it.
+//
+// A wrong sign-in is answered after a second. An address (of IPv6 a /64) has 10 of them at once and one more every 6 s;
+// beyond that it gets 429 with Retry-After, whatever it comes with. At most 64 wait for their answer at a time, one more
+// gets 429 at once. Who has the right token waits for nobody. Addresses are kept as keyed hashes in 64 KiB that do not
+// grow. Wrong tokens in an Authorization header are not slowed down: an admin token should be long and random.
+//
+// # Pages of other origins
+//
+// The routes marked R share their answers with the origins that the site lists (Access-Control-Allow-Origin, no
+// credentials), if they come with an overlay token; errors too, so that an overlay can tell that it has expired. A request
+// with a token of the site and an Origin that is not listed is refused. OPTIONS answers the preflight of any site's origin.
+// /hl.js and /hl-view.js may be loaded from anywhere, all else from heatlog's own origin alone. The app and the demo have a
+// Content-Security-Policy that lets them load nothing but heatlog's own files, and be framed by nobody.
+//
+// Files have a strong ETag for each encoding; a browser asks each time whether it has changed, for /hl.js after 5 minutes.
 //
 // # Parameters
 //
 // A query string is read strictly: an unknown, repeated, empty (but for q) or over-long parameter, a broken escape,
 // invalid UTF-8 and control characters are refused with status 400, and so is a value outside its range; nothing is
-// clamped or ignored. site is needed everywhere, url for a heatmap and for scroll.
+// clamped or ignored. site is needed everywhere, url for a heatmap and for scroll. Only files take any query.
 //
 //	parameter            routes                   value
 //	site                 all                      site key: 1 to 32 of a-z, 0-9, '-'
-//	url                  heatmap, scroll, pages   URL or pattern (* within a path segment, ** anything), at most 8 KiB
+//	url                  all but export           URL or pattern (* within a path segment, ** anything), at most 8 KiB
 //	from, to             all                      YYYY-MM-DD, both inclusive, in the site's zone; or RFC 3339 instants, from <= t < to
-//	vw                   heatmap, scroll, pages   MIN-MAX, viewport widths in px, both inclusive, 0 to 65535 (0 = unknown)
-//	device               heatmap, scroll, pages   desktop, tablet or mobile
-//	where                heatmap, scroll, pages   expression over a hit's fields, at most 4 KiB
-//	generation           heatmap, scroll, pages   default the active one
-//	bots                 heatmap, scroll, pages   1 or true counts bots too; 0 or false (default) does not
+//	vw                   all but export           MIN-MAX, viewport widths in px, both inclusive, 0 to 65535 (0 = unknown)
+//	device               all but export           desktop, tablet or mobile
+//	where                all but export           expression over a hit's fields, at most 4 KiB
+//	generation           all but export           default the active one
+//	bots                 all but export           1 or true counts bots too; 0 or false (default) does not
 //	kind                 heatmap                  click (default), move, rage or dead
 //	cell                 heatmap                  px, a multiple of 8, 8 (default) to 4096
 //	limit                heatmap                  cells at most, 0 to 100,000; 0 (default) = all
@@ -42,14 +88,15 @@
 //	radius               heatmap with format=png  px of the page that a hit's heat reaches
 //	q                    pages                    text that the page's URL contains
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
+//	by                   trend                    day (default) or hour
 //	positions            export                   SOURCE:N[,SOURCE:N]: of each source the hits below N
 //
 // Days lie between 2000-01-01 and 2149-06-06, the last that a [heatmap.Period] can name.
 //
 // # Answers
 //
-// Answers are JSON but for pictures (image/png) and the export (application/x-ndjson), never cached, and compressed with
-// gzip for a client that takes it. An answer about hits ends with the prefix of the log that it holds: "generation",
+// But for files, answers are JSON, pictures (image/png) or the export (application/x-ndjson), never cached, and compressed
+// with gzip for a client that takes it. An answer about hits ends with the prefix of the log that it holds: "generation",
 // "positions" ({"SOURCE":N}: every hit below N), "lag_hits" (durable hits that are not in it yet) and "took_ms". "from"
 // and "to" are null where a bound is open and there is no hit. An empty answer has status 200 and says why:
 //
@@ -67,7 +114,14 @@
 //
 //	{"error":{"code":"bad_param","message":"cell is \"7\", want a multiple of 8, from 8 to 4096","field":"cell"}}
 //
-// "field" is there where one parameter or member is to blame. Codes: bad_param, bad_request (400), unauthorized (401),
-// not_found (404), method_not_allowed (405), timeout (408), conflict (409), too_large (413), headers_too_large (431),
-// internal (500; the cause is in the log), unavailable (503, with Retry-After), and those that [Sites] gives (400).
+// "field" is there where one parameter or member is to blame. Codes: bad_param, bad_request (400), unauthorized, expired
+// (401), forbidden, cross_site, other_site, origin_not_listed (403), not_found (404), method_not_allowed (405), timeout
+// (408), conflict (409), too_large (413), too_many (429, with Retry-After), headers_too_large (431), internal (500; the
+// cause is in the log), unavailable (503, with Retry-After), and those that [Sites] gives (400).
+//
+// # Limits
+//
+// First line and headers of a request are at most 16 KiB, and come with its body within 10 s, but for an import, whose
+// client may take 30 s for each piece. A connection may be idle for 60 s; who is slow or silent is cut off then, and
+// costs the others nothing meanwhile. Options.MaxConns is how many there are at a time.
 package web

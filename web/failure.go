@@ -16,6 +16,7 @@ type apiError struct {
 	status               int
 	code, message, field string
 	hangUp               bool // what follows on the connection cannot be trusted
+	retryAfter           int  // s, 0 = nothing is said
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -84,6 +85,7 @@ func writeError(ctx *fasthttp.RequestCtx, e *apiError) {
 	case fasthttp.StatusServiceUnavailable:
 		ctx.Response.Header.Set("Retry-After", retryAfter)
 	}
+	e.setRetryAfter(ctx)
 	dst := append([]byte(nil), `{"error":{"code":`...)
 	dst = appendString(dst, e.code)
 	dst = append(dst, `,"message":`...)
@@ -93,6 +95,12 @@ func writeError(ctx *fasthttp.RequestCtx, e *apiError) {
 		dst = appendString(dst, e.field)
 	}
 	writeBody(ctx, jsonType, append(dst, "}}\n"...))
+}
+
+func (e *apiError) setRetryAfter(ctx *fasthttp.RequestCtx) {
+	if e.retryAfter > 0 {
+		ctx.Response.Header.Set("Retry-After", strconv.Itoa(e.retryAfter))
+	}
 }
 
 // shorten quotes what a client gave for a message about it.

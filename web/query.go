@@ -70,6 +70,19 @@ func parsePagesQuery(query []byte) (heatmap.Query, error) {
 	return q, p.err
 }
 
+// What a trend's buckets are.
+const (
+	byDay  = "day"
+	byHour = "hour"
+)
+
+func parseTrendQuery(query []byte) (heatmap.Query, error) {
+	p := parseParams(query, withCommon("by")...)
+	q := commonQuery(p)
+	q.Hourly = p.oneOf("by", byDay, byDay, byHour) == byHour
+	return q, p.err
+}
+
 func parseExportQuery(query []byte) (heatmap.Query, map[string]uint64, error) {
 	p := parseParams(query, "site", "from", "to", "positions")
 	q := heatmap.Query{Site: siteOf(p)}

@@ -32,7 +32,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: not JSON: %s", target, a.body)
 		}
 		for name, value := range map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff",
-			"Cache-Control": "no-store", "Server": "", "Vary": "Accept-Encoding"} {
+			"Cache-Control": "no-store", "Server": "", "Vary": "Accept-Encoding, Origin"} {
 			if got := a.Header.Get(name); got != value {
 				t.Errorf("%s: header %s is %q, want %q", target, name, got, value)
 			}
@@ -52,6 +52,18 @@ func TestAnswers(t *testing.T) {
 	f("/v1/pages?site=shop&offset=10",
 		`{"site":"shop","pages":[{"url":"https://shop.example/","hits":21,"views":6,"clicks":7,"scrolls":5,"moves":3,"rage":2,"dead":1}],`+
 			`"total":11,"offset":10,"next_offset":null,"hits":21,`+tailJSON)
+
+	const buckets = `"buckets":[{"start":"2026-01-01T00:00:00+05:30","hits":5,"views":2,"clicks":1,"scrolls":1,"moves":1,"rage":3,"dead":1,"visitors":2},` +
+		`{"start":"2026-01-02T00:00:00+05:30","hits":0,"views":0,"clicks":0,"scrolls":0,"moves":0,"rage":0,"dead":0,"visitors":0}],"hits":5,"views":2,"visitors":2,`
+	f("/v1/trend?site=shop",
+		`{"site":"shop","url":"**","by":"day","from":"2026-01-01","to":"2026-01-02","timezone":"Asia/Kolkata",`+buckets+tailJSON)
+	r.trend.Hourly, r.trend.Page = true, "https://shop.example/p/1"
+	f("/v1/trend?site=shop&by=hour&"+page,
+		`{"site":"shop","url":"https://shop.example/p/1","by":"hour","from":"2026-01-01","to":"2026-01-02","timezone":"Asia/Kolkata",`+buckets+tailJSON)
+	r.trend = &heatmap.Trend{Prefix: heatmap.Prefix{Generation: "g1"}, Page: "**", Why: &heatmap.Why{Reason: heatmap.WhyNoHits, Message: "m"}}
+	f("/v1/trend?site=shop",
+		`{"site":"shop","url":"**","by":"day","from":null,"to":null,"timezone":"UTC","buckets":[],"hits":0,"views":0,"visitors":0,`+
+			`"why":{"reason":"no_hits","message":"m"},"generation":"g1","positions":{},"lag_hits":0,"took_ms":1.5}`+"\n")
 
 	r.heatmap = &heatmap.Heatmap{Prefix: heatmap.Prefix{Generation: "g1"}, Page: "x", Cell: 8,
 		Why: &heatmap.Why{Reason: heatmap.WhyUnknownSite, Message: "no site \"shop\""}}
@@ -135,7 +147,7 @@ func TestReaderErrors(t *testing.T) {
 		t.Helper()
 		r.err = err
 		var a answer
-		for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop"} {
+		for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
 			a = h.get(target)
 			h.refused(a, status, code, field, fragments...)
 		}
@@ -147,7 +159,7 @@ func TestReaderErrors(t *testing.T) {
 		t.Errorf("a client's mistakes are logged: %s", log.String())
 	}
 	a := f(errors.New("blob on disk is torn at /var/lib"), 500, "internal", "", "log has the cause")
-	if strings.Contains(a.body, "torn") || strings.Count(log.String(), "blob on disk is torn") != 3 {
+	if strings.Contains(a.body, "torn") || strings.Count(log.String(), "blob on disk is torn") != 4 {
 		t.Errorf("body %q, log %q", a.body, log.String())
 	}
 	r.err, r.panics = nil, "index out of range"
@@ -166,7 +178,7 @@ func TestQueryTimeout(t *testing.T) {
 	r := newFakeReader()
 	r.block = true
 	h := start(t, Options{Reader: r, QueryTimeout: 20 * time.Millisecond})
-	for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop"} {
+	for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
 		a := h.get(target)
 		h.refused(a, 503, "unavailable", "", "longer than 20ms")
 		if a.Header.Get("Retry-After") != "5" {
@@ -221,7 +233,7 @@ func TestCompression(t *testing.T) {
 func TestHead(t *testing.T) {
 	h := start(t, wholeOptions())
 	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x",
-		"/v1/pages?site=shop", "/v1/sites", "/v1/bots", "/v1/export?site=shop"} {
+		"/v1/pages?site=shop", "/v1/trend?site=shop", "/v1/sites", "/v1/bots", "/v1/export?site=shop"} {
 		g, a := h.get(target), h.do("HEAD", target, nil)
 		if a.StatusCode != 200 || a.body != "" || a.Header.Get("Content-Type") != g.Header.Get("Content-Type") {
 			t.Errorf("HEAD %s: status %d, body %q, type %q, want type %q", target, a.StatusCode, a.body, a.Header.Get("Content-Type"), g.Header.Get("Content-Type"))

@@ -15,8 +15,10 @@ type handler func(ctx *fasthttp.RequestCtx) error
 // A route is what one path does. HEAD is in methods where GET is.
 type route struct {
 	methods map[string]handler
-	open    bool // needs no token
-	body    int  // bytes of a request's body that are read; 0 = the handler keeps its own limit
+	open    bool   // needs no token
+	anyone  string // the method that needs no token where the others do, "" = none
+	reading bool   // takes overlay tokens, and answers pages of other origins that have one
+	body    int    // bytes of a request's body that are read; 0 = the handler keeps its own limit
 }
 
 // maxDiscard is how much of a body that no handler wants is read so that the connection can be used again, bytes.
@@ -24,14 +26,24 @@ const maxDiscard = 64 << 10
 
 func (s *Server) makeRoutes() map[string]*route {
 	routes := map[string]*route{
-		"/":        get(s.root).public(),
-		"/healthz": get(s.healthz).public(),
-		"/readyz":  get(s.readyz).public(),
+		"/healthz":    get(s.healthz).public(),
+		"/readyz":     get(s.readyz).public(),
+		"/signin":     (&route{body: maxDiscard}).with("GET", s.signIn).public(),
+		"/v1/session": get(strictly(s.getSession)).with("POST", strictly(s.postSession)).with("DELETE", strictly(s.deleteSession)).but("POST"),
+
+		"/v1/openapi.json": get(strictly(openAPIFile().serve)).public(),
+	}
+	for path, f := range embeddedFiles() {
+		routes[path] = get(f.serve).public()
+	}
+	if routes["/demo/"] != nil {
+		routes["/demo"] = get(demoRedirect).public()
 	}
 	if s.o.Reader != nil {
-		routes["/v1/heatmap"] = get(s.heatmap)
-		routes["/v1/scroll"] = get(s.scroll)
-		routes["/v1/pages"] = get(s.pages)
+		routes["/v1/heatmap"] = s.read(s.heatmap)
+		routes["/v1/scroll"] = s.read(s.scroll)
+		routes["/v1/pages"] = s.read(s.pages)
+		routes["/v1/trend"] = s.read(s.trend)
 	}
 	if s.o.Export != nil && s.o.AppendLine != nil {
 		routes["/v1/export"] = get(s.export)
@@ -39,9 +51,13 @@ func (s *Server) makeRoutes() map[string]*route {
 	if s.o.Sites != nil {
 		routes["/v1/sites"] = get(s.listSites).with("POST", s.putSite)
 		routes["/v1/sites"].body = maxSiteBody
+		routes["/v1/overlay-links"] = (&route{body: maxLinkBody}).with("POST", strictly(s.postOverlayLink))
 	}
 	if s.o.Bots != nil {
 		routes["/v1/bots"] = get(s.bots)
+	}
+	if s.o.Demo != nil {
+		routes["/v1/demo"] = (&route{body: maxDiscard}).with("POST", strictly(s.runDemo))
 	}
 	if s.o.Metrics != nil {
 		routes["/metrics"] = get(given(s.o.Metrics))
@@ -60,6 +76,13 @@ func get(h handler) *route {
 	return r.with("GET", h).with("HEAD", h)
 }
 
+// read is a route that overlays ask from the pages that they lie on.
+func (s *Server) read(h handler) *route {
+	r := get(h).with("OPTIONS", s.preflight).but("OPTIONS")
+	r.reading = true
+	return r
+}
+
 func (r *route) with(method string, h handler) *route {
 	if r.methods == nil {
 		r.methods = map[string]handler{}
@@ -70,6 +93,12 @@ func (r *route) with(method string, h handler) *route {
 
 func (r *route) public() *route {
 	r.open = true
+	return r
+}
+
+// but lets anyone have one method of a route whose others need a token.
+func (r *route) but(method string) *route {
+	r.anyone = method
 	return r
 }
 
@@ -108,6 +137,7 @@ func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
 	if err := s.answer(ctx); err != nil {
 		s.fail(ctx, err)
 	}
+	s.shareAnswer(ctx)
 	settle(ctx)
 	if s.ending.Load() {
 		ctx.SetConnectionClose()
@@ -137,8 +167,10 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (handler, error) {
 		return nil, &apiError{status: fasthttp.StatusMethodNotAllowed, code: "method_not_allowed",
 			message: fmt.Sprintf("%s does not take %s, only %s", ctx.Path(), shorten(string(ctx.Method())), r.allow())}
 	}
-	if !r.open && !s.authorized(&ctx.Request.Header) {
-		return nil, errUnauthorized()
+	if !r.open && string(ctx.Method()) != r.anyone {
+		if err := s.authorize(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	if n := ctx.Request.Header.ContentLength(); r.body > 0 && n > r.body {
 		return nil, tooLarge(fmt.Sprintf("body is %d bytes, limit %d", n, r.body))
@@ -162,6 +194,7 @@ func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx) {
 	if p := recover(); p != nil {
 		s.o.Logger.Error("handle request", "path", string(ctx.Path()), "err", p, "stack", string(debug.Stack()))
 		writeError(ctx, errInternal())
+		s.shareAnswer(ctx)
 		ctx.SetConnectionClose()
 	}
 }

@@ -12,16 +12,18 @@ import (
 func TestAuthorization(t *testing.T) {
 	h := start(t, wholeOptions())
 	closed := []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/export?site=shop",
-		"/v1/sites", "/v1/bots", "/metrics"}
+		"/v1/sites", "/v1/bots", "/v1/trend?site=shop", "/v1/session", "/metrics"}
 	for _, target := range closed {
 		a := h.get(target, "Authorization", "")
-		h.refused(a, 401, "unauthorized", "", "Authorization: Bearer TOKEN", "--admin-token", "data folder")
+		h.refused(a, 401, "unauthorized", "", "signed-in session", "Authorization: Bearer TOKEN", "--admin-token", "data folder")
 		if got := a.Header.Get("WWW-Authenticate"); got != `Bearer realm="heatlog"` {
 			t.Errorf("%s: WWW-Authenticate is %q", target, got)
 		}
 	}
 	h.refused(h.do("POST", "/v1/sites", strings.NewReader(`{"key":"a"}`), "Authorization", ""), 401, "unauthorized", "")
 	h.refused(h.do("POST", "/v1/import", strings.NewReader("{}"), "Authorization", ""), 401, "unauthorized", "")
+	h.refused(h.do("POST", "/v1/overlay-links", strings.NewReader("{}"), "Authorization", ""), 401, "unauthorized", "")
+	h.refused(h.do("DELETE", "/v1/session", nil, "Authorization", ""), 401, "unauthorized", "")
 
 	f := func(header string, want int) {
 		t.Helper()
@@ -87,11 +89,20 @@ func TestMethods(t *testing.T) {
 			h.refused(a, 405, "method_not_allowed", "", path, allow)
 		}
 	}
-	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/v1/heatmap", "/v1/scroll", "/v1/pages", "/v1/export", "/v1/bots"} {
+	for _, path := range []string{"/", "/healthz", "/readyz", "/metrics", "/v1/export", "/v1/bots"} {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"} {
 			f(method, path, "GET, HEAD")
 		}
 	}
+	for _, path := range []string{"/v1/heatmap", "/v1/scroll", "/v1/pages", "/v1/trend"} {
+		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE"} {
+			f(method, path, "GET, HEAD, OPTIONS")
+		}
+	}
+	f("PUT", "/v1/session", "DELETE, GET, HEAD, POST")
+	f("OPTIONS", "/v1/session", "DELETE, GET, HEAD, POST")
+	f("GET", "/v1/overlay-links", "POST")
+	f("HEAD", "/signin", "GET")
 	f("DELETE", "/v1/sites", "GET, HEAD, POST")
 	f("GET", "/v1/import", "POST")
 	f("OPTIONS", "/v1/import", "POST")
@@ -102,7 +113,7 @@ func TestMethods(t *testing.T) {
 func TestUnknownRoutes(t *testing.T) {
 	h := start(t, wholeOptions())
 	for _, path := range []string{"/v1/heatmap/", "/v1", "/v2/heatmap", "/V1/heatmap", "/favicon.ico", "/v1/heatmap%00", "/..%2f..%2fetc/passwd"} {
-		h.refused(h.get(path, "Authorization", ""), 404, "not_found", "", "/v1/bots, /v1/export, /v1/heatmap, /v1/import, /v1/in, /v1/pages, /v1/scroll, /v1/sites")
+		h.refused(h.get(path, "Authorization", ""), 404, "not_found", "", "/v1/bots, /v1/export, /v1/heatmap, /v1/import, /v1/in, ", "/v1/overlay-links, /v1/pages, /v1/scroll, /v1/session, /v1/sites, /v1/trend")
 	}
 	bare := start(t, Options{})
 	for _, path := range []string{"/v1/heatmap", "/v1/export", "/v1/sites", "/v1/bots", "/v1/import", "/v1/in", "/metrics"} {
@@ -149,15 +160,5 @@ func TestStatusRoutes(t *testing.T) {
 	f("/healthz", 200, `{"ok":true}`)
 	if a := start(t, Options{}).get("/readyz"); a.body != `{"ready":true}`+"\n" {
 		t.Errorf("without Ready: %s", a.body)
-	}
-}
-
-func TestRootPage(t *testing.T) {
-	a := start(t, wholeOptions()).get("/")
-	if a.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(a.body, "<h1>heatlog</h1>") {
-		t.Errorf("type %q, body %s", a.Header.Get("Content-Type"), a.body)
-	}
-	if csp := a.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
-		t.Errorf("policy is %q", csp)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,7 @@ type Reader interface {
 	Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error)
 	Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error)
 	Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error)
+	Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, error)
 }
 
 // Sites are the registered sites. An error of Put that has a method Code() string is the caller's fault: "conflict"
@@ -35,7 +38,7 @@ type ExportFunc func(ctx context.Context, q heatmap.Query, positions map[string]
 
 // Options are the parts that a Server puts together. A route whose part is nil does not exist.
 type Options struct {
-	Reader Reader     // /v1/heatmap, /v1/scroll, /v1/pages
+	Reader Reader     // /v1/heatmap, /v1/scroll, /v1/pages, /v1/trend
 	Sites  Sites      // /v1/sites
 	Export ExportFunc // /v1/export, with AppendLine
 
@@ -53,7 +56,28 @@ type Options struct {
 	// Around is put around the handling of every request that Serve takes, to measure it. nil = nothing.
 	Around func(next fasthttp.RequestHandler) fasthttp.RequestHandler
 
-	Token string // of the Authorization header; "" refuses every request that needs one
+	// Token opens everything: in the Authorization header, and at sign-in. "" refuses every request that needs it. What
+	// an older token signed in or signed ends when it changes.
+	Token string
+
+	// PublicURL is where browsers reach the server, without a trailing slash, such as https://heat.example or
+	// https://example.com/heat. "" = as each request says.
+	PublicURL string
+
+	// Key signs overlay tokens and sign-in tickets: at least 32 secret bytes. nil (or less) = made at start, so that they
+	// end with the process.
+	Key []byte
+
+	Sessions SessionStore // keeps sessions across restarts; nil = in memory only
+
+	// ClientIP tells whose request it is. It slows down who signs in with wrong tokens, and is never kept or logged.
+	// nil = the other end of the connection.
+	ClientIP func(*fasthttp.RequestCtx) netip.Addr
+
+	Version string // of the program, for the app
+
+	// Demo sends made visitors to the demo pages and gives the number of their hits: POST /v1/demo.
+	Demo func(ctx context.Context) (hits int, err error)
 
 	QueryTimeout time.Duration // for one answer of Reader, default 30 s
 	MaxConns     int           // connections at a time, default 8192; one more gets a 503
@@ -65,6 +89,7 @@ type Options struct {
 // Server answers HTTP requests. Its methods are safe for concurrent use.
 type Server struct {
 	o       Options
+	origin  string // of PublicURL, "" = unknown
 	token   [sha256.Size]byte
 	routes  map[string]*route
 	http    *fasthttp.Server
@@ -76,6 +101,14 @@ type Server struct {
 	scratch sync.Pool // *[]byte, memory of JSON answers
 
 	pictures chan struct{} // places for those that are being drawn
+
+	overlays *sealer // of overlay tokens
+	tickets  *sealer // of sign-in tickets
+	sessions *sessions
+	throttle *throttle
+	waiting  chan struct{}       // places for those who are made to wait after a wrong sign-in
+	delay    func(time.Duration) // lets them wait
+	demoRuns sync.Mutex          // held while made visitors are on their way
 }
 
 // New makes a server of its parts. It starts nothing; see Serve.
@@ -92,8 +125,13 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures)}
+	if o.ClientIP == nil {
+		o.ClientIP = remoteIP
+	}
+	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
+	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures)}
 	s.base, s.cancel = context.WithCancel(context.Background())
+	s.openSignIn()
 	s.routes = s.makeRoutes()
 	s.http = s.transport()
 	return s

@@ -1,20 +1,6 @@
 package web
 
-import (
-	_ "embed"
-
-	"github.com/valyala/fasthttp"
-)
-
-//go:embed root.html
-var rootPage []byte
-
-func (s *Server) root(ctx *fasthttp.RequestCtx) error {
-	ctx.Response.Header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	ctx.Response.Header.Set("Referrer-Policy", "no-referrer")
-	writeBody(ctx, "text/html; charset=utf-8", rootPage)
-	return nil
-}
+import "github.com/valyala/fasthttp"
 
 func (s *Server) healthz(ctx *fasthttp.RequestCtx) error {
 	s.writeAnswer(ctx, func(o *object) { o.boolean("ok", true) })

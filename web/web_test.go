@@ -26,6 +26,7 @@ type fakeReader struct {
 	heatmap *heatmap.Heatmap
 	scroll  *heatmap.Scroll
 	pages   *heatmap.PageList
+	trend   *heatmap.Trend
 	err     error
 	block   bool // wait for the end of the context
 	panics  any
@@ -74,6 +75,10 @@ func (f *fakeReader) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageL
 	return f.pages, f.asked(ctx, q)
 }
 
+func (f *fakeReader) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, error) {
+	return f.trend, f.asked(ctx, q)
+}
+
 func day(s string) heatmap.Date {
 	d, err := heatmap.ParseDate(s)
 	if err != nil {
@@ -101,6 +106,13 @@ func newFakeReader() *fakeReader {
 		pages: &heatmap.PageList{
 			Prefix: prefix(), Total: 120, Hits: 21,
 			Pages: []heatmap.PageCount{{Page: "https://shop.example/", Hits: 21, Views: 6, Clicks: 7, Scrolls: 5, Move: 3, Rage: 2, Dead: 1}},
+		},
+		trend: &heatmap.Trend{
+			Prefix: prefix(), Page: "**", Zone: time.FixedZone("Asia/Kolkata", 19_800), Hits: 5, Views: 2, Visitors: 2,
+			Buckets: []heatmap.TrendBucket{
+				{Start: 1_767_205_800_000, Views: 2, Clicks: 1, Scrolls: 1, Moves: 1, Rage: 3, Dead: 1, Visitors: 2}, {Start: 1_767_292_200_000},
+			},
+			From: day("2026-01-01"), To: day("2026-01-02"), Dated: true,
 		},
 	}
 }

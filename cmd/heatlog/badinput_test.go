@@ -3,9 +3,14 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,6 +78,116 @@ func TestBadInput(t *testing.T) {
 	}
 	if n := p.metrics()["heatlog_hits_accepted_total"]; n != 0 {
 		t.Errorf("%v hits were accepted, want none", n)
+	}
+}
+
+// TestInRefuses sends batches that must not be taken: the answer says why, and neither counts nor the journal have them.
+func TestInRefuses(t *testing.T) {
+	p := startServer(t, t.TempDir())
+	p.addSite("shop", "UTC", "https://shop.example")
+	p.addSite("news", "UTC", "https://news.example")
+	f := func(origin, contentType, body string, status int, code, message string) {
+		t.Helper()
+		got, answer := p.request("POST", "/v1/in", nil, http.Header{"Origin": {origin}, "Content-Type": {contentType}}, strings.NewReader(body))
+		var e struct {
+			Error struct{ Code, Message string }
+		}
+		if err := json.Unmarshal(answer, &e); err != nil || got != status || e.Error.Code != code || e.Error.Message != message {
+			t.Errorf("%.60s: status %d: %s\nwant %d %s: %s", body, got, answer, status, code, message)
+		}
+	}
+	batch := func(hits int) string {
+		list := strings.Repeat(`,{"age":0,"kind":"view"}`, hits)[1:]
+		return `{"site":"shop","url":"https://shop.example/","b":"b1","hits":[` + list + `]}`
+	}
+	const shop, plain = "https://shop.example", "text/plain;charset=UTF-8"
+	f("https://evil.example", plain, batch(1), 403, "origin_not_listed", `origin is "https://evil.example", which is not listed for site shop`)
+	f("https://news.example", plain, batch(1), 403, "origin_not_listed", `origin is "https://news.example", which is not listed for site shop`)
+	f("null", plain, batch(1), 403, "origin_not_listed", `origin is "null", which is not listed for site shop`)
+	f(shop, plain, strings.Replace(batch(1), `"shop"`, `"nowhere"`, 1), 403, "unknown_site", `site is "nowhere", want the key of a registered site`)
+	f(shop, plain, batch(1)+strings.Repeat(" ", 300<<10), 413, "too_large", "the body is over the limit of 262144 bytes")
+	f(shop, "application/x-www-form-urlencoded", batch(1), 415, "unsupported_media_type",
+		`content-type is "application/x-www-form-urlencoded", want text/plain or application/json`)
+	f(shop, "multipart/form-data; boundary=x", batch(1), 415, "unsupported_media_type",
+		`content-type is "multipart/form-data; boundary=x", want text/plain or application/json`)
+	f(shop, plain, batch(501), 400, "bad_batch", "hits has more than 500 entries")
+	if status, exported := p.request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil); status != 200 || len(exported) > 0 {
+		t.Errorf("the journal has, after status %d: %.200s", status, exported)
+	}
+	if m := p.metrics(); m["heatlog_journal_end_position"] != 0 || m["heatlog_in_hits_accepted_total"] != 0 {
+		t.Errorf("journal ends at %v, %v hits were accepted, want none", m["heatlog_journal_end_position"], m["heatlog_in_hits_accepted_total"])
+	}
+	if status, answer := p.request("POST", "/v1/in", nil, http.Header{"Origin": {shop}, "Content-Type": {plain}}, strings.NewReader(batch(500))); status != 204 {
+		t.Errorf("500 hits: status %d: %s", status, answer)
+	}
+}
+
+// TestNoAddressIsKept sends hits, good and bad ones and too many, through a proxy that says whose they are. Each address
+// is a visitor of its own and has a rate of its own, and none is in the log, in the answers or in a file.
+func TestNoAddressIsKept(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir, "--trusted-proxies", "127.0.0.0/8,::1", "--rate-limit", "0.01")
+	p.addSite("shop", "UTC", "https://shop.example")
+	visitors := []netip.Addr{netip.MustParseAddr("203.0.113.77"), netip.MustParseAddr("2001:db8:7788:99aa:bbcc:ddee:ff01:2345")}
+	var answers bytes.Buffer
+	send := func(path, body string, forwarded fmt.Stringer, want int) {
+		t.Helper()
+		header := http.Header{
+			"Content-Type": {"text/plain"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+			"X-Forwarded-For": {"192.0.2.200", forwarded.String() + ", 127.0.0.9"},
+		}
+		status, answer := p.request("POST", path, nil, header, strings.NewReader(body))
+		if answers.Write(answer); status != want {
+			t.Errorf("POST %s %.60s: status %d, want %d: %s", path, body, status, want, answer)
+		}
+	}
+	batch := `{"site":"shop","url":"https://shop.example/","b":"ID","hits":[{"age":0,"kind":"click","x":1,"y":1}]}`
+	for i, v := range visitors {
+		send("/v1/in", strings.Replace(batch, "ID", fmt.Sprint("b", i), 1), v, 204)
+		send("/v1/in", batch, v, 429)
+		send("/v1/in", "{", v, 429)
+		send("/v1/session", `{"token":"wrong"}`, v, 401)
+	}
+	send("/v1/in", "{", netip.MustParseAddr("203.0.113.78"), 400)
+	p.waitCounted("shop")
+	var a struct{ Hits, Visitors int }
+	if p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}}, &a); a.Hits != 2 || a.Visitors != 2 {
+		t.Errorf("%d hits of %d visitors, want 2 of 2", a.Hits, a.Visitors)
+	}
+	if n := p.metrics()["heatlog_in_rate_limited_total"]; n != 4 {
+		t.Errorf("%v requests were over the limit, want 4", n)
+	}
+	_, exported := p.request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil)
+	if bytes.Count(exported, []byte("\n")) != 2 {
+		t.Errorf("export %s", exported)
+	}
+	p.stop()
+	wantNoAddress(t, "the log", []byte(p.log.String()))
+	wantNoAddress(t, "answers", answers.Bytes())
+	wantNoAddress(t, "the export", exported)
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		files++
+		wantNoAddress(t, path, b)
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+// wantNoAddress looks for what is left of the visitors' addresses in text or in binary.
+func wantNoAddress(t *testing.T, where string, b []byte) {
+	t.Helper()
+	ipv6 := netip.MustParseAddr("2001:db8:7788:99aa:bbcc:ddee:ff01:2345").As16()
+	for _, trace := range []string{"203.0.113", "192.0.2.200", "7788:99aa", string(ipv6[:8]), string(ipv6[8:]), fmt.Sprintf("%x", ipv6[2:8])} {
+		if bytes.Contains(b, []byte(trace)) {
+			t.Errorf("%s has %q of an address", where, trace)
+		}
 	}
 }
 

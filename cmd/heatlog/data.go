@@ -17,18 +17,22 @@ import (
 
 // dataDir is the folder that holds everything that a server keeps:
 //
-//	journal/    the hits, in order
-//	store/      what was counted from them
-//	sites.json  the sites
-//	token       the admin token, mode 0600
-//	salts.json  the secrets of the days that visitors are hashed with, mode 0600
+//	journal/       the hits, in order
+//	store/         what was counted from them
+//	sites.json     the sites
+//	token          the admin token, mode 0600
+//	key            32 random bytes that sign links of sign-in and overlays, mode 0600
+//	sessions.json  who is signed in, as hashes that open nothing, mode 0600
+//	salts.json     the secrets of the days that visitors are hashed with, mode 0600
 type dataDir string
 
-func (d dataDir) journal() string { return filepath.Join(string(d), "journal") }
-func (d dataDir) store() string   { return filepath.Join(string(d), "store") }
-func (d dataDir) sites() string   { return filepath.Join(string(d), "sites.json") }
-func (d dataDir) token() string   { return filepath.Join(string(d), "token") }
-func (d dataDir) salts() string   { return filepath.Join(string(d), "salts.json") }
+func (d dataDir) journal() string  { return filepath.Join(string(d), "journal") }
+func (d dataDir) store() string    { return filepath.Join(string(d), "store") }
+func (d dataDir) sites() string    { return filepath.Join(string(d), "sites.json") }
+func (d dataDir) token() string    { return filepath.Join(string(d), "token") }
+func (d dataDir) key() string      { return filepath.Join(string(d), "key") }
+func (d dataDir) sessions() string { return filepath.Join(string(d), "sessions.json") }
+func (d dataDir) salts() string    { return filepath.Join(string(d), "salts.json") }
 
 // create makes the folder where it is absent.
 func (d dataDir) create() error {
@@ -64,6 +68,53 @@ func (d dataDir) ensureToken() (string, error) {
 	}
 	return token, nil
 }
+
+// keyBytes is the length of the key.
+const keyBytes = 32
+
+// readKey gives the key of the folder, nil if it has none.
+func (d dataDir) readKey() ([]byte, error) {
+	key, err := os.ReadFile(d.key())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read key: %w", err)
+	case len(key) != keyBytes:
+		return nil, withHint(fmt.Errorf("read key %s: it is %d bytes, want %d", d.key(), len(key), keyBytes),
+			"remove the file and start again: links of sign-in and overlays that are open end, nothing else")
+	}
+	return key, nil
+}
+
+// ensureKey gives the key of the folder and makes one where there is none.
+func (d dataDir) ensureKey() ([]byte, error) {
+	key, err := d.readKey()
+	if err != nil || key != nil {
+		return key, err
+	}
+	key = make([]byte, keyBytes)
+	rand.Read(key)
+	if err := replaceFile(d.key(), key); err != nil {
+		return nil, fmt.Errorf("write key: %w", err)
+	}
+	return key, nil
+}
+
+// sessionFile keeps who is signed in across restarts.
+type sessionFile string
+
+// Load gives what was saved, nil where nothing was.
+func (f sessionFile) Load() ([]byte, error) {
+	b, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// Save replaces what was saved.
+func (f sessionFile) Save(b []byte) error { return replaceFile(string(f), b) }
 
 // openSites reads the register of sites.
 func (d dataDir) openSites() (*collector.Sites, error) {

@@ -16,9 +16,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"heatlog/heatmap"
 )
 
-// TestBannerWorks pastes what a server prints at its start into a shell that knows nothing of the server's flags.
+// TestBannerWorks follows what a server prints at its start: it signs a browser in, and pastes the command into a shell
+// that knows nothing of the server's flags.
 func TestBannerWorks(t *testing.T) {
 	f := func(token string) {
 		t.Helper()
@@ -40,20 +43,73 @@ func TestBannerWorks(t *testing.T) {
 		}()
 		var banner bytes.Buffer
 		c.greet(&banner, srv)
-		_, lines, found := strings.Cut(banner.String(), "in another terminal:\n")
-		if !found {
-			t.Fatalf("banner %q", banner.String())
+		if strings.Contains(banner.String(), srv.token) {
+			t.Errorf("the token is in\n%s", banner.String())
 		}
-		shell := exec.Command("sh", "-e", "-c", strings.ReplaceAll(lines, shellWord(os.Args[0])+" ", heatlogBinary+" "))
+		wantStatus(t, bannerLine(t, banner.String(), "sign in"), 303)
+		wantStatus(t, bannerLine(t, banner.String(), "demo"), 200)
+		_, script, _ := strings.Cut(bannerLine(t, banner.String(), "tag"), `src="`)
+		script, _, _ = strings.Cut(script, `"`)
+		wantStatus(t, script, 200)
+		command := bannerLine(t, banner.String(), "try")
+		command = strings.ReplaceAll(command, shellWord(os.Args[0])+" ", heatlogBinary+" ")
+		shell := exec.Command("sh", "-c", strings.ReplaceAll(command, "--token TOKEN", "--token "+shellWord(token)))
 		shell.Env = []string{"PATH=" + os.Getenv("PATH")}
-		out, err := shell.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "1 accepted, 0 rejected") || strings.Count(string(out), "512") != 2 {
-			t.Errorf("%v after\n%s\n%s", err, lines, out)
+		if out, err := shell.CombinedOutput(); err != nil || srv.taker.Stats().ImportAccepted == 0 {
+			t.Errorf("%v after %s\n%s", err, command, out)
 		}
 	}
 	f("")
 	f("secret-token")
 	f("it's $HOME; a token")
+}
+
+// TestTagSite shows the tag of the operator's own site once there is one.
+func TestTagSite(t *testing.T) {
+	sites, err := dataDir(t.TempDir()).openSites()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &server{sites: sites}
+	for _, key := range []string{demoKey, "shop", "zoo"} {
+		if err := sites.Put(heatmap.Site{Key: key}); err != nil {
+			t.Fatal(err)
+		}
+		want := key
+		if key == "zoo" {
+			want = "shop"
+		}
+		if got := srv.tagSite(); got != want {
+			t.Errorf("with site %s the tag is of %s, want %s", key, got, want)
+		}
+	}
+}
+
+// bannerLine gives what stands behind a word of the banner.
+func bannerLine(t *testing.T, banner, word string) string {
+	t.Helper()
+	for line := range strings.Lines(banner) {
+		if rest, ok := strings.CutPrefix(line, "  "+word+" "); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	t.Fatalf("no %s in\n%s", word, banner)
+	return ""
+}
+
+// wantStatus asks for a URL, follows no redirect, and gives the answer.
+func wantStatus(t *testing.T, link string, status int) *http.Response {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != status {
+		t.Errorf("%s: status %d, want %d", link, resp.StatusCode, status)
+	}
+	return resp
 }
 
 func TestShellWord(t *testing.T) {

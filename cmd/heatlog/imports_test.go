@@ -21,9 +21,10 @@ var mayImport = map[string][]string{
 	"heatlog/index/pebblestore":           {"heatlog/heatmap", "heatlog/index"},
 	"heatlog/index/storetest":             {"heatlog/heatmap", "heatlog/index"},
 	"heatlog/cmd/heatlog/internal/stream": {"heatlog/heatmap"},
+	"heatlog/cmd/heatlog/internal/demo":   {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
 	"heatlog/cmd/heatlog": {
 		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index",
-		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream",
+		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
 	},
 }
 

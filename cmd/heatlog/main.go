@@ -32,6 +32,8 @@ type cli struct {
 	Import  importCmd  `cmd:"" help:"Send files of hits to the server."`
 	Export  exportCmd  `cmd:"" help:"Write the recorded hits of a site, in the format that import reads."`
 	Site    siteCmd    `cmd:"" help:"Add and list sites."`
+	Signin  signinCmd  `cmd:"" help:"Print a link that signs a browser in."`
+	Demo    demoCmd    `cmd:"" help:"Send made visitors to the demo pages, so that there is heat to look at."`
 	Query   queryCmd   `cmd:"" help:"Ask the server for heatmaps, scroll curves and pages."`
 	Journal journalCmd `cmd:"" help:"List, verify and dump the journal of a data folder (read only)."`
 	Bench   benchCmd   `cmd:"" help:"Measure this machine: requests, hits, latency, bytes a hit."`

@@ -95,13 +95,23 @@ func compareAll(t *testing.T, when string, p *process, o *oracle) {
 		}
 		p.waitCounted(site)
 		comparePages(t, when, p, o, site)
+		for _, f := range []filter{{}, {bots: true}, {device: "mobile"}} {
+			asked += compareTrend(t, when, p, o, site, "", "day", f)
+		}
+		asked += compareTrend(t, when, p, o, site, "", "hour", filter{})
 		for rank, page := range byHits(pages) {
 			filters := []filter{{}}
 			if rank < 8 || rank%40 == 0 {
 				filters = o.filters(site, page)
 			}
-			for _, f := range filters {
+			for i, f := range filters {
 				asked += comparePage(t, when, p, o, site, page, f)
+				if i%2 == 0 {
+					asked += compareTrend(t, when, p, o, site, page, "day", f)
+				}
+				if i%9 == 1 { // a scan of the journal each
+					asked += compareTrend(t, when, p, o, site, page, "hour", f)
+				}
 			}
 		}
 	}
@@ -203,7 +213,7 @@ func compareHeat(t *testing.T, when string, p *process, o *oracle, site, page, k
 		t.Errorf("%s: %s: cells %d and %d, hits %d and %d, max %d, views %d; recount %d, %d, %d, %d", when, query.Encode(),
 			len(got), a.Cells, a.Hits, total, a.Max, a.Views, len(want), wantTotal, wantMax, views)
 	}
-	if off := math.Abs(float64(a.Visitors - visitors)); off > 0 && (visitors <= 256 || off > 0.05*float64(visitors)) {
+	if !sameVisitors(a.Visitors, visitors) {
 		t.Errorf("%s: %s: %d visitors, recount %d", when, query.Encode(), a.Visitors, visitors)
 	}
 	if !slices.IsSortedFunc(a.Points, byWeight) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -15,20 +14,23 @@ import (
 	"syscall"
 	"time"
 
-	"heatlog/heatmap"
+	"heatlog/collector"
 )
 
 // serveCmd runs the server until SIGTERM or SIGINT.
 type serveCmd struct {
-	Listen      string        `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080"`
-	Data        dataDir       `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data"`
-	Store       string        `help:"Where counts are stored: pebble, inside the data folder." env:"HEATLOG_STORE" default:"pebble"`
-	Ack         ackMode       `help:"What an answer to hits promises: sync (fsynced: survives power loss) or write (handed to the system, fsynced within 200 ms: survives a crash of the process)." env:"HEATLOG_ACK" default:"sync"`
-	CacheBytes  byteSize      `help:"Memory for counts that are not stored yet, as 64MiB." env:"HEATLOG_CACHE_BYTES" default:"128MiB"`
-	FlushEvery  time.Duration `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
-	SkipDamaged bool          `help:"Count what lies behind damage in the journal; without it counting stops there." env:"HEATLOG_SKIP_DAMAGED"`
-	Rules       string        `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
-	AdminToken  string        `help:"Token that the API asks for; without it one is made and kept in the data folder." env:"HEATLOG_ADMIN_TOKEN" placeholder:"TOKEN"`
+	Listen         string         `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080"`
+	Data           dataDir        `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data"`
+	Store          string         `help:"Where counts are stored: pebble, inside the data folder." env:"HEATLOG_STORE" default:"pebble"`
+	Ack            ackMode        `help:"What an answer to hits promises: sync (fsynced: survives power loss) or write (handed to the system, fsynced within 200 ms: survives a crash of the process)." env:"HEATLOG_ACK" default:"sync"`
+	CacheBytes     byteSize       `help:"Memory for counts that are not stored yet, as 64MiB." env:"HEATLOG_CACHE_BYTES" default:"128MiB"`
+	FlushEvery     time.Duration  `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
+	SkipDamaged    bool           `help:"Count what lies behind damage in the journal; without it counting stops there." env:"HEATLOG_SKIP_DAMAGED"`
+	Rules          string         `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
+	PublicURL      publicURL      `help:"Where browsers reach the server, as https://heat.example, when it is behind a proxy." env:"HEATLOG_PUBLIC_URL" placeholder:"URL"`
+	TrustedProxies trustedProxies `help:"Addresses and ranges of proxies whose X-Forwarded-For is believed." env:"HEATLOG_TRUSTED_PROXIES" placeholder:"CIDR,…"`
+	RateLimit      float64        `help:"Requests a second with hits that an address may send (an IPv4 address, an IPv6 /64); 0 = any number." env:"HEATLOG_RATE_LIMIT" default:"0" placeholder:"N"`
+	AdminToken     string         `help:"Token that the API asks for; without it one is made and kept in the data folder." env:"HEATLOG_ADMIN_TOKEN" placeholder:"TOKEN"`
 
 	DebugListen string `hidden:"" help:"Loopback address for profiles." env:"HEATLOG_DEBUG_LISTEN"`
 }
@@ -50,6 +52,10 @@ const (
 	stopTimeout    = 20 * time.Second // for each other part, such as storing the counts
 )
 
+// shortToken is the length below which an admin token is warned of, bytes: wrong ones in the header of an API request are
+// not slowed down.
+const shortToken = 16
+
 // minCacheBytes is the least memory that counts can be kept in without storing one at a time.
 const minCacheBytes = 1 << 20
 
@@ -61,6 +67,9 @@ func (c *serveCmd) Run(s *streams) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if n := len(c.AdminToken); n > 0 && n < shortToken {
+		log.Warn("the admin token can be guessed, choose a long random one", "bytes", n, "want", shortToken)
+	}
 	start := time.Now()
 	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "ack", string(c.Ack))
 	srv, err := openServer(c, log)
@@ -115,6 +124,9 @@ func (c *serveCmd) check() error {
 	if c.FlushEvery <= 0 {
 		return &misuse{fmt.Errorf("--flush-every is %v, it must be above 0", c.FlushEvery)}
 	}
+	if c.RateLimit != 0 && !(c.RateLimit >= collector.MinRateLimit && c.RateLimit <= collector.MaxRateLimit) {
+		return &misuse{fmt.Errorf("--rate-limit is %v, want 0 for none or %v to %d requests/s", c.RateLimit, collector.MinRateLimit, collector.MaxRateLimit)}
+	}
 	if strings.TrimSpace(c.AdminToken) != c.AdminToken {
 		return &misuse{errors.New("--admin-token has white space around it")}
 	}
@@ -133,42 +145,48 @@ func (c *serveCmd) checkDebug() error {
 	return nil
 }
 
-// greet tells whoever started the server what to do next. It is the only place where the token is shown.
+// greet tells whoever started the server what to do next.
 func (c *serveCmd) greet(w io.Writer, srv *server) {
-	base := srv.baseURL()
-	site := heatmap.Site{Key: "demo"}
-	if sites := srv.sites.List(); len(sites) > 0 {
-		site = sites[0]
-	}
-	page := base + "/"
-	if len(site.Origins) > 0 {
-		page = site.Origins[0] + "/"
-	}
-	program, flags, export := shellWord(os.Args[0]), c.clientFlags(base), ""
+	token := c.Data.token() + ", for programs that use the API"
 	if c.AdminToken != "" {
-		export = "  export HEATLOG_TOKEN=" + shellWord(srv.token) + "\n"
+		token = "the one that --admin-token gave, for programs that use the API"
 	}
+	base := srv.baseURL()
 	fmt.Fprintf(w, `
 heatlog listens on %[1]s
-admin token: %[2]s
 
-Try it, in another terminal:
-%[9]s  echo '{"t":%[3]d,"site":"%[4]s","url":"%[5]s","kind":"click","x":512,"y":480,"vw":1280,"vh":720}' > first.ndjson
-  %[8]s import%[6]s first.ndjson
-  %[8]s query heatmap%[6]s %[4]s %[5]s
-  curl -H %[10]s '%[1]s/v1/heatmap?site=%[4]s&url=%[7]s'
+  sign in   %[2]s
+            is good for 24 hours; %[5]s signin prints another
+  demo      %[3]s/demo/
+  tag       <script defer src="%[3]s/hl.js" data-site="%[4]s"></script>
+  try       %[5]s demo%[6]s
+            sends a few hundred visitors to the demo
+  token     %[7]s
 
-`, base, srv.token, time.Now().UnixMilli(), site.Key, page, flags, url.QueryEscape(page), program, export,
-		shellWord("Authorization: Bearer "+srv.token))
+`, base, signInLink(srv.reached, srv.web.SignInTicket()), srv.reached, srv.tagSite(), shellWord(os.Args[0]), c.clientFlags(base), token)
 }
 
-// clientFlags are the flags that a client in the same folder needs to find this server.
+// tagSite is the key of the site whose tag is shown: the first one of the operator's own.
+func (s *server) tagSite() string {
+	for _, site := range s.sites.List() {
+		if site.Key != demoKey {
+			return site.Key
+		}
+	}
+	return demoKey
+}
+
+// clientFlags are the flags that a client in the same folder needs to find this server. A token that was given is not
+// repeated.
 func (c *serveCmd) clientFlags(base string) string {
 	var b strings.Builder
 	if base != "http://127.0.0.1:8080" {
 		b.WriteString(" --url " + base)
 	}
-	if c.AdminToken == "" && c.Data != "./data" {
+	switch {
+	case c.AdminToken != "":
+		b.WriteString(" --token TOKEN")
+	case c.Data != "./data":
 		b.WriteString(" --data " + shellWord(string(c.Data)))
 	}
 	return b.String()

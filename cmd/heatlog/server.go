@@ -17,7 +17,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"heatlog/collector"
-	"heatlog/heatmap"
 	"heatlog/index"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
@@ -28,7 +27,9 @@ import (
 type server struct {
 	log      *slog.Logger
 	token    string
+	key      []byte // signs links
 	listener net.Listener
+	reached  string // where browsers reach the server, without a trailing slash
 	sites    *collector.Sites
 	journal  *journal.Journal
 	store    *pebblestore.Store
@@ -51,7 +52,7 @@ type closer struct {
 func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{log: log}
 	for _, open := range []func(*serveCmd) error{
-		s.openData, s.openJournal, s.listen, s.openSites, s.openSalts, s.openStore, s.openIndex, s.openWeb, s.openDebug,
+		s.openData, s.openJournal, s.listen, s.openSecrets, s.openSites, s.openDemo, s.openSalts, s.openStore, s.openIndex, s.openWeb, s.openDebug,
 	} {
 		if err := open(c); err != nil {
 			return nil, errors.Join(hintForFolder(c.Data, err), s.close())
@@ -103,6 +104,9 @@ func (s *server) listen(c *serveCmd) (err error) {
 		}
 		return withHint(fmt.Errorf("listen on %s: %w", c.Listen, rootOpError(err)), "%s", hint)
 	}
+	if s.reached = string(c.PublicURL); s.reached == "" {
+		s.reached = s.baseURL()
+	}
 	s.opened("listener", func(context.Context) error {
 		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
@@ -120,33 +124,20 @@ func rootOpError(err error) error {
 	return err
 }
 
-// openSites reads the sites and the token, and makes one of each for a new folder.
-func (s *server) openSites(c *serveCmd) (err error) {
+// openSecrets reads the token and the key, and makes those that the folder lacks.
+func (s *server) openSecrets(c *serveCmd) (err error) {
 	if s.token = c.AdminToken; s.token == "" {
 		if s.token, err = c.Data.ensureToken(); err != nil {
 			return err
 		}
 	}
-	if s.sites, err = c.Data.openSites(); err != nil {
-		return err
-	}
-	if len(s.sites.List()) == 0 {
-		return s.addDemo()
-	}
-	return nil
+	s.key, err = c.Data.ensureKey()
+	return err
 }
 
-// addDemo registers the site that a new server has, for pages on the server's own address.
-func (s *server) addDemo() error {
-	_, port, err := net.SplitHostPort(s.listener.Addr().String())
-	if err != nil {
-		return fmt.Errorf("find port: %w", err)
-	}
-	demo := heatmap.Site{Key: "demo", Origins: []string{"http://127.0.0.1:" + port, "http://localhost:" + port}, Timezone: "UTC"}
-	if err := s.sites.Put(demo); err != nil {
-		return fmt.Errorf("add site demo: %w", err)
-	}
-	return nil
+func (s *server) openSites(c *serveCmd) (err error) {
+	s.sites, err = c.Data.openSites()
+	return err
 }
 
 func (s *server) openStore(c *serveCmd) (err error) {
@@ -238,9 +229,10 @@ func (s *server) openSalts(c *serveCmd) (err error) {
 }
 
 // openWeb puts the HTTP server together.
-func (s *server) openWeb(*serveCmd) error {
+func (s *server) openWeb(c *serveCmd) error {
 	s.taker = collector.New(collector.Options{
 		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.index.Admit, Salt: s.salts.of,
+		ClientIP: c.TrustedProxies.clientIP, RateLimit: c.RateLimit,
 		Unavailable: func(err error) bool {
 			return errors.Is(err, journal.ErrUnavailable) || errors.Is(err, journal.ErrClosed)
 		},
@@ -251,6 +243,8 @@ func (s *server) openWeb(*serveCmd) error {
 		Reader: s.index, Sites: register{s.sites}, Export: s.index.Export, AppendLine: collector.AppendLine,
 		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Ready: s.ready, Lag: s.index.Lag, Token: s.token, Logger: s.log,
+		PublicURL: string(c.PublicURL), Key: s.key, Sessions: sessionFile(c.Data.sessions()), ClientIP: c.TrustedProxies.clientIP,
+		Version: buildVersion(), Demo: s.sendVisitors,
 	})
 	s.opened("requests", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)

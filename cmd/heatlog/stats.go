@@ -36,6 +36,7 @@ func (e emitter) collector(c collector.Stats) {
 	for reason, n := range c.Rejected {
 		e.counter("hits_rejected_total", "Lines and trackers' batches that were refused, by reason.", n, "reason", reason)
 	}
+	e.counter("in_rate_limited_total", "Requests of trackers whose address had sent too many.", c.Limited)
 	e.counter("in_unauthorized_total", "Trackers' batches of an unknown site or origin.", c.Unauthorized)
 	e.counter("bodies_broken_total", "Bodies that broke off, were damaged, too large or packed in an unknown way.", c.Broken)
 	e.counter("hits_unavailable_total", "Requests with hits that could not be stored.", c.StoreErrors)

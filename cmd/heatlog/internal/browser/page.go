@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // call sends one command of the protocol.
@@ -124,11 +125,17 @@ func (p *Page) Point(x, y float64) {
 // Press types one key, named as KeyboardEvent.key is ("Escape", "Tab", "a").
 func (p *Page) Press(key string) {
 	p.t.Helper()
-	named := map[string]string{"Enter": "\r", "Tab": "\t", "Escape": "\x1b", "Space": " "}
+	named := map[string]string{"Enter": "\r", "Tab": "\t", "Escape": "\x1b", "Space": " ", "ArrowLeft": kb.ArrowLeft, "ArrowRight": kb.ArrowRight, "Home": kb.Home}
 	if text, ok := named[key]; ok {
 		key = text
 	}
 	p.do("press "+key, chromedp.KeyEvent(key))
+}
+
+// Type puts text into what has the focus.
+func (p *Page) Type(text string) {
+	p.t.Helper()
+	call(p, input.InsertText, input.InsertTextParams{Text: text})
 }
 
 // ScrollTo scrolls the page and waits for two frames.

@@ -1,0 +1,465 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"heatlog/cmd/heatlog/internal/browser"
+)
+
+// Pages of the site of the app's tests. The second is what an attacker would have stored.
+const (
+	appHome    = "https://shop.example/"
+	appHostile = "https://shop.example/<img src=x onerror=window.__pwned=1>"
+	appForeign = "https://other.example/landing"
+)
+
+// appTest is the app in a tab, on a server of its own.
+type appTest struct {
+	t *testing.T
+	*browser.Page
+	server *process
+}
+
+// openApp opens the app at an address of it, such as #/, signed in if asked.
+func openApp(t *testing.T, server *process, size browser.Size, signedIn bool, at string) *appTest {
+	t.Helper()
+	a := &appTest{t, chrome.Open(t, size), server}
+	if signedIn {
+		a.Goto(server.base + "/signin?t=" + url.QueryEscape(a.token()))
+	}
+	a.Goto(server.base + "/" + at)
+	return a
+}
+
+func (a *appTest) token() string {
+	a.t.Helper()
+	token, err := a.server.data.readToken()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return token
+}
+
+// press clicks the middle of what a selector finds; with text, the one that has this text.
+func (a *appTest) press(selector, text string) {
+	a.t.Helper()
+	find := fmt.Sprintf(`[...document.querySelectorAll(%q)].find(e => e.textContent.includes(%q) && e.getClientRects().length)`, selector, text)
+	a.Wait(find)
+	at := browser.Eval[[2]float64](a.Page, fmt.Sprintf(`(() => {
+		const e = %s
+		e.scrollIntoView({block: "center", behavior: "instant"})
+		const r = e.getBoundingClientRect()
+		return [r.x + r.width / 2, r.y + r.height / 2]
+	})()`, find))
+	a.Point(at[0], at[1])
+}
+
+// fill replaces what a field holds.
+func (a *appTest) fill(selector, text string) {
+	a.t.Helper()
+	a.Wait(fmt.Sprintf(`document.querySelector(%q)`, selector))
+	browser.Eval[bool](a.Page, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.focus(); e.select(); return true })()`, selector))
+	a.Type(text)
+}
+
+// see waits until an element has a text, all white space one blank.
+func (a *appTest) see(selector, text string) {
+	a.t.Helper()
+	a.Wait(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => e.textContent.replace(/\s+/g, " ").includes(%q))`, selector, text))
+}
+
+// calm checks that nothing went wrong behind the scenes: no message, no request to elsewhere, no script of a page's URL.
+// The browser itself reports each answer that is an error; tolerated are those statuses of it.
+func (a *appTest) calm(tolerated ...int) {
+	a.t.Helper()
+	for _, line := range a.Console() {
+		if !toleratedStatus(line, tolerated) {
+			a.t.Errorf("console: %s", line)
+		}
+	}
+	for _, r := range a.Requests() {
+		if _, address, _ := strings.Cut(r, " "); !strings.HasPrefix(address, a.server.base+"/") && !strings.HasPrefix(address, "data:") {
+			a.t.Errorf("request to elsewhere: %s", r)
+		}
+	}
+	if browser.Eval[bool](a.Page, `"__pwned" in window`) {
+		a.t.Error("a script in a stored URL ran")
+	}
+}
+
+func toleratedStatus(line string, statuses []int) bool {
+	for _, s := range statuses {
+		if strings.Contains(line, fmt.Sprintf("the server responded with a status of %d ", s)) {
+			return true
+		}
+	}
+	return false
+}
+
+// appHits are made visits of the days before now, the same each time, with totals by page that are easy to check.
+func appHits(now time.Time) *bytes.Buffer {
+	var b bytes.Buffer
+	line := json.NewEncoder(&b)
+	for _, page := range []struct {
+		url    string
+		visits int
+		height int
+	}{{appHome, 60, 4800}, {"https://shop.example/product/42", 40, 3000}, {appForeign, 6, 1600}, {appHostile, 4, 1500}} {
+		for i := range page.visits {
+			appVisit(line, page.url, page.height, i, now.Add(-time.Duration(i%14)*24*time.Hour-time.Duration(i)*time.Second-time.Minute))
+		}
+	}
+	return &b
+}
+
+// appVisit writes one visit: a view, two clicks, in every tenth visit of which one is dead and three more are rage, and
+// scrolling.
+func appVisit(line *json.Encoder, page string, height, i int, at time.Time) {
+	hit := func(after int, kind string, more map[string]any) {
+		h := map[string]any{
+			"t": at.UnixMilli() + int64(after), "site": "shop", "url": page, "kind": kind, "vw": 1280, "vh": 720, "dw": 1280, "dh": height,
+			"view": fmt.Sprintf("%s %d", page, i), "visitor": fmt.Sprintf("v%d", i), "ua": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+		}
+		maps.Copy(h, more)
+		line.Encode(h)
+	}
+	click := func(after, x, y int, dead bool) {
+		hit(after, "click", map[string]any{"x": x, "y": y, "sel": "main>a", "ax": 0.5, "ay": 0.5, "dead": dead})
+	}
+	hit(0, "view", nil)
+	click(3000, 200+i*13%300, 300+i*29%90, i%10 == 0)
+	click(6000, 900+i*17%120, 1100+i*31%60, false)
+	if i%10 == 0 {
+		for n := range 3 {
+			click(9000+100*n, 640, 60, false)
+		}
+	}
+	for from, to := 0, 720; to <= min(height, 720+i%9*450); from, to = to, to+450 {
+		hit(from, "scroll", map[string]any{"depth": to, "from": from, "y": to - 720, "dwell": 1500})
+	}
+}
+
+// appServer is a server with a site that has hits, and one that has none.
+func appServer(t *testing.T) *process {
+	t.Helper()
+	server := startServer(t, t.TempDir())
+	server.addSite("shop", "Europe/Prague", "https://shop.example")
+	server.addSite("blog", "UTC", "https://blog.example", "https://www.blog.example")
+	server.importHits(appHits(time.Now()), "")
+	server.waitCounted("shop")
+	return server
+}
+
+func TestAppSignsIn(t *testing.T) {
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, false, "#/site/shop?range=7")
+	a.see(".help", "file token in the data folder")
+	a.fill("#token", "not-the-token")
+	a.press("button", "Sign in")
+	a.see("#token-problem", "That is not this server's token.")
+	a.fill("#token", a.token())
+	a.press("button.primary", "Sign in")
+	a.see("h1", "shop")
+	if got := browser.Eval[string](a.Page, `location.hash`); got != "#/site/shop?range=7" {
+		t.Errorf("signing in led to %s", got)
+	}
+	a.press("button", "Sign out")
+	a.see("h1", "Sign in")
+	if status := browser.Eval[int](a.Page, `fetch("v1/session").then(r => r.status)`); status != http.StatusUnauthorized {
+		t.Errorf("session answers %d after signing out, want 401", status)
+	}
+	a.calm(http.StatusUnauthorized)
+}
+
+func TestAppTellsToWaitAfterManyWrongTokens(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	a := openApp(t, server, browser.Desktop, false, "")
+	browser.Eval[bool](a.Page, `(async () => {
+		for (let i = 0; i < 60; i++) {
+			const all = await Promise.all([1, 2, 3, 4].map(() => fetch("v1/session", {method: "POST", body: '{"token":"wrong"}', headers: {"Content-Type": "application/json"}})))
+			if (all.some(r => r.status === 429)) return true
+		}
+		return false
+	})()`)
+	a.fill("#token", "wrong")
+	a.press("button", "Sign in")
+	a.see("#token-problem", "Too many tries from your address. Try again in ")
+	a.Wait(`document.querySelector("button.primary").disabled`)
+	a.calm(http.StatusUnauthorized, http.StatusTooManyRequests)
+}
+
+func TestAppAddsASiteAndSeesItsFirstHit(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	a := openApp(t, server, browser.Desktop, true, "#/new")
+	a.fill("#key", "news")
+	a.fill(`[name="origins"]`, "https://news.example/front")
+	a.fill("#timezone", "Europe/Prague")
+	a.press("button.primary", "Add site")
+	a.see("#origins-problem", "Origin is")
+	if name := browser.Eval[string](a.Page, `document.activeElement.name`); name != "origins" {
+		t.Errorf("the focus is on %q, want the field that is wrong", name)
+	}
+	a.fill(`[name="origins"]`, "https://news.example")
+	a.press("button.primary", "Add site")
+	a.see("h1", "news")
+	a.see(".live", "Waiting for the first hit…")
+	tag := browser.Eval[string](a.Page, `document.querySelector(".tag code").textContent`)
+	if want := `<script defer src="` + server.base + `/hl.js" data-site="news"></script>`; tag != want {
+		t.Errorf("the tag is %s, want %s", tag, want)
+	}
+	body := `{"site":"news","url":"https://news.example/","view":"a","b":"a-1","hits":[{"age":0,"kind":"view","vw":1280,"vh":720,"dw":1265,"dh":900}]}`
+	from := func(agent, body string) {
+		t.Helper()
+		header := http.Header{"Origin": {"https://news.example"}, "Content-Type": {"text/plain"}, "User-Agent": {agent}}
+		if status, answer := server.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != http.StatusNoContent {
+			t.Fatalf("POST /v1/in: status %d: %s", status, answer)
+		}
+	}
+	from("Googlebot/2.1", strings.Replace(body, "a-1", "bot-1", 1))
+	a.see(".live", "only from bots so far")
+	from("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", body)
+	a.see(".live", "First hit received at ")
+	a.see(".figure", "Hits1")
+	a.see(".pages", "/")
+	a.Goto(server.base + "/#/new?key=news")
+	a.fill(`[name="origins"]`, "https://other.example")
+	a.press("button.primary", "Add site")
+	a.see("#key-problem", "There is a site with this key already.")
+	a.calm(http.StatusBadRequest)
+}
+
+func TestAppCountsWhatWasImported(t *testing.T) {
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop")
+	var want struct{ Hits, Views, Visitors int }
+	server.ask("/v1/trend", url.Values{"site": {"shop"}}, &want)
+	a.see(".figures", fmt.Sprintf("Hits%dViews%dVisitors%d", want.Hits, want.Views, want.Visitors))
+	if want.Views != 110 || want.Visitors != 60 {
+		t.Errorf("%d views and %d visitors, want 110 and 60", want.Views, want.Visitors)
+	}
+	a.Wait(`document.querySelectorAll(".pages tbody tr").length === 4`)
+	rows := browser.Eval[[]string](a.Page, `[...document.querySelectorAll(".pages tbody tr")].map(r => [...r.cells].map(c => c.textContent).join("|"))`)
+	if !regexp.MustCompile(`^/\|.*\|60\|138\|18\|6\|\d+$`).MatchString(rows[0]) || !strings.HasPrefix(rows[1], "/product/42|") {
+		t.Errorf("pages are %q", rows)
+	}
+	a.press(".search", "")
+	a.Type("landing")
+	a.see(".card-head h2", "Pages 1")
+	a.see(".pages", appForeign)
+	browser.Eval[bool](a.Page, `(scrollTo({top: 200, behavior: "instant"}), true)`)
+	a.press(".pages a", "landing")
+	a.Wait(`location.hash.includes("/page?") && scrollY === 0`)
+	a.see(".open-map", "https://other.example is not an origin of this site")
+	a.Wait(`document.querySelector(".open-map button").disabled`)
+	a.calm()
+}
+
+func TestAppWalksAChartByKeys(t *testing.T) {
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop?range=7")
+	a.Wait(`document.querySelectorAll(".bar").length === 7`)
+	browser.Eval[bool](a.Page, `(document.querySelector(".chart-field").focus(), true)`)
+	a.Wait(`document.querySelector(".tip")`)
+	last := browser.Eval[string](a.Page, `document.querySelector(".chart-field").ariaValueText`)
+	a.Press("Home")
+	a.Wait(`document.querySelector(".chart-field").ariaValueNow === "0"`)
+	if first := browser.Eval[string](a.Page, `document.querySelector(".chart-field").ariaValueText`); first == last || !strings.Contains(first, " hits, ") {
+		t.Errorf("the first day reads %q, the last %q", first, last)
+	}
+	a.press("summary", "As a table")
+	a.Wait(`document.querySelectorAll(".table-box tbody tr").length === 7`)
+	a.calm()
+}
+
+func TestAppSaysWhyAMapIsEmpty(t *testing.T) {
+	server := appServer(t)
+	page := "#/site/shop/page?url=" + url.QueryEscape(appHome)
+	a := openApp(t, server, browser.Desktop, true, page+"&device=mobile")
+	a.see(".why h3", "No hits from mobile")
+	a.press(".why a", "Show all devices")
+	a.Wait(`document.querySelector(".sheet-map img")?.naturalWidth === 1024 || document.querySelector(".sheet-map img")?.naturalWidth === 1280`)
+	a.see(".choice", "Clicks 138Rage 18Dead 6")
+	a.see(".summary", "Half of 60 views came down to")
+
+	a.Goto(server.base + "/#/site/shop/page?url=" + url.QueryEscape("https://shop.example/<img src=y onerror=window.__pwned=2>"))
+	a.see(".why h3", "No hits for this URL")
+	a.press(".nearest a", "onerror=window.__pwned=1")
+	a.see("h1", "onerror=window.__pwned=1")
+	a.Wait(`document.querySelector(".sheet-map img")`)
+
+	a.Goto(server.base + "/#/site/shop/page?url=" + url.QueryEscape("javascript:window.__pwned=3"))
+	a.see(".notice", "URL ")
+	a.Wait(`document.querySelector(".open-map button").disabled`)
+	links := browser.Eval[[]string](a.Page, `[...document.links].map(l => l.protocol)`)
+	for _, l := range links {
+		if l != "http:" && l != "https:" {
+			t.Errorf("there is a link to %s", l)
+		}
+	}
+	a.calm(http.StatusBadRequest)
+}
+
+func TestAppShowsHitsOutsideTheRange(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	server.addSite("shop", "UTC", "https://shop.example")
+	server.importHits(appHits(time.Now().AddDate(0, 0, -100)), "")
+	server.waitCounted("shop")
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop/page?url="+url.QueryEscape(appHome))
+	a.see(".why h3", "No hits in this range")
+	a.press(".why a", "Show all time")
+	a.Wait(`document.querySelector(".sheet-map img")`)
+	a.Goto(server.base + "/#/")
+	a.see(".site", "Last hit")
+	a.calm()
+}
+
+func TestAppOpensThePageWithItsMap(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	server.addSite("here", "UTC", server.base)
+	a := openApp(t, server, browser.Desktop, true, "#/site/here/page?url="+url.QueryEscape(server.base+"/demo/"))
+	browser.Eval[bool](a.Page, `(() => {
+		const open = window.open
+		window.open = (...args) => { const tab = open.apply(window, args); window.opened = tab; return tab }
+		return true
+	})()`)
+	a.press("button", "Open with map")
+	// The tracker takes the token out of the address as soon as it runs, so what is asked for is seen here alone.
+	a.Wait(`window.opened && window.opened.location.href.includes("/demo/")`)
+	if !slices.Contains(a.Requests(), "POST "+server.base+"/v1/overlay-links") {
+		t.Errorf("no link was asked for: %q", a.Requests())
+	}
+	if browser.Eval[bool](a.Page, `window.opened.opener !== null`) {
+		t.Error("the page can reach the app that opened it")
+	}
+	a.calm()
+}
+
+func TestAppFollowsHitsAndOutages(t *testing.T) {
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop?range=all")
+	a.see(".figures", "Views110")
+	browser.Eval[bool](a.Page, `(() => { const real = fetch; window.fetch = (...a) => window.cut ? Promise.reject(new TypeError("cut")) : real(...a); window.cut = true; dispatchEvent(new Event("online")); return true })()`)
+	a.see(".offline", "The server does not answer.")
+	server.importHits(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), appHome)+"\n"), "")
+	browser.Eval[bool](a.Page, `(window.cut = false, dispatchEvent(new Event("online")), true)`)
+	a.see(".figures", "Views111")
+	a.Wait(`!document.querySelector(".offline")`)
+	browser.Eval[int](a.Page, `fetch("v1/session", {method: "DELETE"}).then(r => r.status)`)
+	a.see("h1", "Sign in")
+	if got := browser.Eval[string](a.Page, `location.hash`); got != "#/site/shop?range=all" {
+		t.Errorf("the end of the session led to %s", got)
+	}
+	a.calm(http.StatusUnauthorized)
+}
+
+// TestAppFitsItsScreens looks at every view at both widths, light and dark: no horizontal scrolling, text that contrasts
+// with its ground by 4.5 at least, and, where screenshots are kept, a picture of the whole of it.
+func TestAppFitsItsScreens(t *testing.T) {
+	server := appServer(t)
+	views := []struct{ name, at, ready string }{
+		{"sites", "#/", `document.querySelectorAll(".site .spark, .site .badge").length === document.querySelectorAll(".site").length && document.querySelector(".site")`},
+		{"new", "#/new", `document.querySelector("#key")`},
+		{"install", "#/site/blog", `document.querySelector(".live")`},
+		{"site", "#/site/shop", `document.querySelectorAll(".pages tbody tr").length === 4`},
+		{"page", "#/site/shop/page?url=" + url.QueryEscape(appHome), `document.querySelector(".sheet-map img")`},
+		{"hostile", "#/site/shop/page?url=" + url.QueryEscape(appHostile), `document.querySelector(".sheet-map img")`},
+		{"empty", "#/site/shop/page?kind=rage&url=" + url.QueryEscape(appForeign+"s"), `document.querySelector(".nearest")`},
+		{"lost", "#/nowhere", `document.querySelector(".empty")`},
+	}
+	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
+		a := openApp(t, server, size, false, "")
+		a.Wait(`document.querySelector("#token")`)
+		a.fits("signin", size)
+		a.fill("#token", a.token())
+		a.press("button.primary", "Sign in")
+		a.see("h1", "Sites")
+		for _, v := range views {
+			a.Goto(server.base + "/" + v.at)
+			a.Wait(v.ready)
+			a.fits(v.name, size)
+		}
+		a.calm(http.StatusUnauthorized)
+	}
+}
+
+// fits judges the view at its size, light and dark.
+func (a *appTest) fits(name string, size browser.Size) {
+	a.t.Helper()
+	if wide := browser.Eval[int](a.Page, `document.documentElement.scrollWidth`); wide > size.Width {
+		a.t.Errorf("%s is %d px wide on a screen of %d", name, wide, size.Width)
+	}
+	for _, dark := range []bool{false, true} {
+		a.Dark(dark)
+		if poor := browser.Eval[[]string](a.Page, poorContrast); len(poor) > 0 {
+			a.t.Errorf("%s, dark %v: poor contrast: %q", name, dark, poor)
+		}
+		if os.Getenv("HEATLOG_TEST_SHOTS") == "" {
+			continue
+		}
+		whole := size
+		whole.Height = max(size.Height, browser.Eval[int](a.Page, `document.documentElement.scrollHeight`))
+		a.Resize(whole)
+		mode := map[bool]string{false: "light", true: "dark"}[dark]
+		a.Wait(`!document.querySelector(".ghost")`)
+		browser.Eval[bool](a.Page, `Promise.all(document.getAnimations().map(n => n.effect.getTiming().iterations > 9 || n.finished)).then(() => new Promise(done => setTimeout(() => done(true), 400)))`)
+		a.Screenshot(fmt.Sprintf("app-%s-%d-%s", name, size.Width, mode))
+		a.Resize(size)
+	}
+	a.Dark(false)
+}
+
+// poorContrast finds texts whose colour is too near to that of their ground (WCAG 2.2, 1.4.3), as its formula has it.
+const poorContrast = `(() => {
+	const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true})
+	const rgba = colour => {
+		context.clearRect(0, 0, 1, 1)
+		context.fillStyle = colour
+		context.fillRect(0, 0, 1, 1)
+		return context.getImageData(0, 0, 1, 1).data
+	}
+	const light = c => [0.2126, 0.7152, 0.0722].reduce((sum, part, i) => {
+		const v = c[i] / 255
+		return sum + part * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+	}, 0)
+	const ground = e => {
+		for (; e; e = e.parentElement) {
+			const c = rgba(getComputedStyle(e).backgroundColor)
+			if (c[3] > 200) return c
+		}
+		return [255, 255, 255]
+	}
+	const poor = new Set()
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+	while (texts.nextNode()) {
+		const e = texts.currentNode.parentElement
+		if (!texts.currentNode.data.trim() || !e.getClientRects().length || e.closest(":disabled")) continue
+		const style = getComputedStyle(e)
+		const [a, b] = [light(rgba(e instanceof SVGElement ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x)
+		if ((a + 0.05) / (b + 0.05) < 4.5) poor.add(e.className + ": " + texts.currentNode.data.slice(0, 40) + " " + ((a + 0.05) / (b + 0.05)).toFixed(2))
+	}
+	return [...poor]
+})()`
+
+func TestAppGoesBackToWhereOneWas(t *testing.T) {
+	server := appServer(t)
+	small := browser.Size{Width: 390, Height: 500, Touch: true}
+	a := openApp(t, server, small, true, "#/site/shop")
+	a.Wait(`document.querySelectorAll(".pages tbody tr").length === 4`)
+	a.press(".pages a", "product")
+	a.see("h1", "/product/42")
+	a.Wait(`scrollY === 0`)
+	browser.Eval[bool](a.Page, `(history.back(), true)`)
+	a.Wait(`document.querySelector(".pages") && scrollY > 200`)
+	a.calm()
+}

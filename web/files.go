@@ -1,0 +1,191 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"io/fs"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/valyala/fasthttp"
+)
+
+//go:embed static demo
+var embedded embed.FS
+
+// Policies of the pages. None may be framed by others, and none loads anything from elsewhere.
+const (
+	appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+	demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+// revalidated lets a browser keep a file but ask each time whether it is still the one.
+const revalidated = "no-cache"
+
+// A file is an embedded file as it is served. What is in it is never changed.
+type file struct {
+	plain, zipped variant // zipped is empty if it would not be shorter
+	contentType   string
+	cache         string // Cache-Control
+	policy        string // Content-Security-Policy, "" = none
+	anywhere      bool   // pages of other origins may load it
+}
+
+// variant is one encoding of a file, with a strong ETag of its own.
+type variant struct {
+	bytes          []byte
+	encoding, etag string
+}
+
+// embeddedFiles are the files by the path that they are served at. They are compressed once, when the first server of
+// the process is made.
+var embeddedFiles = sync.OnceValue(func() map[string]*file { return loadFiles(embedded) })
+
+// staticFiles are the files of the folder static, all of which are optional.
+func staticFiles() map[string]file {
+	return map[string]file{
+		"index.html": {policy: appPolicy, cache: revalidated},
+		"app.js":     {cache: revalidated},
+		"app.css":    {cache: revalidated},
+		"hl.js":      {cache: "public, max-age=300", anywhere: true},
+		"hl-view.js": {cache: revalidated, anywhere: true},
+	}
+}
+
+func loadFiles(from fs.FS) map[string]*file {
+	files := map[string]*file{}
+	for name, f := range staticFiles() {
+		if b, err := fs.ReadFile(from, "static/"+name); err == nil {
+			files[pagePath("/", name)] = f.fill(name, b)
+		}
+	}
+	fs.WalkDir(from, "demo", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(from, name)
+		if err == nil {
+			f := file{cache: revalidated, policy: demoPolicy}
+			name = strings.TrimPrefix(name, "demo/")
+			files[pagePath("/demo/", name)] = f.fill(name, b)
+		}
+		return err
+	})
+	return files
+}
+
+// pagePath is where a file is served: pages without their .html, and index.html at its folder.
+func pagePath(base, name string) string {
+	if page, ok := strings.CutSuffix(name, ".html"); ok {
+		name = page
+		if path.Base(page) == "index" {
+			name = strings.TrimSuffix(page, "index")
+		}
+	}
+	return base + name
+}
+
+// fill gives a file its content.
+func (f file) fill(name string, b []byte) *file {
+	f.contentType = contentType(path.Ext(name))
+	sum := sha256.Sum256(b)
+	tag := tokenText(sum[:12])
+	f.plain = variant{b, "", `"` + tag + `"`}
+	if zipped := zip(b); len(b) >= minCompress && len(zipped) < len(b) {
+		f.zipped = variant{zipped, "gzip", `"` + tag + `-gz"`}
+	}
+	return &f
+}
+
+func zip(b []byte) []byte {
+	var buf bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&buf, gzip.BestCompression) // the level is a valid one, memory takes every byte
+	w.Write(b)
+	w.Close()
+	return buf.Bytes()
+}
+
+func contentType(ext string) string {
+	switch ext {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".jpg":
+		return "image/jpeg"
+	case ".webp":
+		return "image/webp"
+	case ".ico":
+		return "image/x-icon"
+	}
+	return "application/octet-stream"
+}
+
+// serve answers with a file, or with 304 if the client has it.
+func (f *file) serve(ctx *fasthttp.RequestCtx) error {
+	b := f.plain
+	if f.zipped.bytes != nil && acceptsGzip(&ctx.Request.Header) {
+		b = f.zipped
+	}
+	h := &ctx.Response.Header
+	setHeaders(ctx, f.contentType)
+	h.Set("Cache-Control", f.cache)
+	h.Set("ETag", b.etag)
+	if f.zipped.bytes != nil {
+		h.Set("Vary", "Accept-Encoding")
+	}
+	if f.policy != "" {
+		h.Set("Content-Security-Policy", f.policy)
+		h.Set("Referrer-Policy", "same-origin")
+	}
+	if f.anywhere {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if hasTag(&ctx.Request.Header, b.etag) {
+		ctx.SetStatusCode(fasthttp.StatusNotModified)
+		return nil
+	}
+	if b.encoding != "" {
+		h.Set("Content-Encoding", b.encoding)
+	}
+	ctx.Response.SetBodyRaw(b.bytes)
+	return nil
+}
+
+// hasTag reads If-None-Match (RFC 9110, 13.1.2): a list of tags, whose W/ does not matter here, or *.
+func hasTag(h *fasthttp.RequestHeader, etag string) bool {
+	for _, line := range h.PeekAll("If-None-Match") {
+		for tag := range strings.SplitSeq(string(line), ",") {
+			tag = strings.TrimSpace(tag)
+			if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// demoRedirect leads to the demo's first page, whatever path a proxy has the server under.
+func demoRedirect(ctx *fasthttp.RequestCtx) error {
+	return redirect(ctx, "demo/", fasthttp.StatusFound)
+}
+
+// redirect leads to a place relative to the one that was asked for.
+func redirect(ctx *fasthttp.RequestCtx, to string, status int) error {
+	setHeaders(ctx, "text/plain; charset=utf-8")
+	ctx.Response.Header.Set("Location", to)
+	ctx.SetStatusCode(status)
+	return nil
+}
