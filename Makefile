@@ -1,13 +1,14 @@
 # run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
-# bench  measure, write .bench/bench.json              lint   gofmt, vet, staticcheck, tidy, fix
-# fuzz   each fuzz target for FUZZTIME                 torture  5 million hits through a small cache
+# bench  measure, write .bench/bench.json              lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
+# web    make the scripts of web/static                torture  5 million hits through a small cache
+# fuzz   each fuzz target for FUZZTIME
 GO          ?= go
 FUZZTIME    ?= 30s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
 export CGO_ENABLED = 0
 
-.PHONY: run build test bench lint check torture fuzz deps
+.PHONY: run build web test bench lint check torture fuzz deps types
 
 run: build
 	./.bin/heatlog serve
@@ -15,26 +16,28 @@ run: build
 build:
 	$(GO) build -trimpath -o .bin/heatlog ./cmd/heatlog
 
+web: types
+	cd web && $(GO) run ./bundle
+
+types: deps
+	cd web && npm ci --silent && npx tsc --noEmit
+
 check: lint test
 
-lint:
+lint: types
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'lint: run gofmt -w on these files' >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) -checks all ./...
 	$(GO) mod tidy -diff
 	$(GO) fix -diff ./...
+	cd web && $(GO) run ./bundle -check
 
 test: deps
-	$(GO) test -timeout 12m ./...
+	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 12m ./...
 	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 12m $(CONCURRENT)
 
-# The race detector needs a C compiler.
 deps:
-	@command -v $${CC:-gcc} >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo 'test: installing gcc for the race detector'; \
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends gcc libc6-dev; \
-	else echo 'test: go test -race needs a C compiler; install gcc' >&2; exit 1; fi
+	@./.ci/deps
 
 bench: build
 	./.bin/heatlog bench
