@@ -11,6 +11,9 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -225,4 +228,37 @@ func overlayLink(t *testing.T, server *process, site, page string) string {
 		t.Fatalf("status %d: %s", status, answer)
 	}
 	return link.Link
+}
+
+// TestReadmePicture opens the map of six thousand made visitors on the landing page, as the README shows it: of one
+// width, where everything is where it was clicked. With -rewrite it writes that picture.
+func TestReadmePicture(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	send := exec.Command(heatlogBinary, "demo", "--seed", "7", "--visitors", "6000", "--url", server.base, "--data", string(server.data))
+	if out, err := send.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	page := server.base + "/demo/"
+	p := chrome.Open(t, browser.Desktop)
+	p.Goto(overlayLink(t, server, "demo", page))
+	p.Wait(`document.querySelector("` + overlayHost + `")`)
+	pick(p, "Width of the windows", "this")
+	_, answer := server.request(http.MethodGet, "/v1/heatmap", url.Values{"site": {"demo"}, "url": {page}, "vw": {"1280-1311"}}, nil, nil)
+	var heat struct{ Hits int }
+	if err := json.Unmarshal(answer, &heat); err != nil || heat.Hits < 1000 {
+		t.Fatalf("only %d clicks: %.500s", heat.Hits, answer)
+	}
+	panelSays(t, p, fmt.Sprintf("%d,%03d", heat.Hits/1000, heat.Hits%1000))
+	shot := p.Screenshot("readme")
+	if !*rewriteBoxes {
+		return
+	}
+	f, err := os.Create(filepath.Join("..", "..", ".readme", "overlay.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, shot); err != nil {
+		t.Fatal(err)
+	}
 }

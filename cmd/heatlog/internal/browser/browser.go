@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,13 +137,14 @@ func (p *Page) listen() {
 		case *log.EventEntryAdded:
 			p.console = append(p.console, string(ev.Entry.Source)+" "+string(ev.Entry.Level)+" "+ev.Entry.Text+" "+ev.Entry.URL)
 		case *runtime.EventConsoleAPICalled:
-			text := string(ev.Type)
+			var text strings.Builder
+			text.WriteString(string(ev.Type))
 			for _, a := range ev.Args {
-				if text += " " + string(a.Value); len(a.Value) == 0 {
-					text += a.Description
+				if text.WriteString(" " + string(a.Value)); len(a.Value) == 0 {
+					text.WriteString(a.Description)
 				}
 			}
-			p.console = append(p.console, text)
+			p.console = append(p.console, text.String())
 		case *runtime.EventExceptionThrown:
 			text := ev.ExceptionDetails.Text
 			if e := ev.ExceptionDetails.Exception; e != nil {
