@@ -7,11 +7,17 @@ import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
-import { type Choices, groupOf, pageURL, questionURL } from "./question";
+import { type Choices, groupOf, pageURL, questionURL, type Width } from "./question";
 import { capital, count, countOf, emptyNotice, nameOfHits, percent, seconds, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
+
+/** Clicks of this window's own width that are enough for a map of their own, in which everything is where it was clicked. */
+const ENOUGH = 30;
+
+/** How long a window must keep its width to be asked about, ms. */
+const SETTLED = 300;
 
 /** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
 const LOOK_EVERY = 250;
@@ -25,7 +31,7 @@ export function openView(link: Link, closed: () => void): () => void {
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks", host.owns);
   const feed = makeFeed(link.token, { question, answer, trouble });
-  let widthChosen = false;
+  let widthChosen = false, fitting = 0;
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
   let drawing: Drawing = null, marks: readonly Line[] = [];
@@ -112,18 +118,34 @@ export function openView(link: Link, closed: () => void): () => void {
     if (now !== page) {
       page = now;
       clear(); // heat of one page is no heat of another
+      void fitWidth();
     }
     if (document.visibilityState === "visible") feed.look();
     if (marks.length) schedule(); // the page may have grown
   });
 
   const resized = guard(() => {
-    const own = groupOf(innerWidth);
-    if (!widthChosen) choices.width = own;
-    panel.choices(choices);
-    panel.widths(own, innerWidth);
+    panel.widths(groupOf(innerWidth), innerWidth);
+    if (!widthChosen) setWidth(groupOf(innerWidth));
+    clearTimeout(fitting);
+    fitting = setTimeout(() => void fitWidth(), SETTLED);
     schedule();
   });
+
+  function setWidth(width: Width): void {
+    choices.width = width;
+    panel.choices(choices);
+  }
+
+  /** Chooses this window's own width if it has enough clicks, unless somebody has chosen: other widths have other layouts. */
+  async function fitWidth(): Promise<void> {
+    if (widthChosen) return;
+    const at = [innerWidth, page].join();
+    const got = await get<HeatmapAnswer>(questionURL(link.base, link.site, { ...choices, map: "clicks", width: "this" }, zone), link.token);
+    if (widthChosen || at !== [innerWidth, page].join()) return;
+    setWidth("hits" in got && got.hits >= ENOUGH ? "this" : groupOf(innerWidth));
+    feed.look();
+  }
 
   const key = guard((e: KeyboardEvent) => {
     if (e.key === "Escape" && !e.defaultPrevented) panel.fold(true);
@@ -202,6 +224,7 @@ export function openView(link: Link, closed: () => void): () => void {
     hover.close();
     listen(removeEventListener);
     clearInterval(looking);
+    clearTimeout(fitting);
     cancelAnimationFrame(frame);
     host.close();
     if (link.recording !== wasRecording) link.record(wasRecording);
@@ -213,7 +236,7 @@ export function openView(link: Link, closed: () => void): () => void {
   panel.widths(choices.width, innerWidth);
   listen(addEventListener);
   const looking = setInterval(look, LOOK_EVERY);
-  feed.ask();
+  void fitWidth().then(feed.ask);
   void findZone();
   return close;
 }
