@@ -72,6 +72,7 @@ type Collector struct {
 	importers sync.Pool // *importer
 	groups    sync.Pool // *group
 	batches   sync.Pool // *batchParser
+	refused   refusals
 }
 
 // New makes a collector. It panics without a journal or sites, and for a rate limit outside its bounds.

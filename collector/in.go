@@ -181,9 +181,15 @@ func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin 
 	}
 	if len(origin) > 0 && !site.lists(origin) {
 		c.counts.unauthorized.Add(1)
+		c.refused.note(p.head.site, origin)
 		ctx.Response.Header.Del(fasthttp.HeaderAccessControlAllowOrigin)
 		return fasthttp.StatusForbidden, apiError{Code: codeOrigin, Message: fmt.Sprintf(
 			"origin is %q, which is not listed for site %s", shorten(origin), p.head.site)}
+	}
+	if url, ok := p.foreignPage(site); len(origin) > 0 && ok {
+		c.counts.unauthorized.Add(1)
+		return fasthttp.StatusForbidden, apiError{Code: codeOrigin, Field: "url", Message: fmt.Sprintf(
+			"url is %q, whose origin is not listed for site %s", shorten([]byte(url)), p.head.site)}
 	}
 	if err := c.o.Admit(len(p.hits)); err != nil {
 		c.storeFailed(err)
@@ -228,4 +234,18 @@ func (p *batchParser) headerAgent(header []byte) string {
 	}
 	p.agent.set(header, p.arena.clone(cutUserAgent(bytes.ToValidUTF8(header, []byte("\uFFFD")))))
 	return p.agent.value
+}
+
+// foreignPage gives the first URL of the batch whose origin the site does not list. Hits of one page share its URL.
+func (p *batchParser) foreignPage(site *siteEntry) (url string, ok bool) {
+	checked := ""
+	for i := range p.hits {
+		if url := p.hits[i].URL; url != checked {
+			if !site.listsPage(url) {
+				return url, true
+			}
+			checked = url
+		}
+	}
+	return "", false
 }

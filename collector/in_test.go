@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/valyala/fasthttp"
 
 	"heatlog/heatmap"
@@ -116,6 +118,67 @@ func TestInCORS(t *testing.T) {
 	}
 	if s := r.c.Stats(); s.InAccepted != 2 || s.Unauthorized != 13 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestInForeignPages sends from a listed origin about pages of others. Without an Origin header it is no browser that sends.
+func TestInForeignPages(t *testing.T) {
+	r := newRig(t, nil)
+	f := func(url, own string, status int, headers ...string) {
+		t.Helper()
+		body := `{"site":"shop","url":"` + url + `","b":"1","hits":[{"age":0,"kind":"view"},{"age":0,"kind":"view"` + own + `}]}`
+		resp := r.in(body, append(headers, plain)...)
+		if resp.status != status {
+			t.Errorf("%s %s %v: %d %s", url, own, headers, resp.status, resp.body)
+		}
+		if status != 403 {
+			return
+		}
+		if e := decodeError(t, resp.body); e.Code != codeOrigin || e.Field != "url" || len(resp.header.Peek("Access-Control-Allow-Origin")) == 0 {
+			t.Errorf("%s: %+v", url, e)
+		}
+	}
+	const shop, foreign = "https://shop.example/p/1", "https://evil.example/phish"
+	for _, url := range []string{shop, "https://shop.example", "https://shop.example?q", "https://shop.example#/a", "HTTPS://Shop.Example:443/p", "https://me@shop.example/p"} {
+		f(url, "", 204, fromShop)
+		f(shop, `,"url":"`+url+`"`, 204, fromShop)
+	}
+	for _, url := range []string{foreign, "http://shop.example/p", "https://shop.example:8443/p", "https://shop.example.evil.example/", "https://shop.example@evil.example/"} {
+		f(url, "", 403, fromShop)
+		f(shop, `,"url":"`+url+`"`, 403, fromShop)
+		f(url, "", 204)
+	}
+}
+
+func TestRefusedOrigins(t *testing.T) {
+	r := newRig(t, nil)
+	f := func(want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, r.c.RefusedOrigins("shop"), cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	f()
+	for _, origin := range []string{"null", "nonsense", "https://a.example/<b>", "file://"} {
+		r.in(smallBatch, plain, "Origin: "+origin)
+	}
+	f()
+	for _, origin := range []string{"http://1.example", "http://2.example", "http://1.example", "http://1.example"} {
+		r.in(smallBatch, plain, "Origin: "+origin)
+	}
+	f("http://1.example", "http://2.example")
+	for i := range 9 {
+		r.in(smallBatch, plain, fmt.Sprintf("Origin: http://h%d.example", i))
+	}
+	f("http://h8.example", "http://h7.example", "http://h6.example", "http://h5.example", "http://h4.example")
+	shop, _ := r.c.o.Sites.Lookup("shop")
+	shop.Origins = append(slices.Clone(shop.Origins), "http://h7.example")
+	if err := r.c.o.Sites.Put(shop); err != nil {
+		t.Fatal(err)
+	}
+	f("http://h8.example", "http://h6.example", "http://h5.example", "http://h4.example")
+	if got := r.c.RefusedOrigins("unknown"); got != nil {
+		t.Errorf("%q", got)
 	}
 }
 

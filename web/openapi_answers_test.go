@@ -98,6 +98,7 @@ func apiDesk(t testing.TB) *recorder {
 			Unavailable: func(err error) bool { return err != errForGood },
 		})
 		o.Reader, o.Sites, o.Import, o.In, o.AppendLine = r.reader, r.sites, c.Import, c.In, collector.AppendLine
+		o.RefusedOrigins = c.RefusedOrigins
 		o.Ready, o.Lag = func() error { return r.ready }, func() uint64 { return 7 }
 		o.Demo = func(ctx context.Context) (int, error) { return 4200, r.demo }
 		o.Export = exportOneOfEach

@@ -42,6 +42,9 @@ type Options struct {
 	Sites  Sites      // /v1/sites
 	Export ExportFunc // /v1/export, with AppendLine
 
+	// RefusedOrigins gives the origins whose hits of a site were refused lately because it does not list them. nil = none.
+	RefusedOrigins func(site string) []string
+
 	// AppendLine appends a hit as one line of the import format; a line break is added if it has none.
 	AppendLine func(dst []byte, h *heatmap.Hit) []byte
 

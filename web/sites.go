@@ -28,6 +28,7 @@ func (s *Server) listSites(ctx *fasthttp.RequestCtx) error {
 			}
 			o.open()
 			siteMembers(o, site)
+			s.refusedMember(o, site.Key)
 			o.close()
 		}
 		o.dst = append(o.dst, ']')
@@ -40,6 +41,17 @@ func siteMembers(o *object, site heatmap.Site) {
 	o.key("origins")
 	o.dst = appendStrings(o.dst, site.Origins)
 	o.text("timezone", site.Timezone)
+}
+
+// refusedMember names the origins that the site's owner may have forgotten, where there are any.
+func (s *Server) refusedMember(o *object, site string) {
+	if s.o.RefusedOrigins == nil {
+		return
+	}
+	if refused := s.o.RefusedOrigins(site); len(refused) > 0 {
+		o.key("refused_origins")
+		o.dst = appendStrings(o.dst, refused)
+	}
 }
 
 // putSite registers a site, or changes what a registered one may change.

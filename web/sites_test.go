@@ -117,3 +117,19 @@ func TestBadSites(t *testing.T) {
 		t.Errorf("log is %q", log.String())
 	}
 }
+
+// TestRefusedOrigins: the list of sites names what their owners may have forgotten, and nothing where there is none.
+func TestRefusedOrigins(t *testing.T) {
+	o := wholeOptions()
+	o.Token = testToken
+	list := func() string { return start(t, o).get("/v1/sites").body }
+	if got := list(); strings.Contains(got, "refused") {
+		t.Errorf("%s", got)
+	}
+	o.RefusedOrigins = func(site string) []string {
+		return map[string][]string{"shop": {"http://127.0.0.1:8085", "https://<b>"}}[site]
+	}
+	if got := list(); !strings.Contains(got, `"refused_origins":["http://127.0.0.1:8085","https://\u003cb\u003e"]`) {
+		t.Errorf("%s", got)
+	}
+}

@@ -162,8 +162,18 @@ heatlog listens on %[1]s
   try       %[5]s demo%[6]s
             sends a few hundred visitors to the demo
   token     %[7]s
+%[8]s
+`, base, signInLink(srv.reached, srv.web.SignInTicket()), srv.reached, srv.tagSite(), shellWord(os.Args[0]), c.clientFlags(base), token,
+		c.reachHint(srv))
+}
 
-`, base, signInLink(srv.reached, srv.web.SignInTicket()), srv.reached, srv.tagSite(), shellWord(os.Args[0]), c.clientFlags(base), token)
+// reachHint is for a server that listens for other machines and does not know how they call it.
+func (c *serveCmd) reachHint(srv *server) string {
+	host, _, _ := net.SplitHostPort(srv.listener.Addr().String())
+	if ip := net.ParseIP(host); c.PublicURL != "" || ip == nil || ip.IsLoopback() {
+		return ""
+	}
+	return "  note      these addresses are for this machine; for others start with --public-url http://HOST:PORT as they write it\n"
 }
 
 // tagSite is the key of the site whose tag is shown: the first one of the operator's own.
