@@ -32,6 +32,7 @@ func TestOverlay(t *testing.T) {
 		{"routes", (*owner).testRoutes, true},
 		{"keyboard", (*owner).testKeyboard, true},
 		{"close", (*owner).testClose, true},
+		{"next pages", (*owner).testNextPages, true},
 		{"empty", (*owner).testEmpty, false},
 		{"markup", (*owner).testMarkup, false},
 		{"hostile pages", (*owner).testHostile, false},
@@ -217,7 +218,7 @@ func (o *owner) testOwnClicks(t *testing.T) {
 	panelSays(t, p, "No clicks to show")
 	p.Click(204, 204)
 	wantPixel(t, p, "overlay-own", 204, 204, hottest)
-	panelSays(t, p, "Visitors", "1 click in a spot")
+	panelSays(t, p, "All visitors", "1 click in a spot")
 	inPanel[bool](p, `r => { r.querySelector("[role=switch]").click(); return true }`)
 	p.Click(404, 204)
 	press(p, "Close the map")
@@ -279,7 +280,7 @@ func (o *owner) testRoutes(t *testing.T) {
 func (o *owner) testKeyboard(t *testing.T) {
 	o.send(o.click("/keyboard", 200, 200, 1280))
 	p := o.open("/keyboard", browser.Desktop)
-	panelSays(t, p, "Visitors")
+	panelSays(t, p, "isitors")
 	var order []string
 	for range 8 {
 		p.Press("Tab")
@@ -329,6 +330,45 @@ func (o *owner) testClose(t *testing.T) {
 	p.Close()
 }
 
+// testNextPages goes on in the tab: the map and what was chosen about counting go along, until it is closed.
+func (o *owner) testNextPages(t *testing.T) {
+	p := o.open("/first", browser.Desktop)
+	panelSays(t, p, "No clicks to show")
+	inPanel[bool](p, `r => { r.querySelector("[role=switch]").click(); return true }`)
+	p.Goto(o.base + "/second")
+	p.Wait(`document.querySelector("` + overlayHost + `")`)
+	panelSays(t, p, "No clicks to show")
+	if inPanel[bool](p, `r => r.querySelector("[role=switch]").checked`) {
+		t.Error("the next page counts what is done on it")
+	}
+	p.Click(204, 204)
+	press(p, "Close the map")
+	p.Goto(o.base + "/third")
+	p.Click(204, 204)
+	o.server.waitClicks(t, o.base+"/third", 1)
+	if browser.Eval[bool](p, `!!document.querySelector("`+overlayHost+`") || sessionStorage.length > 0`) {
+		t.Error("the map is open still on the page after it was closed")
+	}
+	o.server.waitClicks(t, o.base+"/second", 0)
+	silent(t, p)
+	p.Close()
+}
+
+// waitClicks waits until a page of the shop has as many clicks, or fails.
+func (p *process) waitClicks(t *testing.T, page string, want int) {
+	t.Helper()
+	var a struct{ Hits int }
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {page}}, &a)
+		if a.Hits == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s has %d clicks, want %d", page, a.Hits, want)
+		}
+	}
+}
+
 // testEmpty wants an empty map to say why, and its button to help.
 func (o *owner) testEmpty(t *testing.T) {
 	old := o.click("/empty", 200, 200, 800)
@@ -340,7 +380,7 @@ func (o *owner) testEmpty(t *testing.T) {
 	press(p, "Show all time")
 	panelSays(t, p, "Show all widths")
 	press(p, "Show all widths")
-	panelSays(t, p, "Visitors", "All time")
+	panelSays(t, p, "isitors", "All time")
 	wantPixel(t, p, "overlay-empty-helped", 204, 204, hottest)
 	pick(p, "Kind of clicks", "rage")
 	panelSays(t, p, "No rage clicks to show", "Show all clicks")
@@ -389,7 +429,7 @@ func (o *owner) testHostile(t *testing.T) {
 				p.Wait(`document.querySelector("dialog").open`)
 			}
 			wantPixel(t, p, "overlay-hostile-"+page[1:], 204, 204, hottest)
-			panelSays(t, p, "Visitors", "Live")
+			panelSays(t, p, "isitors", "Live")
 			box := inPanel[[]float64](p, `r => (b => [b.left, b.top, b.right, b.bottom])(r.querySelector(".panel").getBoundingClientRect())`)
 			if math.Abs(box[2]-1264) > 1 || math.Abs(box[3]-784) > 1 || box[2]-box[0] < 300 || box[3]-box[1] < 250 {
 				t.Errorf("the panel is at %v", box)

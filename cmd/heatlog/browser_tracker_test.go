@@ -44,7 +44,7 @@ func TestTrackerIsSmall(t *testing.T) {
 
 // TestTrackerLeavesNoTrace looks for what keeps or shows things in a visitor's browser.
 func TestTrackerLeavesNoTrace(t *testing.T) {
-	for _, word := range []string{"console", "cookie", "localStorage", "sessionStorage", "indexedDB", "caches", "eval(", "Function(", "innerHTML", "innerText", "textContent", ".value"} {
+	for _, word := range []string{"console", "cookie", "localStorage", "setItem", "indexedDB", "caches", "eval(", "Function(", "innerHTML", "innerText", "textContent", ".value"} {
 		if bytes.Contains(readTracker(t), []byte(word)) {
 			t.Errorf("hl.js has %s", word)
 		}
@@ -588,6 +588,37 @@ func TestTrackerOpensOverlay(t *testing.T) {
 		t.Errorf("clicks: %v", c)
 	}
 	h.awaitHits("view", views+1)
+}
+
+// TestTrackerLeavesFragments opens pages with fragments of their own that look like an overlay's.
+func TestTrackerLeavesFragments(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{"/p": tracked + `<body>`})
+	for i, fragment := range []string{"#hl=en", "#hl=", "#hl", "#hl=hlo_", "#hl=hlo_a b", "#xhl=hlo_a"} {
+		p := h.open(browser.Desktop, "/p"+fragment)
+		h.awaitHits("view", i+1)
+		if got := browser.Eval[string](p, `location.hash`); got != strings.ReplaceAll(fragment, " ", "%20") {
+			t.Errorf("%s became %s", fragment, got)
+		}
+		h.quiet(p)
+		p.Close()
+	}
+}
+
+// TestTrackerFarClicks clicks below what a hit can tell: it has no cell, and another one would be wrong.
+func TestTrackerFarClicks(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{"/p": tracked + `<body style="margin:0;height:100000px">`})
+	p := h.open(browser.Desktop, "/p")
+	p.ScrollTo(80_000)
+	p.Click(100, 100)
+	p.ScrollTo(65_500)
+	p.Click(100, 35)
+	p.Click(100, 36)
+	if c := h.awaitHits("click", 1); len(c) != 1 || c[0]["y"] != 65535.0 {
+		t.Errorf("clicks: %v", c)
+	}
+	h.quiet(p)
 }
 
 // TestTrackerBackForward comes back to a page that the browser had kept: that is another view of it.

@@ -19,3 +19,6 @@ export interface LinkedScript extends HTMLScriptElement {
 
 /** Marks elements, with all they hold, that are never recorded and whose changes are no answer to a click. */
 export const IGNORE = "data-hl-ignore";
+
+/** Where the session storage of a tab has the token of an open overlay, and " off" behind it if this tab's hits are not counted. */
+export const keptAs = (site: string): string => "hl:" + site;

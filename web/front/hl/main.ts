@@ -1,8 +1,8 @@
 // The tracker, /hl.js: sends what visitors do on a page to POST /v1/in. Nothing in it may disturb the page: handlers are passive and
-// never throw, nothing is written to the console or kept in the browser, and sending is never done while the page handles
+// never throw, nothing is written to the console or kept in a visitor's browser, and sending is never done while the page handles
 // an event, unless it goes away.
 import { watch as watchAnswers } from "./alive";
-import { openOverlay, takeToken } from "./overlay";
+import { keptToken, openOverlay, takeToken } from "./overlay";
 import { guard, listen, members, quote, visible } from "./page";
 import { presses } from "./press";
 import { sender } from "./send";
@@ -36,7 +36,7 @@ function start(script: HTMLScriptElement): void {
   const send = sender(base + "v1/in", head(site, script.getAttribute("data-tags")), () => view?.start());
   listen(window, "pointerdown popstate hashchange", look); // before an answer to this press can be expected
   const answers = watchAnswers();
-  let view: View | undefined, href = "", page = "", recording = true;
+  let view: View | undefined, href = "", page = "", recording = true, opened = false;
   const press = presses(answers, (json) => view!.hit(json));
 
   /** Notices that the page became another one. It is called ahead of everything, so that hits have the URL of their moment. */
@@ -62,6 +62,7 @@ function start(script: HTMLScriptElement): void {
   }
 
   function open(token: string): void {
+    opened = true;
     openOverlay({ token, site, base, record: guard(record), get recording() { return recording; } }, script.nonce || "");
   }
 
@@ -71,7 +72,10 @@ function start(script: HTMLScriptElement): void {
     send.flush(true);
   }
 
+  const [token, uncounted] = keptToken(site);
+  recording = !uncounted;
   look();
+  if (token && !opened) open(token);
   listen(window, "click", (e) => {
     look();
     if (view?.settle() && !send.full()) press(e);

@@ -1,4 +1,4 @@
-import { type Link, type LinkedScript } from "../link";
+import { keptAs, type Link, type LinkedScript } from "../link";
 
 interface Policies {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
@@ -9,12 +9,25 @@ interface Policies {
  * that the page had. Gives the token, "" if there is none.
  */
 export function takeToken(): string {
-  const [, token, rest] = /^#hl=([\w.-]+)(?:~(.*))?$/.exec(location.hash) || [];
+  const [, token, rest] = /^#hl=(hlo_[\w.-]+)(?:~(.*))?$/.exec(location.hash) || [];
   if (!token) return "";
   const url = location.href.replace(/#.*/, rest ? "#" + rest : ""), state: unknown = history.state;
   if (rest) location.replace(url); // for the page's own router, and to scroll to what it names: they saw the token's fragment
   history.replaceState(state, "", url);
   return token;
+}
+
+/**
+ * The token of an overlay that is open in this tab, and whether its owner's hits are not to be counted: the overlay keeps
+ * them for the tab's next pages. Visitors have none.
+ */
+export function keptToken(site: string): [token: string, uncounted: boolean] {
+  try {
+    const [, token = "", off] = /^(hlo_[\w.-]+)( off)?$/.exec(sessionStorage.getItem(keptAs(site))!) || [];
+    return [token, !!off];
+  } catch {
+    return ["", false];
+  }
 }
 
 /** Loads the overlay. nonce is the one by which the page's policy let this script in, if it did so. */

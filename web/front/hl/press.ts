@@ -27,7 +27,9 @@ export function presses(watch: Watch, hit: (json: string) => Hit): (e: Click) =>
 
     const box = target.getBoundingClientRect(), pointed = e.detail || e.clientX || e.clientY;
     const left = pointed ? e.clientX! - box.left : box.width / 2, top = pointed ? e.clientY! - box.top : box.height / 2;
-    const x = px(pointed ? e.pageX! : box.left + scrollX + left), y = px(pointed ? e.pageY! : box.top + scrollY + top);
+    const right = pointed ? e.pageX! : box.left + scrollX + left, below = pointed ? e.pageY! : box.top + scrollY + top;
+    if (Math.max(right, below) >= 65536) return; // there is no cell so far out, and another would be wrong
+    const x = px(right), y = px(below);
     const trusted = e.isTrusted;
     const h = hit(members(Object.assign(
       { kind: "click", x, y }, sizes(),

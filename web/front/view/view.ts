@@ -1,4 +1,4 @@
-import type { Link } from "../link";
+import { keptAs, type Link } from "../link";
 import { type Bands, type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
 import { type Answer, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
@@ -25,9 +25,8 @@ const LOOK_EVERY = 250;
 /** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it. Gives how to close it. */
 export function openView(link: Link, closed: () => void): () => void {
   const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8 };
-  const wasRecording = link.recording;
   const picture = makePicture(), lines = make("div", "lines");
-  const panel = makePanel(choices, OPACITY, wasRecording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record: (on) => link.record(on), close });
+  const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, close });
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks", host.owns);
   const feed = makeFeed(link.token, { question, answer, trouble });
@@ -62,6 +61,7 @@ export function openView(link: Link, closed: () => void): () => void {
       return false;
     }
     const notice = troubleNotice(t, link.base), again = !notice.final;
+    if (!again) forget();
     panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
     const current = answered === question(); // what is on the page is true still, as of the last answer
     if (!current) clear();
@@ -78,7 +78,7 @@ export function openView(link: Link, closed: () => void): () => void {
     }
     const name = nameOfHits(choices), max = drawing && "field" in drawing ? drawing.field.max : 0;
     settle(a, a.hits, name, {
-      numbers: [[capital(name), count(a.hits)], ["Visitors", count(a.visitors)], ["Views", count(a.views)]],
+      numbers: [[capital(name), count(a.hits)], [visitors(), count(a.visitors)], ["Views", count(a.views)]],
       ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
     });
     return !same;
@@ -91,10 +91,15 @@ export function openView(link: Link, closed: () => void): () => void {
     if (!same) show(bands && { bands }, bands ? reachLines(reach, a.fold.average).slice(0, attentive ? 1 : 4) : []);
     const longest = seconds(attention.max);
     settle(a, a.views, "views", {
-      numbers: [["Views", count(a.views)], ["Visitors", count(a.visitors)], attentive ? ["Longest look", longest] : ["Average fold", `${count(a.fold.average)} px`]],
+      numbers: [["Views", count(a.views)], [visitors(), count(a.visitors)], attentive ? ["Longest look", longest] : ["Average fold", `${count(a.fold.average)} px`]],
       ticks: attentive ? ["0 s", seconds(attention.max / 2), `${longest} a view`] : ["0%", "50%", "100% of views"],
     });
     return !same;
+  }
+
+  /** What visitors are counted as: the server has those of the page, whatever their window. */
+  function visitors(): string {
+    return choices.width === "all" ? "Visitors" : "All visitors";
   }
 
   /** Shows an answer's numbers, or why there are none. */
@@ -170,6 +175,20 @@ export function openView(link: Link, closed: () => void): () => void {
     schedule();
   }
 
+  function record(on: boolean): void {
+    link.record(on);
+    keep();
+  }
+
+  /** Lets the overlay open on the next pages of this tab too, until it is closed or its token has expired. */
+  function keep(): void {
+    store((s) => s.setItem(keptAs(link.site), link.token + (link.recording ? "" : " off")));
+  }
+
+  function forget(): void {
+    store((s) => s.removeItem(keptAs(link.site)));
+  }
+
   function opacity(value: number): void {
     picture.canvas.style.opacity = String(value);
   }
@@ -218,7 +237,7 @@ export function openView(link: Link, closed: () => void): () => void {
     change("hashchange", look);
   }
 
-  /** Removes everything. Recording is as it was before. */
+  /** Removes everything. What this visitor does is counted again. */
   function close(): void {
     feed.close();
     hover.close();
@@ -227,10 +246,12 @@ export function openView(link: Link, closed: () => void): () => void {
     clearTimeout(fitting);
     cancelAnimationFrame(frame);
     host.close();
-    if (link.recording !== wasRecording) link.record(wasRecording);
+    forget();
+    link.record(true);
     closed();
   }
 
+  keep();
   host.root.append(make("div", "all", {}, picture.canvas, lines, ...hover.elements, panel.element));
   opacity(OPACITY);
   panel.widths(choices.width, innerWidth);
@@ -239,6 +260,15 @@ export function openView(link: Link, closed: () => void): () => void {
   void fitWidth().then(feed.ask);
   void findZone();
   return close;
+}
+
+/** Uses the tab's storage, where the page may have one. */
+function store(use: (s: Storage) => void): void {
+  try {
+    use(sessionStorage);
+  } catch {
+    // then the overlay is open on this page alone
+  }
 }
 
 function sameBands(a: Bands, b: Bands): boolean {
