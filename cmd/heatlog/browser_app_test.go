@@ -24,6 +24,9 @@ const (
 	appForeign = "https://other.example/landing"
 )
 
+// appSizes are those that the app is looked at in; the last is the least that WCAG 2.2, 1.4.10 asks for.
+var appSizes = []browser.Size{browser.Desktop, browser.Phone, {Width: 320, Height: 640, Touch: true}}
+
 // appTest is the app in a tab, on a server of its own.
 type appTest struct {
 	t *testing.T
@@ -342,6 +345,11 @@ func TestAppOpensThePageWithItsMap(t *testing.T) {
 	if browser.Eval[bool](a.Page, `window.opened.opener !== null`) {
 		t.Error("the page can reach the app that opened it")
 	}
+	browser.Eval[bool](a.Page, `(window.opened.close(), true)`) // back to the app, which asks nothing while it is not seen
+	a.Wait(`!document.hidden`)
+	a.see("#open-map", "No panel on the page?")
+	a.press("#open-map a", "the tag of this site")
+	a.Wait(`location.hash === "#/site/here?at=install" && (r => r && r.top >= 0 && r.bottom <= innerHeight)(document.querySelector("#install")?.getBoundingClientRect())`)
 	a.calm()
 }
 
@@ -363,7 +371,7 @@ func TestAppFollowsHitsAndOutages(t *testing.T) {
 	a.calm(http.StatusUnauthorized)
 }
 
-// TestAppFitsItsScreens looks at every view at both widths, light and dark: no horizontal scrolling, text that contrasts
+// TestAppFitsItsScreens looks at every view at every size, light and dark: no horizontal scrolling, text that contrasts
 // with its ground by 4.5 at least, and, where screenshots are kept, a picture of the whole of it.
 func TestAppFitsItsScreens(t *testing.T) {
 	server := appServer(t)
@@ -377,7 +385,7 @@ func TestAppFitsItsScreens(t *testing.T) {
 		{"empty", "#/site/shop/page?kind=rage&url=" + url.QueryEscape(appForeign+"s"), `document.querySelector(".nearest")`},
 		{"lost", "#/nowhere", `document.querySelector(".empty")`},
 	}
-	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
+	for _, size := range appSizes {
 		a := openApp(t, server, size, false, "")
 		a.Wait(`document.querySelector("#token")`)
 		a.fits("signin", size)
@@ -461,5 +469,130 @@ func TestAppGoesBackToWhereOneWas(t *testing.T) {
 	a.Wait(`scrollY === 0`)
 	browser.Eval[bool](a.Page, `(history.back(), true)`)
 	a.Wait(`document.querySelector(".pages") && scrollY > 200`)
+	a.calm()
+}
+
+func TestAppSaysWhoseVisitorsItCounts(t *testing.T) {
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop/page?device=desktop&url="+url.QueryEscape(appHome))
+	a.see(".figures", "Visitors, all devices60")
+	a.press("summary", "As a table")
+	a.see(".table-box thead", "Visitors, all devices")
+	prague, err := time.LoadLocation("Europe/Prague")
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := time.Now().In(prague)
+	if first := browser.Eval[string](a.Page, `document.querySelector(".table-box tbody th").textContent`); !strings.HasPrefix(first, today.Format("2 Jan")) {
+		t.Errorf("the table begins with %s, want the newest day", first)
+	}
+	a.press(".choice a", "All devices")
+	a.Wait(`document.querySelector(".figures").textContent.endsWith("Visitors60")`)
+	a.calm()
+}
+
+func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
+	const missing = "http://127.0.0.1:8085"
+	server := startServer(t, t.TempDir())
+	server.addSite("news", "Europe/Prague", "https://news.example")
+	hit := func(origin string, want int) {
+		t.Helper()
+		header := http.Header{"Origin": {origin}, "Content-Type": {"text/plain"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}}
+		body := fmt.Sprintf(`{"site":"news","url":"%s/","view":"a","b":"a-1","hits":[{"age":0,"kind":"view","vw":1280,"vh":720,"dw":1265,"dh":900}]}`, origin)
+		if status, answer := server.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != want {
+			t.Fatalf("POST /v1/in from %s: status %d: %s", origin, status, answer)
+		}
+	}
+	a := openApp(t, server, browser.Desktop, true, "#/site/news")
+	a.see(".live", "Waiting for the first hit…")
+	hit("https://stranger.example", http.StatusForbidden)
+	hit(missing, http.StatusForbidden)
+	a.see(".refused", "Hits from "+missing+" were refused: the site does not list this origin.")
+	a.see(".refused", "Hits from https://stranger.example were refused")
+	a.Screenshot("app-refused")
+	a.press(".refused .notice:first-child button", "Add this origin")
+	a.Wait(`!document.querySelector(".refused").textContent.includes("127.0.0.1")`)
+	a.see(".refused", "Hits from https://stranger.example were refused")
+	type site struct {
+		Key, Timezone string
+		Origins       []string
+	}
+	var got struct{ Sites []site }
+	server.ask("/v1/sites", nil, &got)
+	i := slices.IndexFunc(got.Sites, func(s site) bool { return s.Key == "news" })
+	if i < 0 || got.Sites[i].Timezone != "Europe/Prague" || !slices.Equal(slices.Sorted(slices.Values(got.Sites[i].Origins)), []string{missing, "https://news.example"}) {
+		t.Errorf("sites are %+v", got.Sites)
+	}
+	hit(missing, http.StatusNoContent)
+	a.see(".live", "First hit received at ")
+	a.calm()
+}
+
+// TestAppDrawsTallPages looks at a map of a page that is far taller than wide: it keeps its width and scrolls, by keys too.
+func TestAppDrawsTallPages(t *testing.T) {
+	const tall = "https://shop.example/tall"
+	server := startServer(t, t.TempDir())
+	server.addSite("shop", "UTC", "https://shop.example")
+	var b bytes.Buffer
+	for i := range 12 {
+		at := time.Now().Add(-time.Duration(i+1) * time.Minute).UnixMilli()
+		fmt.Fprintf(&b, `{"t":%d,"site":"shop","url":%q,"kind":"click","vw":390,"vh":844,"dw":390,"dh":60000,"x":%d,"y":%d,"sel":"a","ax":0.5,"ay":0.5,"view":"v%d"}`+"\n", at, tall, 40+20*i, 200+5000*i, i)
+		fmt.Fprintf(&b, `{"t":%d,"site":"shop","url":%q,"kind":"scroll","vw":390,"vh":844,"dw":390,"dh":60000,"depth":%d,"from":0,"y":100,"dwell":1000,"view":"v%d"}`+"\n", at, tall, 844+5000*i, i)
+	}
+	server.importHits(&b, "")
+	server.waitCounted("shop")
+	for _, size := range appSizes {
+		a := openApp(t, server, size, true, "#/site/shop/page?url="+url.QueryEscape(tall))
+		a.Wait(`document.querySelector(".sheet-map img")`)
+		least := 240
+		if size.Touch {
+			least = 160
+		}
+		if wide := browser.Eval[int](a.Page, `document.querySelector(".sheet-map").clientWidth`); wide < least {
+			t.Errorf("at %d px the map is %d px wide, want %d at least", size.Width, wide, least)
+		}
+		if got := browser.Eval[int](a.Page, `document.querySelector(".sheet-box").clientHeight`); got > size.Height {
+			t.Errorf("at %d px the map takes %d px of a screen of %d", size.Width, got, size.Height)
+		}
+		if over := browser.Eval[[]string](a.Page, `(() => {
+			const heads = [...document.querySelectorAll(".sheet-head")].map(e => [e.textContent, e.getBoundingClientRect()])
+			return heads.slice(1).filter(([, r], i) => r.left < heads[i][1].right + 4).map(([text]) => text)
+		})()`); len(over) > 0 {
+			t.Errorf("at %d px a heading lies over %q", size.Width, over)
+		}
+		a.fits("tall", size)
+		browser.Eval[bool](a.Page, `(document.querySelector(".sheet-box").scrollTo({top: 600, behavior: "instant"}), document.querySelector(".sheet-reach").focus({preventScroll: true}), true)`)
+		a.Press("Home")
+		a.Wait(`document.querySelector(".sheet-box").scrollTop === 0`)
+		browser.Eval[bool](a.Page, `(document.querySelector(".sheet-box").focus(), true)`)
+		a.Press("Space")
+		a.Wait(`document.querySelector(".sheet-box").scrollTop > 200`)
+		a.calm()
+	}
+}
+
+// TestAppReadsURLsBeyondASCII shows letters as letters, and leaves escaped whatever could make a URL look like another.
+func TestAppReadsURLsBeyondASCII(t *testing.T) {
+	server := startServer(t, t.TempDir())
+	server.addSite("shop", "UTC", "https://shop.example")
+	for _, path := range []string{"%C5%99eka/%E6%B0%B4%D9%A3", "%E2%80%AEgpj%20%2F%C2%AD%E3%85%A4%CC%B8%FF%C5"} {
+		server.importHits(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), "https://shop.example/"+path)+"\n"), "")
+	}
+	server.waitCounted("shop")
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop")
+	a.Wait(`document.querySelectorAll(".pages tbody tr").length === 2`)
+	names := browser.Eval[[]string](a.Page, `[...document.querySelectorAll(".pages .url")].map(e => e.textContent).sort()`)
+	if want := []string{"/%E2%80%AEgpj%20%2F%C2%AD%E3%85%A4%CC%B8%FF%C5", "/řeka/水٣"}; !slices.Equal(names, want) {
+		t.Errorf("pages are %q, want %q", names, want)
+	}
+	a.press(".search", "")
+	a.Type("řeka/水")
+	a.see(".card-head h2", "Pages 1")
+	a.press(".pages a", "řeka")
+	a.see("h1", "/řeka/水٣")
+	a.Wait(`document.title.startsWith("/řeka/水٣")`)
+	if got := browser.Eval[string](a.Page, `new URLSearchParams(location.hash.split("?")[1]).get("url")`); got != "https://shop.example/%C5%99eka/%E6%B0%B4%D9%A3" {
+		t.Errorf("the page asked for is %s", got)
+	}
 	a.calm()
 }

@@ -13,6 +13,8 @@ export interface Site {
   key: string;
   origins: string[];
   timezone: string;
+  /** Origins that hits were refused from because the site does not list them, newest first: whatever the sender wrote. */
+  refused_origins?: string[];
 }
 
 /** Why an answer is empty. */

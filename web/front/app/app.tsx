@@ -89,7 +89,7 @@ function OfSite({ who, sites, route }: { who: Session; sites: Polled<{ sites: Si
   if (!site) {
     return <Lost head={`There is no site “${route.key}”`} text="It may be on another server, or its key is spelled differently."><a class="button" href={newLink(route.key)}>Add it</a></Lost>;
   }
-  return route.view === "site" ? <SiteView site={site} route={route} who={who} /> : <PageView site={site} route={route} />;
+  return route.view === "site" ? <SiteView site={site} route={route} who={who} changed={sites.again} /> : <PageView site={site} route={route} />;
 }
 
 function Lost({ head, text, children }: { head: string; text: string; children?: ComponentChildren }) {

@@ -6,11 +6,17 @@ import { Ghost, useWidth } from "./parts";
 /** What a trend can show. */
 export type Metric = "hits" | "views" | "visitors";
 
+/** What a Metric is called. */
+export type Names = Record<Metric, string>;
+
+/** All of them, in the order in which they are shown. */
+export const metrics: Metric[] = ["hits", "views", "visitors"];
+
 const height = 208, top = 12, bottom = 26, gutter = 52; // px
 const mostBars = 130; // more days are drawn as an area
 
 /** Counts by day or hour, to point at, to walk with the arrow keys, and as a table. */
-export function TrendChart({ trend, metric }: { trend: Trend | undefined; metric: Metric }) {
+export function TrendChart({ trend, metric, names }: { trend: Trend | undefined; metric: Metric; names: Names }) {
   const [ref, width] = useWidth<HTMLDivElement>();
   const [at, setAt] = useState<number | null>(null);
   const buckets = trend?.buckets ?? [];
@@ -32,16 +38,16 @@ export function TrendChart({ trend, metric }: { trend: Trend | undefined; metric
   return (
     <div class="chart">
       <div
-        ref={ref} class="chart-field" tabIndex={0} role="slider" aria-label={`${metric} by ${by}`}
+        ref={ref} class="chart-field" tabIndex={0} role="slider" aria-label={`${names[metric]} by ${by}`}
         aria-valuemin={0} aria-valuemax={last} aria-valuenow={at ?? last}
-        aria-valuetext={valueText(here ?? buckets[last], by)}
+        aria-valuetext={valueText(here ?? buckets[last], by, names)}
         onPointerMove={point} onPointerDown={point} onPointerLeave={() => setAt(null)}
         onKeyDown={walk} onFocus={() => setAt((old) => old ?? last)} onBlur={() => setAt(null)}
       >
         {width > 0 && <Plot buckets={buckets} by={by} metric={metric} at={at} width={width} />}
-        {here && at !== null && <Tip bucket={here} by={by} metric={metric} x={((Math.min(at, last) + 0.5) / buckets.length) * inner} width={width} />}
+        {here && at !== null && <Tip names={names} bucket={here} by={by} metric={metric} x={((Math.min(at, last) + 0.5) / buckets.length) * inner} width={width} />}
       </div>
-      <Table buckets={buckets} by={by} />
+      <Table buckets={buckets} by={by} names={names} />
     </div>
   );
 }
@@ -59,8 +65,8 @@ export function stepTo(key: string, at: number, last: number): number | null {
   return null;
 }
 
-function valueText(b: Bucket | undefined, by: "day" | "hour"): string {
-  return b ? `${bucketName(b, by, true)}: ${count(b.hits)} hits, ${count(b.views)} views, ${count(b.visitors)} visitors` : "";
+function valueText(b: Bucket | undefined, by: "day" | "hour", names: Names): string {
+  return b ? `${bucketName(b, by, true)}: ${metrics.map((m) => `${count(b[m])} ${names[m].toLowerCase()}`).join(", ")}` : "";
 }
 
 function Plot({ buckets, by, metric, at, width }: { buckets: Bucket[]; by: "day" | "hour"; metric: Metric; at: number | null; width: number }) {
@@ -112,20 +118,20 @@ function Area({ values, width, y, at }: { values: number[]; width: number; y: (n
   );
 }
 
-function Tip({ bucket, by, metric, x, width }: { bucket: Bucket; by: "day" | "hour"; metric: Metric; x: number; width: number }) {
-  const wide = 140, away = 24; // beside what is pointed at, on the side with more room
+function Tip({ bucket, by, metric, names, x, width }: { bucket: Bucket; by: "day" | "hour"; metric: Metric; names: Names; x: number; width: number }) {
+  const wide = names.visitors.length > 10 ? 208 : 140, away = 24; // beside what is pointed at, on the side with more room
   const left = x < width / 2 ? Math.min(x + away, width - wide) : Math.max(0, x - away - wide);
   return (
     <div class="tip" aria-hidden="true" style={{ left: `${left}px`, width: `${wide}px` }}>
       <strong>{bucketName(bucket, by, true)}</strong>
-      {(["hits", "views", "visitors"] as const).map((m) => (
-        <span key={m} class={m === metric ? "tip-row chosen" : "tip-row"}><span>{m}</span><span>{count(bucket[m])}</span></span>
+      {metrics.map((m) => (
+        <span key={m} class={m === metric ? "tip-row chosen" : "tip-row"}><span>{names[m]}</span><span>{count(bucket[m])}</span></span>
       ))}
     </div>
   );
 }
 
-function Table({ buckets, by }: { buckets: Bucket[]; by: "day" | "hour" }) {
+function Table({ buckets, by, names }: { buckets: Bucket[]; by: "day" | "hour"; names: Names }) {
   const [open, setOpen] = useState(false);
   return (
     <details class="as-table" onToggle={(e) => setOpen((e.currentTarget as HTMLDetailsElement).open)}>
@@ -133,10 +139,10 @@ function Table({ buckets, by }: { buckets: Bucket[]; by: "day" | "hour" }) {
       {open && (
         <div class="table-box" tabIndex={0} role="region" aria-label="The trend as a table">
           <table>
-            <thead><tr><th scope="col">{by === "day" ? "Day" : "Hour"}</th><th scope="col">Hits</th><th scope="col">Views</th><th scope="col">Visitors</th></tr></thead>
+            <thead><tr><th scope="col">{by === "day" ? "Day" : "Hour"}</th>{metrics.map((m) => <th key={m} scope="col">{names[m]}</th>)}</tr></thead>
             <tbody>
-              {buckets.map((b) => (
-                <tr key={b.start}><th scope="row">{bucketName(b, by, true)}</th><td>{count(b.hits)}</td><td>{count(b.views)}</td><td>{count(b.visitors)}</td></tr>
+              {[...buckets].reverse().map((b) => (
+                <tr key={b.start}><th scope="row">{bucketName(b, by, true)}</th>{metrics.map((m) => <td key={m}>{count(b[m])}</td>)}</tr>
               ))}
             </tbody>
           </table>

@@ -57,6 +57,26 @@ export function urlParts(url: string): { origin: string; path: string } {
   return found ? { origin: found[1] ?? "", path: found[2] || "/" } : { origin: "", path: url };
 }
 
+// What Unicode calls a letter, number or mark, but for those that are drawn as nothing.
+const drawn = /^(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{N}\p{M}]$/u;
+
+/** A stored URL for people: escapes of letters and numbers beyond ASCII as these, every other escape as it is. */
+export function readable(url: string): string {
+  const plain = url.replace(/%[C-F][\dA-F](?:%[89AB][\dA-F])+/gi, (escaped) => {
+    try {
+      const character = decodeURIComponent(escaped);
+      return drawn.test(character) ? character : escaped;
+    } catch {
+      return escaped; // not UTF-8
+    }
+  });
+  // A mark without a letter would be drawn on the delimiter or the escape before it.
+  return plain.replace(/(?:(?<=%[\dA-F]{2})|(?<![\p{L}\p{N}\p{M}]))\p{M}+/giu, encodeURIComponent);
+}
+
+/** Text as it is in stored URLs, which are ASCII alone. */
+export const asStored = (text: string): string => text.replace(/[^\0-\x7f]+/g, encodeURIComponent);
+
 /** A message of the API as a sentence. */
 export function sentence(message: string): string {
   return message.replace(/^url\b|^./, (start) => start.toUpperCase()) + (/[.!?]$/.test(message) ? "" : ".");

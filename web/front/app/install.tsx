@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import { pathOf, type Pages, type Session, type Site } from "./api";
+import { ask, pathOf, send, type Failure, type Pages, type Session, type Site } from "./api";
 import { Demo, demoKey } from "./demo";
-import { clock, plural } from "./format";
+import { clock, plural, sentence } from "./format";
 import { Copy } from "./parts";
 import { usePoll } from "./poll";
 
@@ -16,10 +16,11 @@ interface InstallProps {
   waiting: boolean; // no hit was there when one came to the view
   hits: number | undefined; // in the range, undefined while that is not known
   arrived: () => void; // called at the first hit of a site that waits
+  changed: () => void; // called when the site has another origin
 }
 
 /** How to put the tag on the pages, and whether hits come. */
-export function Install({ site, who, waiting, hits, arrived }: InstallProps) {
+export function Install({ site, who, waiting, hits, arrived, changed }: InstallProps) {
   const base = (who.public_url || new URL(".", document.baseURI).href).replace(/\/$/, "");
   const tag = tagOf(site.key, base);
   return (
@@ -29,6 +30,7 @@ export function Install({ site, who, waiting, hits, arrived }: InstallProps) {
       <p>Paste this into the <code>&lt;head&gt;</code> of every page of {site.origins.length > 0 ? <Origins list={site.origins} /> : "the site"}.</p>
       <div class="tag"><pre><code>{tag}</code></pre><Copy text={tag} /></div>
       {waiting ? <FirstHit site={site.key} arrived={arrived} /> : <Received hits={hits} />}
+      <Refused site={site} every={waiting && !hits ? 2000 : 15_000} changed={changed} />
       <details class="more">
         <summary>Pages with a Content-Security-Policy</summary>
         <p>Allow <code>{new URL(base).origin}</code> in <code>script-src</code> and <code>connect-src</code>.</p>
@@ -44,6 +46,48 @@ function Received({ hits }: { hits: number | undefined }) {
 
 function Origins({ list }: { list: string[] }) {
   return <>{list.map((o, i) => <span key={o}>{i > 0 && (i === list.length - 1 ? " and " : ", ")}<code>{o}</code></span>)}</>;
+}
+
+/** Says whose hits are refused because the site does not list their origin, and adds it; asks every so many ms. */
+function Refused({ site, every, changed }: { site: Site; every: number; changed: () => void }) {
+  const sites = usePoll<{ sites: Site[] }>("v1/sites", every);
+  const now = sites.data?.sites.find((s) => s.key === site.key) ?? site;
+  const [added, setAdded] = useState<string[]>([]); // an answer that was under way does not know of them
+  const refused = (now.refused_origins ?? []).filter((o) => !now.origins.includes(o) && !added.includes(o));
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const add = async (origin: string) => {
+    setBusy(true);
+    setProblem("");
+    try {
+      // Asked for now: what is shown may lack an origin that was added a moment ago, and the server would drop it.
+      const { origins, timezone } = (await ask<{ sites: Site[] }>("v1/sites")).sites.find((s) => s.key === site.key) ?? site;
+      await send<Site>("POST", "v1/sites", { key: site.key, origins: [...origins.filter((o) => o !== origin), origin], timezone });
+      setAdded([...added, origin]);
+      sites.again();
+      changed();
+    } catch (err) {
+      setProblem(sentence((err as Failure).message));
+    }
+    setBusy(false);
+  };
+  return (
+    <div class="refused" role="status">
+      {refused.map((origin) => (
+        <div key={origin} class="notice quiet">
+          <p>Hits from <code>{origin}</code> were refused: the site does not list this origin.</p>
+          {isOrigin(origin) && <button type="button" class="button small" disabled={busy} onClick={() => add(origin)}>Add this origin</button>}
+        </div>
+      ))}
+      {refused.length > 0 && <p class="hint">Add only origins whose pages are yours.</p>}
+      {refused.length > 0 && problem && <p class="problem">{problem}</p>}
+    </div>
+  );
+}
+
+/** Whether text is the origin of web pages, and not such as "null", which a page from a file has. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 /** Watches for the first hit of a site, each second. */

@@ -1,12 +1,15 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend } from "./api";
-import { compact, count, daysOf, percent, plural, sentence, urlParts } from "./format";
+import { compact, count, daysOf, percent, plural, readable, sentence, urlParts } from "./format";
 import { Choice, Ghost, Title, Trouble, useTabTitle } from "./parts";
 import { usePoll } from "./poll";
 import { devices, kinds, pageLink, ranges, siteLink, type Kind, type PageRoute } from "./route";
 import { Sheet, depthOf } from "./sheet";
 import { Numbers } from "./site";
 import { WhyEmpty } from "./why";
+
+const fewViews = 5;
+const hintTime = 120_000; // ms, of which some go by on the page that was opened
 
 /** One page: its numbers, the heat on it and how far people scroll. */
 export function PageView({ site, route }: { site: Site; route: PageRoute }) {
@@ -16,7 +19,8 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, kind, cell: 32 }), 3000);
   const scroll = usePoll<Scroll>(pathOf("scroll", asked));
   const to = (change: Partial<PageRoute>) => pageLink(site.key, url, { ...route, ...change });
-  const { origin, path } = urlParts(url);
+  const { origin, path: stored } = urlParts(url);
+  const path = readable(stored);
   const refused = [heat, trend, scroll].find((p) => p.error?.status === 400 && !p.data); // such as a URL that is none
   const unknown = heat.data?.why?.reason === "no_hits_for_url" && !heat.stale; // no numbers, then, but what is near
   useTabTitle(path.length > 40 ? path.slice(0, 39) + "…" : path);
@@ -25,7 +29,7 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
     <>
       <header class="head head-page">
         <Title crumb={<><a href="#/">Sites</a><a href={siteLink(site.key, { range })}>{site.key}</a></>}>
-          <span class="page-origin">{origin}</span><bdi>{path}</bdi>
+          <span class="page-origin">{origin}</span><bdi dir="ltr">{path}</bdi>
         </Title>
         <OpenMap site={site} url={url} />
       </header>
@@ -35,7 +39,7 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
         {bots && <a class="button small" href={to({ bots: false })}>Bots are counted. Leave them out</a>}
       </div>
       {refused?.error ? <Trouble error={refused.error} /> : <>
-      {!unknown && <Numbers trend={trend} site={site} range={range} />}
+      {!unknown && <Numbers trend={trend} site={site} range={range} device={device} />}
       <section class="card" aria-labelledby="map">
         <div class="card-head">
           <h2 id="map">Map</h2>
@@ -66,16 +70,18 @@ function Legend({ hits, kind }: { hits: number; kind: Kind }) {
   return <div class="legend" aria-hidden="true"><span>few</span><i /><span>most {kind === "click" ? "" : kind} clicks</span></div>;
 }
 
-/** What the scroll curve says, in words and numbers. */
+/** What the scroll curve says, in words and numbers; nothing of so few views that shares mean nothing. */
 function Summary({ scroll }: { scroll: Scroll | undefined }) {
-  if (!scroll || scroll.views === 0) return null;
+  if (!scroll || scroll.views < fewViews) return null;
   const fold = scroll.fold.p50;
-  const below = fold ? (scroll.reach.find(([top]) => top >= fold)?.[1] ?? 0) : 0;
+  const below = fold ? (scroll.reach.find(([top]) => top >= fold)?.[1] ?? 0) : 1;
+  const views = plural(scroll.views, "view"), where = fold && <>the fold at {count(Math.round(fold))} px</>;
   return (
     <>
       <p class="summary">
-        Half of {plural(scroll.views, "view")} came down to <strong>{count(depthOf(scroll, 0.5))} px</strong>
-        {fold ? <>; <strong>{percent(below)}</strong> saw what is below the fold at {count(Math.round(fold))} px</> : null}.
+        {below === 0 ? <>None of {views} went below {where}.</>
+          : below < 0.5 ? <><strong>{below < 0.01 ? "Less than 1 %" : percent(below)}</strong> of {views} went below {where}.</>
+          : <>Half of {views} came down to <strong>{count(depthOf(scroll, 0.5))} px</strong>{fold ? <>; <strong>{percent(below)}</strong> saw what is below {where}</> : null}.</>}
       </p>
       <table class="depths">
         <thead><tr><th scope="col">Views</th><th scope="col">came down to</th></tr></thead>
@@ -89,18 +95,28 @@ function Summary({ scroll }: { scroll: Scroll | undefined }) {
 function OpenMap({ site, url }: { site: Site; url: string }) {
   const [problem, setProblem] = useState("");
   const [link, setLink] = useState("");
+  const [opened, setOpened] = useState(0); // times
+  const [hint, setHint] = useState(false);
   const hindrance = whyClosed(site, url);
+  useEffect(() => {
+    if (opened === 0) return;
+    setHint(true);
+    const timer = setTimeout(() => setHint(false), hintTime);
+    return () => clearTimeout(timer);
+  }, [opened]);
   const open = async () => {
     setProblem("");
     setLink("");
+    setHint(false);
     // Opened within the click: a tab that is opened after an answer came counts as a pop-up.
     const tab = window.open("about:blank", "_blank");
     if (tab) tab.opener = null;
     try {
       const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url });
       if (!/^https?:\/\//i.test(answer.link)) throw new Failure(0, "The server gave no link to open.");
-      if (tab) tab.location.replace(answer.link);
-      else setLink(answer.link);
+      if (!tab) return setLink(answer.link);
+      tab.location.replace(answer.link);
+      setOpened((n) => n + 1);
     } catch (err) {
       tab?.close();
       setProblem(sentence((err as Failure).message));
@@ -110,7 +126,8 @@ function OpenMap({ site, url }: { site: Site; url: string }) {
     <div class="open-map">
       <button type="button" class="button primary" disabled={hindrance !== ""} aria-describedby="open-map" onClick={open}>Open with map</button>
       <p id="open-map" class={problem ? "problem" : "hint"} role="status">
-        {problem || hindrance || (link && <>Your browser kept the tab shut. <a href={link} target="_blank" rel="noopener noreferrer">Open the page</a></>)}
+        {problem || hindrance || (link && <>Your browser kept the tab shut. <a href={link} target="_blank" rel="noopener noreferrer">Open the page</a></>)
+          || (hint && <>No panel on the page? It needs <a href={siteLink(site.key, { install: true })}>the tag of this site</a>.</>)}
       </p>
     </div>
   );

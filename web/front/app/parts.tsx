@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Failure } from "./api";
-import { count, sentence, urlParts } from "./format";
+import { count, readable, sentence, urlParts } from "./format";
 
 /** The sign of heatlog: cells, cold to hot. */
 export function Mark() {
@@ -70,7 +70,7 @@ export function Trouble({ error, again }: { error: Failure; again?: () => void }
 export function PageName({ url, own }: { url: string; own: string[] }) {
   const { origin, path } = urlParts(url);
   const plain = own.length === 1 && own[0] === origin;
-  return <span class="url">{!plain && origin && <span class="url-origin">{origin}</span>}<bdi>{path}</bdi></span>;
+  return <span class="url">{!plain && origin && <span class="url-origin">{origin}</span>}<bdi dir="ltr">{readable(path)}</bdi></span>;
 }
 
 /** A button that copies text and says that it did. */

@@ -24,6 +24,7 @@ export interface SiteRoute {
   range: Range;
   q: string;
   offset: number;
+  install: boolean; // begins at how to install the tag
 }
 
 /** One page or pattern. */
@@ -56,7 +57,12 @@ export function parseRoute(hash: string): Route {
   if (first !== "site" || !/^[a-z0-9-]{1,32}$/.test(key) || more.length > 0) return { view: "none" };
   const range = oneOf(ranges, p.get("range"), usualRange);
   if (last === "") {
-    return { view: "site", key, range, q: p.get("q") ?? "", offset: Math.max(0, Math.trunc(Number(p.get("offset"))) || 0) };
+    return {
+      view: "site", key, range,
+      q: p.get("q") ?? "",
+      offset: Math.max(0, Math.trunc(Number(p.get("offset"))) || 0),
+      install: p.get("at") === "install",
+    };
   }
   const url = p.get("url");
   if (last !== "page" || !url) return { view: "none" };
@@ -70,7 +76,7 @@ export function parseRoute(hash: string): Route {
 
 /** The address of a site; what is left out is as usual. */
 export function siteLink(key: string, with_: Partial<SiteRoute> = {}): string {
-  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined });
+  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined, at: with_.install ? "install" : undefined });
 }
 
 /** The address of a page; what is left out is as usual. */

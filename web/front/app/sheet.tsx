@@ -2,11 +2,13 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { askPicture, type Heat, type Scroll } from "./api";
 import { stepTo } from "./chart";
 import { count, percent } from "./format";
-import { useWidth } from "./parts";
+import { Ghost, useWidth } from "./parts";
 
 const cell = 32; // px, of the answer that sizes are taken from
 const widths = [416, 768, 1024, 1280, 1440, 1920]; // page px that a sheet is wide, all multiples of cell
-const tallest = 1600, tallestNarrow = 1100; // px on the screen
+const tallest = 1600, tallestNarrow = 1100; // px on the screen; what is taller scrolls within the sheet
+const least = 240, leastNarrow = 160; // px on the screen that a map is wide
+const bar = 16; // px that a scroll bar takes at most
 const mostPixels = 4e7; // of a picture
 
 /** The size of the part of a page that has heat or was seen, page px. */
@@ -17,27 +19,38 @@ interface Size {
 
 /** The page from above: the heat on it, and beside it how far people came, on one scale. */
 export function Sheet({ heat, scroll, picture }: { heat: Heat; scroll: Scroll | undefined; picture: (size: Size) => string }) {
-  const [ref, room] = useWidth<HTMLDivElement>();
+  const [ref, width] = useWidth<HTMLDivElement>();
   const size = sizeOf(heat, scroll);
-  const narrow = room < 560;
+  const narrow = width < 560;
   const gutter = narrow ? 0 : 48, gap = narrow ? 12 : 28;
+  const low = (narrow ? leastNarrow : least) / size.width, whole = (narrow ? tallestNarrow : tallest) / size.height;
+  const scrolls = low > whole;
+  const room = scrolls ? width - bar : width;
   const column = Math.floor((room - gutter - gap) * 0.62);
-  const scale = Math.min(1, column / size.width, (narrow ? tallestNarrow : tallest) / size.height);
+  const scale = Math.min(1, Math.max(low, Math.min(column / size.width, whole)));
   const map = { left: gutter, width: Math.round(size.width * scale), height: Math.round(size.height * scale) };
   const curve = { left: gutter + map.width + gap, width: room - gutter - map.width - gap };
   return (
-    <div class="sheet" ref={ref} style={{ height: room > 0 ? `${map.height + 28}px` : "400px" }}>
-      {room > 0 && (
+    <div class="sheet" ref={ref}>
+      {width === 0 && <Ghost tall={400} />}
+      {width > 0 && (
         <>
           <span class="sheet-head" style={{ left: `${map.left}px` }}>{count(size.width)} px across</span>
-          <span class="sheet-head" style={{ left: `${curve.left}px` }}>{scroll && scroll.views > 0 ? "Reached by" : "No scrolling seen"}</span>
-          {scroll && scroll.views > 0 && <span class="sheet-head sheet-all">100 %</span>}
-          <Picture path={picture(size)} version={heat.hits} map={map} />
-          <Curve scroll={scroll} map={map} curve={curve} scale={scale} size={size} room={room} narrow={narrow} />
+          <span class="sheet-head" style={{ left: `${curve.left}px` }}>{headOf(scroll, curve.width)}</span>
+          {scroll && scroll.views > 0 && curve.width > 76 && <span class="sheet-head" style={{ right: `${width - room}px` }}>100 %</span>}
+          <div class={scrolls ? "sheet-box scrolls" : "sheet-box"} {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": "The page from top to bottom" } : {})}>
+            <Picture path={picture(size)} version={heat.hits} map={map} />
+            <Curve scroll={scroll} map={map} curve={curve} scale={scale} size={size} room={room} narrow={narrow} />
+          </div>
         </>
       )}
     </div>
   );
+}
+
+function headOf(scroll: Scroll | undefined, width: number): string {
+  if (!scroll || scroll.views === 0) return width < 115 ? "No scrolling" : "No scrolling seen";
+  return width < 115 ? "Reach" : "Reached by"; // "100 %" is beside it
 }
 
 function sizeOf(heat: Heat, scroll: Scroll | undefined): Size {
@@ -113,6 +126,8 @@ function Curve({ scroll, map, curve, scale, size, room, narrow }: CurveProps) {
     if (to === null) return;
     e.preventDefault();
     setAt(to);
+    const box = (e.currentTarget as Element).parentElement!, y = to * band * scale;
+    if (y < box.scrollTop || y > box.scrollTop + box.clientHeight - 48) box.scrollTop = y - box.clientHeight / 2;
   };
   const tell = (i: number) => `${count(i * band)} px: reached by ${percent(share(i))}`;
   return (

@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type PageCount, type Pages, type Session, type Site, type Trend } from "./api";
-import { Spark, TrendChart, type Metric } from "./chart";
-import { compact, count, date, daysOf, plural } from "./format";
+import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
+import { asStored, compact, count, date, daysOf, plural } from "./format";
 import { Install } from "./install";
 import { Choice, Figure, Ghost, PageName, Title, Trouble, useSeen, useTabTitle } from "./parts";
 import { askCalmly, usePoll, type Polled } from "./poll";
-import { go, pageLink, ranges, siteLink, type Range, type SiteRoute } from "./route";
+import { go, pageLink, ranges, siteLink, type Device, type Range, type SiteRoute } from "./route";
 
 const pagesAtOnce = 25;
 const many = 0.08; // share of clicks that stands out when they are rage or dead
@@ -13,13 +13,13 @@ const many = 0.08; // share of clicks that stands out when they are rage or dead
 // Reasons of an empty trend that mean that nobody was there yet.
 const neverHit = ["no_hits_for_url", "only_bots"];
 
-/** A site: its numbers, its pages, and how to install the tag, which comes first while it has no hits. */
-export function SiteView({ site, route, who }: { site: Site; route: SiteRoute; who: Session }) {
+/** A site: its numbers, its pages, and how to install the tag, which comes first while it has no hits. changed is called when the site is another. */
+export function SiteView({ site, route, who, changed }: { site: Site; route: SiteRoute; who: Session; changed: () => void }) {
   const { range } = route;
   const days = daysOf(range, site.timezone);
   const by = range === "1" ? "hour" : "day";
   const trend = usePoll<Trend>(pathOf("trend", { site: site.key, ...days, by }));
-  const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: route.q, offset: route.offset || undefined, limit: pagesAtOnce }));
+  const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce }));
   const hits = trend.stale ? undefined : trend.data?.hits;
   // Both stay as they are once set, so that the sign that the first hit came does not go away with it.
   const isNew = useRef(false), started = useRef(false);
@@ -27,9 +27,13 @@ export function SiteView({ site, route, who }: { site: Site; route: SiteRoute; w
   if (hits) started.current = true;
   const waits = isNew.current && !started.current;
   useTabTitle(site.key);
+  const complete = trend.data !== undefined && pages.data !== undefined; // nothing above it grows any more
+  useEffect(() => {
+    if (route.install && complete) document.getElementById("install")?.scrollIntoView();
+  }, [complete]);
 
   const arrived = () => { trend.again(); pages.again(); };
-  const install = <Install site={site} who={who} waiting={isNew.current} hits={hits} arrived={arrived} />;
+  const install = <Install site={site} who={who} waiting={isNew.current} hits={hits} arrived={arrived} changed={changed} />;
   return (
     <>
       <header class="head">
@@ -49,17 +53,18 @@ export function SiteView({ site, route, who }: { site: Site; route: SiteRoute; w
 }
 
 /** The numbers of a range, each of which the chart can show. */
-export function Numbers({ trend, site, range }: { trend: Polled<Trend>; site: Site; range: Range }) {
+export function Numbers({ trend, site, range, device = "" }: { trend: Polled<Trend>; site: Site; range: Range; device?: Device }) {
   const [metric, setMetric] = useState<Metric>("hits");
   const data = trend.data;
-  const names: [Metric, string][] = [["hits", "Hits"], ["views", "Views"], ["visitors", "Visitors"]];
+  // Visitors are counted by page and range alone, whatever else is filtered.
+  const names: Names = { hits: "Hits", views: "Views", visitors: device ? "Visitors, all devices" : "Visitors" };
   return (
     <section class={trend.stale && data ? "card numbers stale" : "card numbers"} aria-label="Numbers">
       <div class="figures">
-        {names.map(([m, name]) => <Figure key={m} name={name} value={data?.[m]} chosen={m === metric} onChoose={() => setMetric(m)} />)}
+        {metrics.map((m) => <Figure key={m} name={names[m]} value={data?.[m]} chosen={m === metric} onChoose={() => setMetric(m)} />)}
       </div>
       <div class="numbers-chart">
-        {trend.error && !data ? <Trouble error={trend.error} again={trend.again} /> : <TrendChart trend={data} metric={metric} />}
+        {trend.error && !data ? <Trouble error={trend.error} again={trend.again} /> : <TrendChart trend={data} metric={metric} names={names} />}
         <p class="hint">{spanOf(data, range)} · days of {site.timezone}{data && <Lag hits={data.lag_hits} />}</p>
       </div>
     </section>
