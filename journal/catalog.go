@@ -19,14 +19,19 @@ type mark struct {
 
 // segment is one file of the journal as readers see it.
 type segment struct {
-	segmentName
-	path string
+	base  uint64
+	epoch uint32
 
-	// The rest is guarded by catalog.mu.
+	// The rest is guarded by catalog.mu. What is written of a segment that is not sealed is told by its name; a segment is
+	// sealed in place, so that readers of the old file find the next segment from the same one.
+	name     segmentName
+	path     string
+	last     int64  // append time of the last chunk of a sealed one, Unix ms; 0 = unknown
 	end      uint64 // position after its last hit that counts
 	limit    int64  // readers read below it; wholeFile = up to the end of the file
 	appended int64  // append time of the first chunk, Unix ms; 0 = unknown
-	damage   error  // of the header, nil if it is sound
+	damage   error  // of the header or of a sealed one's footer, nil if they are sound
+	damageAt int64  // where that is
 	marks    []mark // ascending, contiguous from the segment's start
 }
 
@@ -35,15 +40,20 @@ const wholeFile = -1
 
 // catalog is the list of segments with what is durable in them. It is safe for concurrent use.
 type catalog struct {
-	fsys FS
+	fsys   FS
+	source uint64
+	alone  bool // nobody tells it of what is sealed and pruned: another process may be doing so
 
 	mu       sync.Mutex
 	segments []*segment // ascending, without overlap
 	changed  chan struct{}
-	closed   error // what readers get at the tail, nil while it can grow
+	added    chan struct{} // holds a token when a segment was added
+	closed   error         // what readers get at the tail, nil while it can grow
 }
 
-func newCatalog(fsys FS) *catalog { return &catalog{fsys: fsys, changed: make(chan struct{})} }
+func newCatalog(fsys FS) *catalog {
+	return &catalog{fsys: fsys, changed: make(chan struct{}), added: make(chan struct{}, 1)}
+}
 
 // add puts a new last segment behind the others, which ends the one before at its base.
 func (c *catalog) add(s *segment) {
@@ -57,6 +67,10 @@ func (c *catalog) add(s *segment) {
 	}
 	c.segments = append(c.segments, s)
 	c.wake()
+	select {
+	case c.added <- struct{}{}:
+	default:
+	}
 }
 
 // extend moves the durable end of the last segment and adds the marks of its new chunks.
@@ -94,11 +108,81 @@ func (s *segment) mark(m mark) {
 	}
 }
 
-// passed adds marks that a reader found on its way.
-func (c *catalog) passed(s *segment, m mark) {
+// passed adds marks that a reader found on its way in a segment of this form.
+func (c *catalog) passed(s *segment, name segmentName, m mark) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.mark(m)
+	if s.name == name {
+		s.mark(m)
+	}
+}
+
+// unsealed gives the segments that are full and not sealed, with their ends.
+func (c *catalog) unsealed() (full []place, ends []uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := 0; i+1 < len(c.segments); i++ {
+		if s := c.segments[i]; !s.name.sealed && s.damage == nil && s.end > s.base {
+			full, ends = append(full, s.from(0)), append(ends, s.end)
+		}
+	}
+	return full, ends
+}
+
+// allSealed gives the sealed segments with their ends and the append times of their last chunks.
+func (c *catalog) allSealed() (sealed []place, ends []uint64, lasts []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.segments {
+		if s.name.sealed {
+			sealed, ends, lasts = append(sealed, s.from(0)), append(ends, s.end), append(lasts, s.last)
+		}
+	}
+	return sealed, ends, lasts
+}
+
+// sealed gives a segment the form that it has been rewritten in.
+func (c *catalog) sealed(s *segment, form *segment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.name, s.path, s.limit, s.damage, s.damageAt, s.marks, s.last = form.name, form.path, wholeFile, form.damage, form.damageAt, form.marks, form.last
+	s.appended = form.appended
+}
+
+// drop takes the first segment out, if it is s and not the last one.
+func (c *catalog) drop(s *segment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.segments) > 1 && c.segments[0] == s {
+		c.segments = c.segments[1:]
+		c.wake()
+	}
+}
+
+// oldest gives the first segment if it is not the last one, with the position after it and an append time that all its hits
+// have or are before; 0 = unknown.
+func (c *catalog) oldest() (p place, end uint64, last int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.segments) < 2 {
+		return place{}, 0, 0
+	}
+	s := c.segments[0]
+	if last = s.last; last == 0 {
+		last = c.segments[1].appended
+	}
+	return s.from(0), s.end, last
+}
+
+// paths gives the files of all segments.
+func (c *catalog) paths() map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	paths := make(map[string]bool, len(c.segments))
+	for _, s := range c.segments {
+		paths[s.path] = true
+	}
+	return paths
 }
 
 // durable is the position after the last hit that is durable.
@@ -130,6 +214,8 @@ func (c *catalog) count() int {
 // place is where a reader goes on: a chunk of segment begins at offset with position pos.
 type place struct {
 	segment *segment
+	name    segmentName
+	path    string
 	mark
 }
 
@@ -142,22 +228,29 @@ func (c *catalog) find(pos uint64) (place, error) {
 		if pos == 0 && len(c.segments) == 0 {
 			return place{}, nil
 		}
+		if len(c.segments) > 0 {
+			return place{}, &PrunedError{Position: pos, First: c.segments[0].base}
+		}
 		return place{}, fmt.Errorf("read position %d: %w", pos, ErrPosition)
 	}
 	s := c.segments[i]
 	if pos > s.end {
 		return place{}, fmt.Errorf("read position %d, the journal ends at %d: %w", pos, s.end, ErrPosition)
 	}
-	n := sort.Search(len(s.marks), func(n int) bool { return s.marks[n].pos > pos })
-	return s.from(n), nil
+	return s.at(pos), nil
+}
+
+// at gives the place of the mark at or before pos.
+func (s *segment) at(pos uint64) place {
+	return s.from(sort.Search(len(s.marks), func(n int) bool { return s.marks[n].pos > pos }))
 }
 
 // from gives the place of the mark before the nth, or the segment's start.
 func (s *segment) from(n int) place {
 	if n == 0 {
-		return place{s, mark{segmentHeaderSize, s.base, s.appended}}
+		return place{s, s.name, s.path, mark{segmentHeaderSize, s.base, s.appended}}
 	}
-	return place{s, s.marks[n-1]}
+	return place{s, s.name, s.path, s.marks[n-1]}
 }
 
 // findTime gives a place before which every chunk was appended earlier than t.
@@ -177,12 +270,13 @@ func (c *catalog) findTime(t int64) place {
 
 // state is what a reader of a segment may know.
 type state struct {
-	end     uint64
-	limit   int64
-	damage  error
-	next    *segment        // nil for the last one
-	changed <-chan struct{} // closed when anything changes
-	closed  error
+	end      uint64
+	limit    int64
+	damage   error
+	damageAt int64
+	next     place           // its start; without a segment for the last one
+	changed  <-chan struct{} // closed when anything changes
+	closed   error
 }
 
 // look gives the state of s, or of the first segment for nil.
@@ -192,15 +286,15 @@ func (c *catalog) look(s *segment) state {
 	st := state{changed: c.changed, closed: c.closed}
 	i := -1
 	if s != nil {
-		st.end, st.limit, st.damage = s.end, s.limit, s.damage
+		st.end, st.limit, st.damage, st.damageAt = s.end, s.limit, s.damage, s.damageAt
 		i = slices.Index(c.segments, s)
-		if i < 0 { // superseded while it was empty
+		if i < 0 { // pruned, or superseded while it was empty
 			i = sort.Search(len(c.segments), func(i int) bool { return c.segments[i].base > s.base }) - 1
 			i = max(i-1, -1)
 		}
 	}
 	if i+1 < len(c.segments) {
-		st.next = c.segments[i+1]
+		st.next = c.segments[i+1].from(0)
 	}
 	return st
 }

@@ -57,3 +57,18 @@ type VersionError struct {
 func (e *VersionError) Error() string {
 	return fmt.Sprintf("segment %s needs a later heatlog: format %d, unknown features %#x", e.Segment, e.Version, e.Incompat)
 }
+
+// PrunedError means that the hits at a position were deleted because of their age or of the journal's size. It wraps
+// ErrPosition.
+type PrunedError struct {
+	Position uint64 // that was asked for
+	First    uint64 // that is kept
+}
+
+// Error says what is asked for and what is kept.
+func (e *PrunedError) Error() string {
+	return fmt.Sprintf("read position %d: %v: older hits were pruned, the first one kept is %d", e.Position, ErrPosition, e.First)
+}
+
+// Unwrap gives ErrPosition.
+func (e *PrunedError) Unwrap() error { return ErrPosition }

@@ -22,12 +22,15 @@ type folder struct {
 	source     uint64
 	dir        string
 	segments   []*segment // those that hold hits that count, ascending
-	superseded []string   // names of those that were given up before anything in them was durable
-	leftovers  []string   // names of files that were never finished
-	epoch      uint32     // greatest epoch of all segments
-	tail       tail       // of the last segment
-	appended   int64      // append time of the last chunk, Unix ms
-	readOnly   bool       // a segment has features that must not be written beside
+	sealedOver []string   // names of those that are there sealed too
+	unsound    []string   // names of sealed ones that are not sound beside those that they were made of
+	manifest   manifest
+	superseded []string // names of those that were given up before anything in them was durable
+	leftovers  []string // names of files that were never finished
+	epoch      uint32   // greatest epoch of all segments
+	tail       tail     // of the last segment
+	appended   int64    // append time of the last chunk, Unix ms
+	readOnly   bool     // a segment has features that must not be written beside
 }
 
 // last is the last segment, nil if there is none.
@@ -150,6 +153,12 @@ func loadFolder(fsys FS, dir string, source uint64) (*folder, error) {
 			f.leftovers = append(f.leftovers, e.Name)
 		}
 	}
+	if names, err = f.pairs(fsys, names); err != nil {
+		return nil, err
+	}
+	if f.manifest, err = readManifest(fsys, dir, source); err != nil {
+		return nil, err
+	}
 	f.pick(names)
 	for i, s := range f.segments {
 		if err := f.load(fsys, s, i == len(f.segments)-1); err != nil {
@@ -157,6 +166,32 @@ func loadFolder(fsys FS, dir string, source uint64) (*folder, error) {
 		}
 	}
 	return f, nil
+}
+
+// pairs leaves out one of two forms of a segment: a crash came when it had been sealed. The sealed one counts if it is
+// sound.
+func (f *folder) pairs(fsys FS, names []segmentName) (kept []segmentName, err error) {
+	for _, n := range names {
+		if !slices.Contains(names, n.as(!n.sealed)) {
+			kept = append(kept, n)
+			continue
+		}
+		if !n.sealed {
+			continue
+		}
+		err := checkSealed(fsys, filepath.Join(f.dir, n.String()), n, f.source)
+		switch {
+		case errors.As(err, new(ioError)), errors.As(err, new(*VersionError)):
+			return nil, err
+		case err != nil:
+			f.unsound = append(f.unsound, n.String())
+			n.sealed = false
+		default:
+			f.sealedOver = append(f.sealedOver, n.as(false).String())
+		}
+		kept = append(kept, n)
+	}
+	return kept, nil
 }
 
 // pick chooses the segments that count: a later epoch supersedes earlier ones from its base on.
@@ -167,7 +202,7 @@ func (f *folder) pick(names []segmentName) {
 			f.superseded = append(f.superseded, n.String())
 			continue
 		}
-		f.segments = append(f.segments, &segment{segmentName: n, path: filepath.Join(f.dir, n.String()), limit: wholeFile})
+		f.segments = append(f.segments, &segment{base: n.base, epoch: n.epoch, name: n, path: filepath.Join(f.dir, n.String()), limit: wholeFile})
 	}
 	slices.Reverse(f.segments)
 	for i := 1; i < len(f.segments); i++ {
@@ -187,7 +222,10 @@ func (f *folder) load(fsys FS, s *segment, last bool) error {
 		return fmt.Errorf("size of segment %s: %w", s.path, err)
 	}
 	var sc scanner
-	sc.reset(file, s.segmentName, size)
+	sc.reset(file, s.name, size)
+	if s.name.sealed {
+		return f.loadSealed(&sc, s, last)
+	}
 	h, err := sc.segmentHeader(f.source)
 	switch {
 	case errors.As(err, new(*VersionError)), errors.As(err, new(ioError)):
@@ -209,6 +247,32 @@ func (f *folder) load(fsys FS, s *segment, last bool) error {
 	}
 	s.end, s.limit, s.marks = f.tail.end, f.tail.limit, f.tail.marks
 	f.appended = max(f.appended, f.tail.appended)
+	return nil
+}
+
+// loadSealed reads what leads into a sealed segment. If it is the last one, it ends where its header, its footer or MANIFEST
+// says, whether all of it is there or not, so that no position is given out twice.
+func (f *folder) loadSealed(sc *scanner, s *segment, last bool) error {
+	h, end, err := s.loadSealed(sc, f.source)
+	if err != nil {
+		return err
+	}
+	f.readOnly = f.readOnly || h.roCompat&^knownRoCompat != 0
+	f.appended = max(f.appended, h.appended, s.last)
+	if !last {
+		return nil
+	}
+	blocks, appended, err := sc.blocksEnd()
+	if err != nil {
+		return err
+	}
+	f.appended = max(f.appended, appended)
+	if e := f.manifest.entry(s.name.String()); e != nil {
+		end = max(end, e.end)
+		f.appended = max(f.appended, e.last)
+	}
+	s.end = max(s.base, end, blocks)
+	f.tail = tail{end: s.end, limit: sc.limit, size: sc.limit, appended: f.appended, ended: true}
 	return nil
 }
 

@@ -27,23 +27,31 @@ const (
 	segmentMagic  = "heatlogJ"
 	chunkMarker   = 0x4b4e4348 // "HCNK"
 	segmentSuffix = ".hj"
+	sealedMagic   = "heatlogS"
+	sealedSuffix  = ".hjs"
+	badSuffix     = ".bad"
 	tornSuffix    = ".torn"
 	tmpSuffix     = ".tmp"
 )
 
 // The types of chunks and their flags.
 const (
-	chunkHits = 1
-	chunkEnd  = 2
+	chunkHits   = 1
+	chunkEnd    = 2
+	chunkBlock  = 3
+	chunkFooter = 4
 
 	flagZstd      = 1 << 0
 	flagIgnorable = 1 << 7
 )
 
-// The feature bits that this code knows: none yet.
+// The feature bits that this code knows.
 const (
 	knownIncompat uint64 = 0
 	knownRoCompat uint64 = 0
+
+	// compatDrops says that batchDropped is set where the index dropped a batch. It is foreseen and set by no version yet.
+	compatDrops uint64 = 1 << 0
 )
 
 // castagnoli is the table of CRC-32C.
@@ -53,13 +61,15 @@ func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // segmentHeader is the first 128 bytes of a segment.
 type segmentHeader struct {
+	sealed                     bool
 	version                    uint16
 	epoch                      uint32
 	base                       uint64
 	created                    int64 // Unix ms
 	incompat, roCompat, compat uint64
 	source                     uint64
-	appended                   int64 // append time of the chunk before the segment, Unix ms
+	appended                   int64  // append time of the chunk before the segment, Unix ms
+	end                        uint64 // sealed: position after the last hit
 }
 
 func (h *segmentHeader) append(dst []byte) []byte {
@@ -67,6 +77,9 @@ func (h *segmentHeader) append(dst []byte) []byte {
 	dst = append(dst, make([]byte, segmentHeaderSize)...)
 	b := dst[at:]
 	copy(b, segmentMagic)
+	if h.sealed {
+		copy(b, sealedMagic)
+	}
 	le := binary.LittleEndian
 	le.PutUint16(b[8:], h.version)
 	le.PutUint16(b[10:], segmentHeaderSize)
@@ -78,6 +91,7 @@ func (h *segmentHeader) append(dst []byte) []byte {
 	le.PutUint64(b[48:], h.compat)
 	le.PutUint64(b[56:], h.source)
 	le.PutUint64(b[64:], uint64(h.appended))
+	le.PutUint64(b[72:], h.end)
 	le.PutUint32(b[124:], checksum(b[:124]))
 	return dst
 }
@@ -90,14 +104,14 @@ func parseSegmentHeader(b []byte, name segmentName, source uint64) (h segmentHea
 	}
 	b = b[:segmentHeaderSize]
 	le := binary.LittleEndian
-	if string(b[:8]) != segmentMagic {
-		return h, fmt.Errorf("segment header begins with %x, want %x", b[:8], segmentMagic)
+	if magic := name.magic(); string(b[:8]) != magic {
+		return h, fmt.Errorf("segment header begins with %x, want %x", b[:8], magic)
 	}
 	if got, want := le.Uint32(b[124:]), checksum(b[:124]); got != want {
 		return h, fmt.Errorf("segment header checksum %08x, want %08x", got, want)
 	}
 	h = segmentHeader{
-		version: le.Uint16(b[8:]), epoch: le.Uint32(b[12:]), base: le.Uint64(b[16:]), created: int64(le.Uint64(b[24:])),
+		sealed: name.sealed, end: le.Uint64(b[72:]), version: le.Uint16(b[8:]), epoch: le.Uint32(b[12:]), base: le.Uint64(b[16:]), created: int64(le.Uint64(b[24:])),
 		incompat: le.Uint64(b[32:]), roCompat: le.Uint64(b[40:]), compat: le.Uint64(b[48:]),
 		source: le.Uint64(b[56:]), appended: int64(le.Uint64(b[64:])),
 	}
@@ -108,7 +122,7 @@ func parseSegmentHeader(b []byte, name segmentName, source uint64) (h segmentHea
 		return h, fmt.Errorf("segment header length %d, want %d", n, segmentHeaderSize)
 	}
 	if h.epoch != name.epoch || h.base != name.base {
-		return h, fmt.Errorf("segment header is that of %s", segmentName{h.base, h.epoch})
+		return h, fmt.Errorf("segment header is that of %s", segmentName{h.base, h.epoch, h.sealed})
 	}
 	if h.source != source {
 		return h, fmt.Errorf("segment header names source %s, want %s", sourceName(h.source), sourceName(source))
@@ -184,20 +198,31 @@ func parseChunkHeader(b []byte, offset int64, epoch uint32) (h chunkHeader, err 
 		err = fmt.Errorf("chunk of epoch %08x, want %08x", h.epoch, epoch)
 	case h.offset != offset:
 		err = fmt.Errorf("chunk of offset %d", h.offset)
-	case h.raw > MaxChunk || h.stored > h.raw:
-		err = fmt.Errorf("payload of %d bytes, stored as %d, limit %d", h.raw, h.stored, MaxChunk)
+	case h.raw > h.limit() || h.stored > h.raw:
+		err = fmt.Errorf("payload of %d bytes, stored as %d, limit %d", h.raw, h.stored, h.limit())
 	case h.hits > MaxChunkHits:
 		err = fmt.Errorf("chunk of %d hits, limit %d", h.hits, MaxChunkHits)
 	case h.durable < 0 || h.durable > offset:
 		err = fmt.Errorf("durable offset %d is after the chunk", h.durable)
 	case h.base+uint64(h.hits) < h.base:
 		err = fmt.Errorf("position %d overflows", h.base)
-	case h.kind != chunkHits && h.kind != chunkEnd && h.flags&flagIgnorable == 0:
+	case h.kind > chunkFooter && h.flags&flagIgnorable == 0:
 		err = fmt.Errorf("%w: %d", errChunkType, h.kind)
-	case h.kind != chunkHits && h.hits != 0:
+	case h.kind != chunkHits && h.kind != chunkBlock && h.hits != 0:
 		err = fmt.Errorf("chunk type %d with %d hits", h.kind, h.hits)
 	}
 	return h, err
+}
+
+// ofSealed reports whether the chunk belongs into a sealed segment.
+func (h *chunkHeader) ofSealed() bool { return h.kind == chunkBlock || h.kind == chunkFooter }
+
+// limit is the greatest length of the payload before compression, bytes.
+func (h *chunkHeader) limit() uint32 {
+	if h.ofSealed() {
+		return maxBlock
+	}
+	return MaxChunk
 }
 
 // end is the position after the chunk's last hit.
@@ -211,24 +236,44 @@ func padded(n int) int { return (n + chunkAlign - 1) &^ (chunkAlign - 1) }
 
 // segmentName is what the name of a segment's file says.
 type segmentName struct {
-	base  uint64
-	epoch uint32
+	base   uint64
+	epoch  uint32
+	sealed bool
 }
 
-// String gives the name of the file: 20 digits, '-', 8 hexadecimal digits, ".hj".
+// String gives the name of the file: 20 digits, '-', 8 hexadecimal digits, ".hj" or ".hjs".
 func (n segmentName) String() string {
-	return fmt.Sprintf("%020d-%08x%s", n.base, n.epoch, segmentSuffix)
+	suffix := segmentSuffix
+	if n.sealed {
+		suffix = sealedSuffix
+	}
+	return fmt.Sprintf("%020d-%08x%s", n.base, n.epoch, suffix)
 }
+
+// magic is how the segment begins.
+func (n segmentName) magic() string {
+	if n.sealed {
+		return sealedMagic
+	}
+	return segmentMagic
+}
+
+// as gives the name of the segment's other form.
+func (n segmentName) as(sealed bool) segmentName { return segmentName{n.base, n.epoch, sealed} }
 
 // parseSegmentName is the inverse of String.
 func parseSegmentName(s string) (n segmentName, ok bool) {
 	stem, ok := strings.CutSuffix(s, segmentSuffix)
-	if !ok || len(stem) != 29 || stem[20] != '-' {
+	sealed := false
+	if !ok {
+		stem, sealed = strings.CutSuffix(s, sealedSuffix)
+	}
+	if !ok && !sealed || len(stem) != 29 || stem[20] != '-' {
 		return n, false
 	}
 	base, err1 := strconv.ParseUint(stem[:20], 10, 64)
 	epoch, err2 := strconv.ParseUint(stem[21:], 16, 32)
-	n = segmentName{base, uint32(epoch)}
+	n = segmentName{base, uint32(epoch), sealed}
 	return n, err1 == nil && err2 == nil && n.String() == s
 }
 

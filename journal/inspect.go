@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 
 	"heatlog/heatmap"
@@ -21,6 +22,7 @@ type SegmentInfo struct {
 	First      int64  // append time of the first chunk, Unix ms, 0 = unknown
 	Last       int64  // append time of the last chunk that could be read, Unix ms, 0 = there is none
 	Chunks     int    // that could be read
+	Sealed     bool   // rewritten for good; it does not grow
 	Superseded bool   // given up before anything in it was durable: nothing in it counts
 	Damaged    bool   // a header in it is damaged
 	TailBytes  int64  // behind the last chunk: being written now, torn by a crash, or failed and written again in the next segment
@@ -32,6 +34,9 @@ type opened struct {
 	*folder
 	catalog *catalog
 }
+
+// maxTries bounds how often a folder is read anew whose files another process replaces.
+const maxTries = 20
 
 // openToRead loads the journal in dir without a change to it. A nil fsys is OS.
 func openToRead(fsys FS, dir string) (*opened, error) {
@@ -50,10 +55,14 @@ func openToRead(fsys FS, dir string) (*opened, error) {
 		return nil, err
 	}
 	f, err := loadFolder(fsys, sub, source)
+	for tries := 1; errors.Is(err, fs.ErrNotExist) && tries < maxTries; tries++ {
+		f, err = loadFolder(fsys, sub, source) // a segment was sealed or pruned in between
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load journal %s: %w", dir, err)
 	}
 	c := newCatalog(fsys)
+	c.source, c.alone = source, true
 	c.segments = f.segments
 	return &opened{fsys, f, c}, nil
 }
@@ -84,29 +93,39 @@ func List(fsys FS, dir string) ([]SegmentInfo, error) {
 
 // describe reads the headers of one segment.
 func (o *opened) describe(s *segment) (SegmentInfo, error) {
-	info := SegmentInfo{
-		Source: sourceName(o.source), Name: s.String(), Epoch: s.epoch, Base: s.base, End: s.end, First: s.appended,
-		Damaged: s.damage != nil,
-	}
-	f, err := o.fsys.Open(s.path)
+	f, at, err := o.catalog.open(s.at(s.base))
 	if err != nil {
-		return info, fmt.Errorf("open segment: %w", err)
+		return SegmentInfo{}, err
+	}
+	info := SegmentInfo{
+		Source: sourceName(o.source), Name: at.name.String(), Sealed: at.name.sealed, Epoch: s.epoch, Base: s.base, End: s.end,
+		First: s.appended, Damaged: s.damage != nil,
 	}
 	defer f.Close()
 	if info.Bytes, err = f.Size(); err != nil {
 		return info, fmt.Errorf("size of segment %s: %w", s.path, err)
 	}
 	var sc scanner
-	sc.reset(f, s.segmentName, info.Bytes)
+	sc.reset(f, at.name, info.Bytes)
 	if h, err := sc.segmentHeader(o.source); err == nil {
 		info.Created = h.created
 	}
 	end, err := sc.each(s.base, s.end, func(h *chunkHeader) {
-		info.Chunks++
+		info.Chunks += chunksOf(h)
 		info.Last = h.appended
 	}, func() { info.Damaged = true })
-	info.TailBytes = info.Bytes - end
+	if info.TailBytes = info.Bytes - end; at.name.sealed {
+		info.TailBytes = 0 // the footer
+	}
 	return info, err
+}
+
+// chunksOf is the number of chunks in a chunk of any type.
+func chunksOf(h *chunkHeader) int {
+	if h.kind == chunkBlock {
+		return int(h.appends)
+	}
+	return 1
 }
 
 // each gives the headers of all chunks of hits from position pos to end, and the offset behind them and the mark of an
@@ -147,6 +166,8 @@ type Report struct {
 	TailBytes   int64 // behind the last sound chunk, being written now or torn: nothing vouches that it was ever durable
 	Repeated    int64 // bytes behind the end of older segments: writes that failed and were done again in the next one
 	Superseded  []string
+	Sealed      int     // segments that are sealed
+	Manifest    []error // where MANIFEST and the sealed segments do not agree; no hit depends on it
 }
 
 // Verify reads all of the journal in dir, checks every checksum and decodes every hit. Damage is in the report, each piece
@@ -170,6 +191,9 @@ func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError))
 		if i < len(o.segments)-1 {
 			rep.Repeated += info.TailBytes
 		}
+	}
+	if err := o.compareManifest(ctx, rep); err != nil {
+		return nil, err
 	}
 	err = o.read(ctx, rep.First, func(c *heatmap.Chunk) error {
 		rep.Chunks++

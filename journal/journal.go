@@ -31,6 +31,8 @@ type Options struct {
 	Ack          Ack              // default AckSync
 	SegmentBytes int64            // a segment is ended before it grows over this, bytes; default 64 MiB, 4 KiB to 16 GiB
 	SyncEvery    time.Duration    // AckWrite: how long written hits may stay unsynced; default 200 ms
+	Seal         bool             // seal full segments in the background
+	SealRate     int64            // bytes of full segments that are sealed in the background each second; default 8 MiB
 	MaxPending   int              // encoded bytes that wait to be durable; Append blocks while there are more; default 32 MiB
 }
 
@@ -38,6 +40,7 @@ const (
 	defaultSegmentBytes = 64 << 20
 	defaultSyncEvery    = 200 * time.Millisecond
 	defaultMaxPending   = 32 << 20
+	defaultSealRate     = 8 << 20
 )
 
 func (o Options) withDefaults() Options {
@@ -51,6 +54,7 @@ func (o Options) withDefaults() Options {
 	o.SegmentBytes = cmp.Or(o.SegmentBytes, defaultSegmentBytes)
 	o.SyncEvery = cmp.Or(o.SyncEvery, defaultSyncEvery)
 	o.MaxPending = cmp.Or(o.MaxPending, defaultMaxPending)
+	o.SealRate = cmp.Or(o.SealRate, defaultSealRate)
 	return o
 }
 
@@ -62,6 +66,8 @@ func (o Options) check() error {
 		return fmt.Errorf("sync interval is %v, want more than 0", o.SyncEvery)
 	case o.MaxPending < 0:
 		return fmt.Errorf("pending bytes are %d, want more than 0", o.MaxPending)
+	case o.SealRate < 0:
+		return fmt.Errorf("seal rate is %d bytes a second, want more than 0", o.SealRate)
 	case o.Ack > AckWrite:
 		return fmt.Errorf("ack mode %d is unknown", o.Ack)
 	}
@@ -74,6 +80,7 @@ type Journal struct {
 	source   uint64
 	lock     io.Closer
 	catalog  *catalog
+	sealer   *sealer
 	queue    *queue
 	encoders sync.Pool // of *encoder
 	stats    counters
@@ -148,20 +155,53 @@ func (f *folder) repair(o Options) error {
 			return fmt.Errorf("remove leftover: %w", err)
 		}
 	}
+	if err := f.unpair(o); err != nil {
+		return err
+	}
 	for _, s := range f.segments {
 		if s.damage != nil {
-			o.Logger.Error("journal segment header is damaged", "segment", s.path, "err", s.damage)
+			o.Logger.Error("journal segment is damaged", "segment", s.path, "offset", s.damageAt, "err", s.damage)
 		}
+	}
+	if f.manifest.err != nil {
+		o.Logger.Error("journal manifest is damaged, sealing makes it anew", "err", f.manifest.err)
 	}
 	for _, d := range f.tail.damages {
 		o.Logger.Error("journal is damaged", "segment", d.Segment, "offset", d.Offset, "hits", d.Lost(), "err", d.Err)
 	}
-	if s := f.last(); s != nil {
+	if s := f.last(); s != nil && !s.name.sealed {
 		if err := f.repairTail(s, o); err != nil {
 			return err
 		}
 	}
 	return syncFolders(o.FS, f.dir)
+}
+
+// unpair clears up where a crash came between the two forms of a segment.
+func (f *folder) unpair(o Options) error {
+	for _, name := range f.unsound {
+		path := filepath.Join(f.dir, name)
+		bad, err := freeName(o.FS, path+badSuffix)
+		if err == nil {
+			err = o.FS.Rename(path, bad)
+		}
+		if err != nil {
+			return fmt.Errorf("put unsound segment aside: %w", err)
+		}
+		o.Logger.Error("sealed segment is not sound, the one that it was made of counts", "segment", path, "kept", bad)
+	}
+	if len(f.sealedOver) == 0 {
+		return nil
+	}
+	if err := o.FS.SyncDir(f.dir); err != nil { // the name of the sealed one must last longer than the other
+		return fmt.Errorf("sync source folder: %w", err)
+	}
+	for _, name := range f.sealedOver {
+		if err := o.FS.Remove(filepath.Join(f.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove sealed segment's source: %w", err)
+		}
+	}
+	return nil
 }
 
 // repairTail repairs the last segment. When there is no room to keep a torn tail it stays where it is: the next segment
@@ -187,12 +227,16 @@ func start(f *folder, lock io.Closer, o Options) *Journal {
 	j.encoders.New = func() any { return newEncoder() }
 	j.catalog.segments = f.segments
 	j.queue = newQueue(o.MaxPending)
+	j.sealer = newSealer(o, f, j.catalog)
 	w := newWriter(j, f)
 	j.stats.end.Store(w.end)
 	go func() {
 		defer close(j.stopped)
 		j.closeErr = newCommitter(j, w).run()
 	}()
+	if o.Seal {
+		j.sealer.start()
+	}
 	return j
 }
 
@@ -228,6 +272,7 @@ func (j *Journal) Append(batches []heatmap.Batch) (end uint64, err error) {
 // get ErrClosed. The error tells that hits were promised by AckWrite but could not be synced.
 func (j *Journal) Close() error {
 	j.closeOnce.Do(func() {
+		j.sealer.stop()
 		j.queue.close()
 		<-j.stopped
 		j.catalog.close(ErrClosed)

@@ -15,15 +15,18 @@ type Reader struct {
 	from    uint64 // chunks that end at or before it are left out
 	follow  bool   // wait at the tail; else io.EOF
 
-	segment *segment // nil before the first one
-	offset  int64    // where the next chunk begins
-	pos     uint64   // its first position
-	end     uint64   // of segment, when last looked at
-	marked  int64    // offset of the last mark that was passed on
+	segment *segment    // nil before the first one
+	name    segmentName // of the form of it that is read
+	path    string
+	offset  int64  // where the next chunk begins
+	pos     uint64 // its first position
+	end     uint64 // of segment, when last looked at
+	marked  int64  // offset of the last mark that was passed on
 
 	scan   scanner
 	unpack unpacker
 	decode decoder
+	block  *blockDecoder // of sealed segments, made when it is first needed; pos is behind the block that it holds
 
 	damage *CorruptError // what Next returns until Skip
 	resume int64         // where Skip goes on; the position is damage.To
@@ -57,6 +60,9 @@ func (r *Reader) Close() error {
 	}
 	r.closed = true
 	r.unpack.close()
+	if r.block != nil {
+		r.block.close()
+	}
 	return r.leave()
 }
 
@@ -74,18 +80,19 @@ func (r *Reader) enter(at place) error {
 	if err := r.leave(); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
-	f, err := r.catalog.fsys.Open(at.segment.path)
+	f, at, err := r.catalog.open(at)
 	if err != nil {
-		return fmt.Errorf("open segment: %w", err)
+		return err
 	}
-	r.segment, r.offset, r.pos, r.marked = at.segment, at.offset, at.pos, at.offset
-	r.scan.reset(f, at.segment.segmentName, 0)
+	r.segment, r.name, r.path = at.segment, at.name, at.path
+	r.offset, r.pos, r.marked = at.offset, at.pos, at.offset
+	r.scan.reset(f, at.name, 0)
 	st := r.catalog.look(at.segment)
 	if err := r.bound(st); err != nil {
 		return err
 	}
 	if st.damage != nil && at.offset == segmentHeaderSize && st.end > r.from {
-		r.damage = &CorruptError{Segment: at.segment.path, From: at.pos, To: at.pos, Err: st.damage}
+		r.damage = &CorruptError{Segment: at.path, Offset: st.damageAt, From: at.pos, To: at.pos, Err: st.damage}
 		r.resume = segmentHeaderSize
 	}
 	return nil
@@ -99,7 +106,7 @@ func (r *Reader) bound(st state) error {
 	}
 	size, err := r.scan.file.Size()
 	if err != nil {
-		return fmt.Errorf("size of segment %s: %w", r.segment.path, err)
+		return fmt.Errorf("size of segment %s: %w", r.path, err)
 	}
 	r.scan.limit = size
 	return nil
@@ -111,6 +118,12 @@ func (r *Reader) bound(st state) error {
 // journal was closed and all of it was read; the cause of ctx; or that of a failed read, which the next call tries again.
 func (r *Reader) Next(ctx context.Context, c *heatmap.Chunk) error {
 	for {
+		if r.inBlock() {
+			if done, err := r.unseal(c); done || err != nil {
+				return err
+			}
+			continue
+		}
 		h, err := r.head(ctx)
 		if err != nil {
 			return err
@@ -119,9 +132,16 @@ func (r *Reader) Next(ctx context.Context, c *heatmap.Chunk) error {
 			r.step(&h)
 			continue
 		}
-		err = r.load(&h, c)
+		if h.kind == chunkBlock {
+			err = r.open(&h)
+		} else {
+			err = r.load(&h, c)
+		}
 		if err == nil {
 			r.step(&h)
+			if h.kind == chunkBlock {
+				continue
+			}
 			return nil
 		}
 		if errors.As(err, new(ioError)) {
@@ -174,8 +194,10 @@ func (r *Reader) ready(ctx context.Context) error {
 			if err := r.bound(st); err != nil {
 				return err
 			}
-		case st.next != nil:
-			if err := r.enter(place{st.next, mark{offset: segmentHeaderSize, pos: st.next.base}}); err != nil {
+		case st.next.segment != nil && r.segment != nil && st.next.pos > r.pos:
+			return &PrunedError{Position: r.pos, First: st.next.pos}
+		case st.next.segment != nil:
+			if err := r.enter(st.next); err != nil {
 				return err
 			}
 		case !r.follow:
@@ -209,7 +231,7 @@ func (r *Reader) lost(cause error) error {
 // damaged notes damage from the next chunk to position to; the reader goes on at offset resume. Damage before the position
 // that was asked for is none of the caller's business.
 func (r *Reader) damaged(cause error, to uint64, resume int64) {
-	r.damage = &CorruptError{Segment: r.segment.path, Offset: r.offset, From: r.pos, To: to, Err: cause}
+	r.damage = &CorruptError{Segment: r.path, Offset: r.offset, From: r.pos, To: to, Err: cause}
 	r.resume = resume
 	if to <= r.from {
 		r.Skip()
@@ -218,9 +240,9 @@ func (r *Reader) damaged(cause error, to uint64, resume int64) {
 
 // step goes to the next chunk.
 func (r *Reader) step(h *chunkHeader) {
-	if h.offset >= r.marked+markEvery {
+	if h.offset >= r.marked+markEvery && h.kind == chunkHits {
 		r.marked = h.offset
-		r.catalog.passed(r.segment, mark{h.offset, h.base, h.appended})
+		r.catalog.passed(r.segment, r.name, mark{h.offset, h.base, h.appended})
 	}
 	r.offset, r.pos = h.offset+h.size(), h.end()
 }
@@ -237,34 +259,4 @@ func (r *Reader) load(h *chunkHeader, c *heatmap.Chunk) error {
 	}
 	c.Position, c.Appended = h.base, h.appended
 	return r.decode.payload(s, int(h.hits), int(h.appends), c)
-}
-
-// Since gives the first position whose append time is t or later, Unix ms, Durable if there is none. Hits that were lost
-// to damage are passed over.
-func (j *Journal) Since(t int64) (uint64, error) {
-	at := j.catalog.findTime(t)
-	if at.segment == nil {
-		return j.Durable(), nil
-	}
-	r, err := newReader(j.catalog, at.pos, false)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	for {
-		h, err := r.head(context.Background())
-		switch {
-		case errors.Is(err, io.EOF):
-			return r.pos, nil
-		case errors.As(err, new(*CorruptError)):
-			r.Skip()
-			continue
-		case err != nil:
-			return 0, err
-		}
-		if h.hits > 0 && h.appended >= t {
-			return h.base, nil
-		}
-		r.step(&h)
-	}
 }

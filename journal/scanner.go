@@ -69,6 +69,8 @@ func (s *scanner) header(offset int64, pos, end uint64) (h chunkHeader, err erro
 	switch {
 	case err != nil:
 		return h, err
+	case h.ofSealed() != s.name.sealed && h.kind <= chunkFooter:
+		return h, fmt.Errorf("chunk type %d in %s", h.kind, s.name)
 	case h.base != pos:
 		return h, fmt.Errorf("chunk of position %d, want %d", h.base, pos)
 	case h.end() > end:
@@ -106,7 +108,7 @@ func (s *scanner) resync(gap, offset int64, pos, end uint64) (h chunkHeader, fou
 			continue
 		}
 		h, err = parseChunkHeader(b, offset, s.name.epoch)
-		if err == nil && h.base >= pos && h.end() <= end && h.base-pos <= mostHits(offset-gap) {
+		if err == nil && h.ofSealed() == s.name.sealed && h.base >= pos && h.end() <= end && h.base-pos <= mostHits(offset-gap) {
 			return h, true, nil
 		}
 	}

@@ -184,7 +184,7 @@ func (c *chunk) place(epoch uint32, offset, durable int64) []byte {
 func (w *writer) write(c *chunk) error {
 	if _, err := w.file.Write(c.place(w.epoch, w.offset, w.durable)); err != nil {
 		w.file.Truncate(w.offset) // gives the room back; recovery does not need it
-		return fmt.Errorf("write segment %s:%d: %w", w.segment.segmentName, w.offset, err)
+		return fmt.Errorf("write segment %s:%d: %w", w.segment.name, w.offset, err)
 	}
 	w.offset += int64(len(c.frame))
 	w.written++
@@ -213,7 +213,7 @@ func (w *writer) settle(r syncResult) error {
 	w.syncing = 0
 	w.j.stats.sync(r.took)
 	if r.err != nil {
-		return fmt.Errorf("sync segment %s: %w", w.segment.segmentName, r.err)
+		return fmt.Errorf("sync segment %s: %w", w.segment.name, r.err)
 	}
 	w.publish(n)
 	return nil
@@ -324,7 +324,7 @@ func (w *writer) create() error {
 		return err
 	}
 	w.file, w.offset, w.durable = f, size, size
-	w.segment = &segment{segmentName: name, path: path, end: w.end, limit: size}
+	w.segment = &segment{base: name.base, epoch: name.epoch, name: name, path: path, end: w.end, limit: size}
 	for _, c := range w.unsynced {
 		w.segment.mark(mark{c.head.offset, c.head.base, c.head.appended})
 		w.settled = c.head.appended

@@ -1,0 +1,320 @@
+package journal_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"heatlog/heatmap"
+	"heatlog/journal"
+	"heatlog/journal/journaltest"
+)
+
+// sealedSpecimen is a journal whose first segment is sealed, in blocks of a few chunks, and is to be damaged.
+type sealedSpecimen struct {
+	files    map[string][]byte
+	sealed   string // path
+	manifest string
+	source   []byte // the segment that was sealed
+	chunks   []heatmap.Chunk
+	blocks   []journal.ChunkInfo // and the footer
+	end      uint64
+	sealEnd  uint64
+}
+
+func newSealedSpecimen(t testing.TB, size int64) *sealedSpecimen {
+	t.Helper()
+	fsys := new(journaltest.FS)
+	nowFn, now := clock()
+	j := mustOpen(t, journal.Options{FS: fsys, Now: nowFn, SegmentBytes: size})
+	j.SetBlockHits(40)
+	for i := uint64(0); j.Stats().Segments < 2; i++ {
+		fillMixed(t, j, now, i, 9)
+	}
+	s := &sealedSpecimen{files: map[string][]byte{}, chunks: readTo(t, j, 0, j.Durable()), end: j.Durable()}
+	for _, name := range fsys.Names() {
+		if strings.HasSuffix(name, "-00000001.hj") {
+			s.source, s.sealed = bytes.Clone(fsys.Bytes(name)), name+"s"
+		}
+	}
+	mustSeal(t, j)
+	mustClose(t, j)
+	for _, name := range fsys.Names() {
+		s.files[name] = fsys.Bytes(name)
+		if strings.HasSuffix(name, "MANIFEST") {
+			s.manifest = name
+		}
+	}
+	whole := s.files[s.sealed]
+	s.blocks = journal.Chunks(filepath.Base(s.sealed), whole[:len(whole)-16])
+	s.sealEnd = s.blocks[len(s.blocks)-1].Base
+	if len(s.blocks) < 3 || s.manifest == "" {
+		t.Fatalf("%d blocks of %d bytes, manifest %q", len(s.blocks), len(whole), s.manifest)
+	}
+	return s
+}
+
+func (s *sealedSpecimen) with(path string, content []byte) *journaltest.FS {
+	return (&specimen{files: s.files}).with(path, content)
+}
+
+// lostBy gives the hits that cost a change to bytes from to to-1.
+func (s *sealedSpecimen) lostBy(from, to int64) (lost uint64) {
+	for _, b := range s.blocks {
+		if from < b.Offset+b.Size && to > b.Offset {
+			lost += b.End - b.Base
+		}
+	}
+	return lost
+}
+
+// readOverAll reads all that can be read and gives the positions that are lost.
+func readOverAll(ctx context.Context, j *journal.Journal, want []heatmap.Chunk) (lost uint64, damages int, err error) {
+	r, err := j.Read(0)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer r.Close()
+	byPos := map[uint64]*heatmap.Chunk{}
+	for i := range want {
+		byPos[want[i].Position] = &want[i]
+	}
+	var c heatmap.Chunk
+	for at := uint64(0); at < j.Durable(); {
+		err := r.Next(ctx, &c)
+		if corrupt := (*journal.CorruptError)(nil); errors.As(err, &corrupt) {
+			if corrupt.Lost() > 0 && corrupt.From != at {
+				return 0, 0, fmt.Errorf("%w at %d", err, at)
+			}
+			damages++
+			lost += corrupt.Lost()
+			at = max(at, corrupt.To)
+			r.Skip()
+			continue
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		w := byPos[c.Position]
+		if c.Position != at || w == nil || w.Appended != c.Appended || diffBatches(w.Batches, c.Batches) != "" {
+			return 0, 0, fmt.Errorf("chunk of position %d at %d is not what was written", c.Position, at)
+		}
+		at = c.End()
+	}
+	return lost, damages, nil
+}
+
+// checkSealedDamage opens, reads and verifies a journal whose sealed segment or MANIFEST is damaged.
+func checkSealedDamage(ctx context.Context, fsys *journaltest.FS, s *sealedSpecimen, lost uint64, inSegment bool) error {
+	rep, err := journal.Verify(ctx, fsys, dir, nil)
+	if err != nil {
+		return err
+	}
+	if rep.Lost != lost || rep.Hits != s.end-lost || rep.End != s.end || len(rep.Manifest) == 0 || inSegment && len(rep.Damages) == 0 {
+		return fmt.Errorf("verify: %+v, want %d lost", rep, lost)
+	}
+	for _, d := range rep.Damages {
+		if d.Segment != s.sealed || d.Offset > int64(len(s.files[s.sealed])) {
+			return fmt.Errorf("verify: %w", d)
+		}
+	}
+	j, err := journal.Open(dir, journal.Options{FS: fsys})
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	got, damages, err := readOverAll(ctx, j, s.chunks)
+	if err != nil || got != lost || inSegment != (damages > 0) {
+		return fmt.Errorf("read: %d lost in %d damages, %w, want %d", got, damages, errors.Join(err), lost)
+	}
+	return nil
+}
+
+// A sealed segment that ends anywhere gives what is whole of it and tells exactly what is lost; so it does as the last
+// segment.
+func TestCutSealedAtEveryByte(t *testing.T) {
+	size, step := int64(16<<10), 1
+	if torture() {
+		size = 256 << 10
+	}
+	s := newSealedSpecimen(t, size)
+	whole := s.files[s.sealed]
+	for n := 0; n < len(whole); n += step {
+		lost := s.lostBy(int64(n), int64(len(whole)))
+		if err := checkSealedDamage(t.Context(), s.with(s.sealed, whole[:n]), s, lost, true); err != nil {
+			t.Fatalf("cut at %d of %d: %v", n, len(whole), err)
+		}
+		if n%13 == 0 {
+			checkCutLast(t, s, n, lost)
+		}
+	}
+}
+
+// checkCutLast cuts the sealed segment where it is the only one, as after a restore of what is sealed.
+func checkCutLast(t *testing.T, s *sealedSpecimen, n int, lost uint64) {
+	t.Helper()
+	fsys := s.with(s.sealed, s.files[s.sealed][:n])
+	for _, name := range fsys.Names() {
+		if strings.HasSuffix(name, ".hj") {
+			if err := fsys.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	j := mustOpen(t, journal.Options{FS: fsys})
+	defer j.Close()
+	if j.Durable() != s.sealEnd {
+		t.Fatalf("cut at %d: journal ends at %d, want %d", n, j.Durable(), s.sealEnd)
+	}
+	if end := mustAppend(t, j, journal.NewTraffic(1)(3)); end != s.sealEnd+3 {
+		t.Fatalf("cut at %d: append ends at %d, want %d", n, end, s.sealEnd+3)
+	}
+	rep, err := journal.Verify(t.Context(), fsys, dir, nil)
+	if err != nil || rep.Lost != lost || rep.Hits != s.sealEnd-lost+3 {
+		t.Fatalf("cut at %d: verify %+v, %v, want %d lost", n, rep, err, lost)
+	}
+}
+
+// MANIFEST that ends anywhere or has a changed bit is found out, costs no hit, and the next Seal makes it anew.
+func TestDamagedManifest(t *testing.T) {
+	s := newSealedSpecimen(t, 8<<10)
+	whole, tries := s.files[s.manifest], 0
+	f := func(what string, content []byte) {
+		t.Helper()
+		fsys := s.with(s.manifest, content)
+		if err := checkSealedDamage(t.Context(), fsys, s, 0, false); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if tries++; tries%20 != 1 {
+			return
+		}
+		j := mustOpen(t, journal.Options{FS: fsys})
+		if rep := mustSeal(t, j); rep.Listed != 1 {
+			t.Fatalf("%s: seal %+v", what, rep)
+		}
+		mustClose(t, j)
+		mustVerify(t, fsys)
+		if got := fsys.Bytes(s.manifest); !bytes.Equal(got, whole) {
+			t.Fatalf("%s: made anew it is\n%s, was\n%s", what, got, whole)
+		}
+	}
+	for n := range whole {
+		f(fmt.Sprintf("cut at %d", n), whole[:n])
+		for bit := range 8 {
+			if bit != n%8 && !torture() {
+				continue
+			}
+			damaged := bytes.Clone(whole)
+			damaged[n] ^= 1 << bit
+			f(fmt.Sprintf("byte %d bit %d", n, bit), damaged)
+		}
+	}
+	fsys := s.with("", nil)
+	if err := fsys.Remove(s.manifest); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := journal.Verify(t.Context(), fsys, dir, nil); err != nil || len(rep.Manifest) != 1 || !errors.Is(rep.Manifest[0], journal.ErrManifest) {
+		t.Errorf("verify without a manifest: %+v, %v", rep, err)
+	}
+}
+
+// MANIFEST finds out a sealed segment that is sound but not the one that was sealed, and one that is gone.
+func TestManifestFindsStranger(t *testing.T) {
+	s := newSealedSpecimen(t, 8<<10)
+	other := newSealedSpecimen(t, 12<<10) // of another source
+	fsys := s.with(s.manifest, bytes.Replace(s.files[s.manifest], []byte("# first 0"), []byte("# first 0"), 1))
+	if err := fsys.Remove(s.sealed); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := journal.Verify(t.Context(), fsys, dir, nil)
+	if err != nil || len(rep.Manifest) != 1 || !errors.Is(rep.Manifest[0], journal.ErrMissing) {
+		t.Errorf("verify without the segment: %+v, %v", rep, err)
+	}
+	rep, err = journal.Verify(t.Context(), s.with(s.sealed, other.files[other.sealed]), dir, nil)
+	if err != nil || len(rep.Manifest) != 1 || !errors.Is(rep.Manifest[0], journal.ErrChanged) {
+		t.Errorf("verify with another segment: %+v, %v", rep, err)
+	}
+}
+
+// Every changed bit of a sealed segment is found, and costs exactly its block.
+func TestFlipSealedBits(t *testing.T) {
+	sample := 10
+	if torture() {
+		sample = 1
+	}
+	s := newSealedSpecimen(t, 150<<10)
+	whole := s.files[s.sealed]
+	if len(whole) < 60<<10 {
+		t.Fatalf("sealed segment has %d bytes", len(whole))
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range whole {
+		for bit := range 8 {
+			if r.IntN(sample) > 0 {
+				continue
+			}
+			damaged := bytes.Clone(whole)
+			damaged[n] ^= 1 << bit
+			if err := checkFlip(t.Context(), s, damaged, int64(n)); err != nil {
+				t.Fatalf("byte %d bit %d of %d: %v", n, bit, len(whole), err)
+			}
+		}
+	}
+}
+
+// checkFlip verifies a journal with a changed byte at n. Every hundredth is opened and read too, which takes longer.
+func checkFlip(ctx context.Context, s *sealedSpecimen, damaged []byte, n int64) error {
+	lost := s.lostBy(n, n+1)
+	fsys := s.with(s.sealed, damaged)
+	if n%100 == 0 {
+		return checkSealedDamage(ctx, fsys, s, lost, true)
+	}
+	rep, err := journal.Verify(ctx, fsys, dir, nil)
+	if err != nil {
+		return err
+	}
+	if rep.Lost != lost || rep.Hits != s.end-lost || len(rep.Damages) != 1 || len(rep.Manifest) != 1 {
+		return fmt.Errorf("verify: %+v, want %d lost", rep, lost)
+	}
+	d := rep.Damages[0]
+	var begin int64
+	for _, b := range s.blocks {
+		if n >= b.Offset {
+			begin = b.Offset
+		}
+	}
+	if end := s.blocks[len(s.blocks)-1]; n >= end.Offset+end.Size {
+		begin = end.Offset + end.Size
+	}
+	if d.Segment != s.sealed || d.Offset != begin {
+		return fmt.Errorf("verify: %w, want offset %d", d, begin)
+	}
+	return nil
+}
+
+// A read that fails is not damage: the next try goes on.
+func TestSealedReadError(t *testing.T) {
+	s := newSealedSpecimen(t, 8<<10)
+	fsys := s.with("", nil)
+	j := mustOpen(t, journal.Options{FS: fsys})
+	r, err := j.Read(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fsys.FailWhen(func(op journaltest.Op) (journaltest.Fault, bool) { return journaltest.EIO, op.Kind == "read" })
+	var c heatmap.Chunk
+	if err := r.Next(t.Context(), &c); err == nil || errors.As(err, new(*journal.CorruptError)) || errors.Is(err, io.EOF) {
+		t.Fatalf("read error: %v", err)
+	}
+	fsys.FailWhen(nil)
+	if err := r.Next(t.Context(), &c); err != nil || c.Position != 0 {
+		t.Fatalf("after it: %v, position %d", err, c.Position)
+	}
+}
