@@ -138,3 +138,65 @@ func BenchmarkRead(b *testing.B) {
 	})
 	f("import4000", func(_ *traffic, i int) []heatmap.Batch { return importLines(uint64(i), 4000) })
 }
+
+// benchBlock gives the chunks of a full block: ten appends of 20 hits a chunk.
+func benchBlock() (chunks []heatmap.Chunk, hits int) {
+	tr := newTraffic(1)
+	for hits < blockHits {
+		c := heatmap.Chunk{Position: uint64(hits), Appended: tr.now}
+		for range 10 {
+			c.Batches = append(c.Batches, tr.batch(20))
+			c.Count += 20
+		}
+		hits += c.Count
+		chunks = append(chunks, c)
+	}
+	return chunks, hits
+}
+
+func BenchmarkSealBlock(b *testing.B) {
+	chunks, hits := benchBlock()
+	w := &blockBuilder{out: columnWriter{zstd: newBlockCompressor()}, most: blockHits}
+	var payload []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range chunks {
+			w.add(&chunks[i])
+		}
+		var err error
+		if payload, _, err = w.flush(payload[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(len(payload)))
+	b.ReportMetric(float64(hits*b.N)/b.Elapsed().Seconds(), "hits/s")
+	b.ReportMetric(float64(len(payload))/float64(hits), "B/hit")
+}
+
+// BenchmarkUnsealBlock decodes a block to hits, decompression included. What it allocates is the block's texts.
+func BenchmarkUnsealBlock(b *testing.B) {
+	chunks, hits := benchBlock()
+	w := &blockBuilder{out: columnWriter{zstd: newBlockCompressor()}, most: blockHits}
+	for i := range chunks {
+		w.add(&chunks[i])
+	}
+	payload, raw, err := w.flush(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := newBlockDecoder()
+	var c heatmap.Chunk
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := d.decode(payload, raw, len(chunks), hits, 0); err != nil {
+			b.Fatal(err)
+		}
+		for d.left > 0 {
+			if err := d.chunk(&c); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(hits*b.N)/b.Elapsed().Seconds(), "hits/s")
+}

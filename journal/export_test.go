@@ -55,3 +55,54 @@ func EncodePayload(batches []heatmap.Batch) (payload []byte, hits int) { return 
 
 // SetBlockHits changes how many hits a block has.
 func (j *Journal) SetBlockHits(n int) { j.sealer.blockHits = n }
+
+// EncodeBlock makes the payload of one block of chunks and its length before compression.
+func EncodeBlock(chunks []heatmap.Chunk) (payload []byte, raw int) {
+	b := &blockBuilder{out: columnWriter{zstd: newBlockCompressor()}, most: blockHits}
+	for i := range chunks {
+		b.add(&chunks[i])
+	}
+	payload, raw, err := b.flush(nil)
+	if err != nil {
+		panic(err)
+	}
+	return payload, raw
+}
+
+// DecodeBlock gives the chunks of a block's payload.
+func DecodeBlock(payload []byte, raw, chunks, hits int) (all []heatmap.Chunk, err error) {
+	d := newBlockDecoder()
+	defer d.close()
+	if chunks < 1 || hits > MaxChunkHits || raw > maxBlock {
+		return nil, errBlock
+	}
+	h := chunkHeader{raw: uint32(raw), appends: uint32(chunks), hits: uint32(hits)}
+	if err := d.open(payload, &h); err != nil {
+		return nil, err
+	}
+	for d.left > 0 {
+		var c heatmap.Chunk
+		if err := d.chunk(&c); err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// ParseFooter and ParseManifest read what leads to sealed segments and write it again.
+func ParseFooter(b []byte) (again []byte, err error) {
+	f, err := parseFooter(b)
+	if err != nil {
+		return nil, err
+	}
+	return f.payload(), nil
+}
+
+func ParseManifest(b []byte) (again []byte, err error) {
+	m, err := parseManifest(b, 0xc0ffe)
+	if err != nil {
+		return nil, err
+	}
+	return m.text(0xc0ffe), nil
+}

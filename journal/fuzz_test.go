@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -70,6 +71,122 @@ func FuzzSegment(f *testing.F) {
 		}
 		if end := mustAppend(t, j, journal.NewTraffic(1)(2)); end != rep.End+2 {
 			t.Errorf("append ends at %d, want %d", end, rep.End+2)
+		}
+	})
+}
+
+// FuzzBlock decodes any bytes as a block: no panic, bounded memory, and what is taken survives another round.
+func FuzzBlock(f *testing.F) {
+	for _, chunks := range blockSeeds() {
+		hits := 0
+		for _, c := range chunks {
+			hits += c.Count
+		}
+		payload, raw := journal.EncodeBlock(chunks)
+		f.Add(payload, raw, len(chunks), hits)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte, raw, chunks, hits int) {
+		if chunks < 0 || hits < 0 || hits > 2000 || raw < 0 || raw > 1<<20 {
+			return
+		}
+		all, err := journal.DecodeBlock(payload, raw, chunks, hits)
+		if err != nil {
+			return
+		}
+		again, n := journal.EncodeBlock(all)
+		other, err := journal.DecodeBlock(again, n, len(all), hits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(all, other) {
+			t.Errorf("%+v\n%+v", all, other)
+		}
+	})
+}
+
+// blockSeeds gives chunks of several kinds.
+func blockSeeds() [][]heatmap.Chunk {
+	batch := journal.NewTraffic(1)
+	one := []heatmap.Chunk{chunkOf(0, 5, goldenBatches()[:2]...)}
+	some := []heatmap.Chunk{chunkOf(0, 5, batch(5), batch(2)), chunkOf(0, 9, batch(20)), chunkOf(0, 9, batch(1))}
+	wild := []heatmap.Chunk{chunkOf(0, -1, journal.WildBatches(rand.New(rand.NewPCG(1, 1)), 3)...)}
+	pos := uint64(0)
+	for i := range some {
+		some[i].Position = pos
+		pos = some[i].End()
+	}
+	return [][]heatmap.Chunk{one, some, wild}
+}
+
+func chunkOf(pos uint64, appended int64, batches ...heatmap.Batch) heatmap.Chunk {
+	return heatmap.Chunk{Position: pos, Appended: appended, Batches: batches, Count: int(hitsOf(batches))}
+}
+
+// FuzzFooter and FuzzManifest read any bytes: no panic, and what is taken is written as it was read.
+func FuzzFooter(f *testing.F) {
+	for _, name := range sealedGolden(f) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		at := bytes.LastIndex(b, []byte("HCNK"))
+		f.Add(b[at+64 : len(b)-16])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if again, err := journal.ParseFooter(b); err == nil {
+			if third, err := journal.ParseFooter(again); err != nil || !bytes.Equal(again, third) {
+				t.Errorf("%x, then %x, %v", again, third, err)
+			}
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	b, err := os.ReadFile("testdata/v1sealed/MANIFEST")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if again, err := journal.ParseManifest(b); err == nil && !bytes.Equal(again, b) {
+			t.Errorf("%s\nis written as\n%s", b, again)
+		}
+	})
+}
+
+func sealedGolden(t testing.TB) []string {
+	names, err := filepath.Glob("testdata/v1sealed/*.hjs")
+	if err != nil || len(names) != 2 {
+		t.Fatal(names, err)
+	}
+	return names
+}
+
+// FuzzSealed opens a journal whose sealed segment is any bytes: no panic, all that it holds is read or told as lost.
+func FuzzSealed(f *testing.F) {
+	const source = "j00000000000c0ffe"
+	names := sealedGolden(f)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)-16])
+		f.Add(bytes.Replace(b, []byte("HCNK"), []byte("HCNk"), 1))
+	}
+	f.Fuzz(func(t *testing.T, segment []byte) {
+		fsys := new(journaltest.FS)
+		fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
+		fsys.Put(filepath.Join(dir, source, filepath.Base(names[0])), segment)
+		j, err := journal.Open(dir, journal.Options{FS: fsys})
+		if err != nil {
+			return // of a later format
+		}
+		defer j.Close()
+		rep, err := journal.Verify(t.Context(), fsys, dir, nil)
+		if err != nil || rep.Hits+rep.Lost != rep.End-rep.First || rep.End != j.Durable() {
+			t.Fatalf("verify: %+v, %v", rep, err)
 		}
 	})
 }

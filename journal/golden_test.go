@@ -98,3 +98,52 @@ func TestGolden(t *testing.T) {
 		t.Errorf("verify %+v, %v", rep, err)
 	}
 }
+
+// A sealed segment of every released format stays readable, beside the MANIFEST that lists it.
+func TestGoldenSealed(t *testing.T) {
+	source := "j00000000000c0ffe"
+	root := filepath.Join("testdata", "v1sealed")
+	now := func() time.Time { return time.UnixMilli(1_790_000_100_000) }
+	want := goldenBatches()
+	fsys := new(journaltest.FS)
+	if *rewrite {
+		fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
+		for _, part := range [][]heatmap.Batch{want[:1], want[1:2], want[2:]} {
+			j := mustOpen(t, journal.Options{FS: fsys, Now: now})
+			mustAppend(t, j, part...)
+			mustSeal(t, j)
+			mustClose(t, j)
+		}
+		for _, name := range fsys.Names() {
+			if !strings.HasSuffix(name, "LOCK") {
+				if err := os.WriteFile(filepath.Join(root, filepath.Base(name)), fsys.Bytes(name), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	names, err := filepath.Glob(filepath.Join(root, "*"))
+	if err != nil || len(names) != 5 {
+		t.Fatal(names, err)
+	}
+	golden := new(journaltest.FS)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Put(filepath.Join(dir, source, filepath.Base(name)), b)
+	}
+	if rep := mustVerify(t, golden); rep.Sealed != 2 || rep.Chunks != 3 {
+		t.Errorf("verify %+v", rep)
+	}
+	j := mustOpen(t, journal.Options{FS: golden, Now: now})
+	if diff := diffBatches(want, readBatches(t, j)); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range readTo(t, j, 0, j.Durable()) {
+		if c.Appended != 1_790_000_100_000 {
+			t.Errorf("append time %d", c.Appended)
+		}
+	}
+}

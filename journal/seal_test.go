@@ -308,7 +308,7 @@ func TestReadWhileSealing(t *testing.T) {
 
 // A sealed segment that is not sound beside its source is put aside; a sound one ends its source.
 func TestPairs(t *testing.T) {
-	s := newSealedSpecimen(t, 8<<10)
+	s := newSealedSpecimen(t, 8<<10, 60)
 	active := strings.TrimSuffix(s.sealed, "s")
 	for _, damage := range []bool{false, true} {
 		sealed := append([]byte(nil), s.files[s.sealed]...)

@@ -28,12 +28,12 @@ type sealedSpecimen struct {
 	sealEnd  uint64
 }
 
-func newSealedSpecimen(t testing.TB, size int64) *sealedSpecimen {
+func newSealedSpecimen(t testing.TB, size int64, blockHits int) *sealedSpecimen {
 	t.Helper()
 	fsys := new(journaltest.FS)
 	nowFn, now := clock()
 	j := mustOpen(t, journal.Options{FS: fsys, Now: nowFn, SegmentBytes: size})
-	j.SetBlockHits(40)
+	j.SetBlockHits(blockHits)
 	for i := uint64(0); j.Stats().Segments < 2; i++ {
 		fillMixed(t, j, now, i, 9)
 	}
@@ -139,18 +139,26 @@ func checkSealedDamage(ctx context.Context, fsys *journaltest.FS, s *sealedSpeci
 // A sealed segment that ends anywhere gives what is whole of it and tells exactly what is lost; so it does as the last
 // segment.
 func TestCutSealedAtEveryByte(t *testing.T) {
-	size, step := int64(16<<10), 1
+	size := int64(16 << 10)
 	if torture() {
 		size = 256 << 10
 	}
-	s := newSealedSpecimen(t, size)
+	s := newSealedSpecimen(t, size, 60)
 	whole := s.files[s.sealed]
-	for n := 0; n < len(whole); n += step {
+	for n := range whole {
 		lost := s.lostBy(int64(n), int64(len(whole)))
+		if n%20 != 0 {
+			j := mustOpen(t, journal.Options{FS: s.with(s.sealed, whole[:n])})
+			if err := checkLossAt(t.Context(), j, s.sealEnd-lost, s.sealEnd, s.sealed, n%9 == 0); err != nil {
+				t.Fatalf("cut at %d of %d: %v", n, len(whole), err)
+			}
+			mustClose(t, j)
+			continue
+		}
 		if err := checkSealedDamage(t.Context(), s.with(s.sealed, whole[:n]), s, lost, true); err != nil {
 			t.Fatalf("cut at %d of %d: %v", n, len(whole), err)
 		}
-		if n%13 == 0 {
+		if n%60 == 0 {
 			checkCutLast(t, s, n, lost)
 		}
 	}
@@ -183,7 +191,7 @@ func checkCutLast(t *testing.T, s *sealedSpecimen, n int, lost uint64) {
 
 // MANIFEST that ends anywhere or has a changed bit is found out, costs no hit, and the next Seal makes it anew.
 func TestDamagedManifest(t *testing.T) {
-	s := newSealedSpecimen(t, 8<<10)
+	s := newSealedSpecimen(t, 8<<10, 60)
 	whole, tries := s.files[s.manifest], 0
 	f := func(what string, content []byte) {
 		t.Helper()
@@ -226,8 +234,8 @@ func TestDamagedManifest(t *testing.T) {
 
 // MANIFEST finds out a sealed segment that is sound but not the one that was sealed, and one that is gone.
 func TestManifestFindsStranger(t *testing.T) {
-	s := newSealedSpecimen(t, 8<<10)
-	other := newSealedSpecimen(t, 12<<10) // of another source
+	s := newSealedSpecimen(t, 8<<10, 60)
+	other := newSealedSpecimen(t, 12<<10, 60) // of another source
 	fsys := s.with(s.manifest, bytes.Replace(s.files[s.manifest], []byte("# first 0"), []byte("# first 0"), 1))
 	if err := fsys.Remove(s.sealed); err != nil {
 		t.Fatal(err)
@@ -242,65 +250,98 @@ func TestManifestFindsStranger(t *testing.T) {
 	}
 }
 
+// checkLossAt reads from position from, where all up to position to is lost and what is behind it is not. Nothing is lost if
+// both are equal: then damage without a loss must be told at the start. What is behind is read only if asked for.
+func checkLossAt(ctx context.Context, j *journal.Journal, from, to uint64, segment string, behind bool) error {
+	start := from
+	if from == to {
+		start = 0
+	}
+	r, err := j.Read(start)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var c heatmap.Chunk
+	for lost := from == to; ; {
+		err := r.Next(ctx, &c)
+		corrupt := (*journal.CorruptError)(nil)
+		if errors.As(err, &corrupt) && corrupt.Lost() == 0 && corrupt.Segment == segment {
+			r.Skip()
+			lost = true
+			continue
+		}
+		if lost && from == to {
+			return err
+		}
+		if corrupt == nil || corrupt.From != from || corrupt.To > to || corrupt.Segment != segment {
+			return fmt.Errorf("%w, want the loss of %d to %d", err, from, to)
+		}
+		r.Skip()
+		if from = corrupt.To; from < to {
+			continue
+		}
+		if !behind {
+			return nil
+		}
+		if err := r.Next(ctx, &c); err != nil || c.Position != to {
+			return fmt.Errorf("behind the loss: position %d, %w, want %d", c.Position, errors.Join(err), to)
+		}
+		return nil
+	}
+}
+
 // Every changed bit of a sealed segment is found, and costs exactly its block.
 func TestFlipSealedBits(t *testing.T) {
 	sample := 10
 	if torture() {
 		sample = 1
 	}
-	s := newSealedSpecimen(t, 150<<10)
-	whole := s.files[s.sealed]
-	if len(whole) < 60<<10 {
-		t.Fatalf("sealed segment has %d bytes", len(whole))
+	s := newSealedSpecimen(t, 95<<10, 250)
+	if n := len(s.files[s.sealed]); n < 60<<10 {
+		t.Fatalf("sealed segment has %d bytes", n)
 	}
+	fsys := s.with("", nil)
+	j := mustOpen(t, journal.Options{FS: fsys})
+	live := fsys.Bytes(s.sealed)
 	r := rand.New(rand.NewPCG(1, 2))
-	for n := range whole {
+	for n := range live {
 		for bit := range 8 {
 			if r.IntN(sample) > 0 {
 				continue
 			}
-			damaged := bytes.Clone(whole)
-			damaged[n] ^= 1 << bit
-			if err := checkFlip(t.Context(), s, damaged, int64(n)); err != nil {
-				t.Fatalf("byte %d bit %d of %d: %v", n, bit, len(whole), err)
+			live[n] ^= 1 << bit
+			err := checkFlip(t.Context(), j, fsys, s, int64(n), r.IntN(500) == 0)
+			if live[n] ^= 1 << bit; err != nil {
+				t.Fatalf("byte %d bit %d of %d: %v", n, bit, len(live), err)
 			}
 		}
 	}
 }
 
-// checkFlip verifies a journal with a changed byte at n. Every hundredth is opened and read too, which takes longer.
-func checkFlip(ctx context.Context, s *sealedSpecimen, damaged []byte, n int64) error {
-	lost := s.lostBy(n, n+1)
-	fsys := s.with(s.sealed, damaged)
-	if n%100 == 0 {
-		return checkSealedDamage(ctx, fsys, s, lost, true)
+// checkFlip looks at a journal with a changed byte at n: in a block through a reader, elsewhere, and if all is asked for,
+// with Verify and after another start.
+func checkFlip(ctx context.Context, j *journal.Journal, fsys *journaltest.FS, s *sealedSpecimen, n int64, all bool) error {
+	for _, b := range s.blocks {
+		if n >= b.Offset && n < b.Offset+b.Size && b.End > b.Base && !all {
+			return checkLossAt(ctx, j, b.Base, b.End, s.sealed, n%50 == 0)
+		}
 	}
-	rep, err := journal.Verify(ctx, fsys, dir, nil)
+	damaged := s.with(s.sealed, fsys.Bytes(s.sealed))
+	if all {
+		return checkSealedDamage(ctx, damaged, s, s.lostBy(n, n+1), true)
+	}
+	again, err := journal.Open(dir, journal.Options{FS: damaged})
 	if err != nil {
 		return err
 	}
-	if rep.Lost != lost || rep.Hits != s.end-lost || len(rep.Damages) != 1 || len(rep.Manifest) != 1 {
-		return fmt.Errorf("verify: %+v, want %d lost", rep, lost)
-	}
-	d := rep.Damages[0]
-	var begin int64
-	for _, b := range s.blocks {
-		if n >= b.Offset {
-			begin = b.Offset
-		}
-	}
-	if end := s.blocks[len(s.blocks)-1]; n >= end.Offset+end.Size {
-		begin = end.Offset + end.Size
-	}
-	if d.Segment != s.sealed || d.Offset != begin {
-		return fmt.Errorf("verify: %w, want offset %d", d, begin)
-	}
-	return nil
+	defer again.Close()
+	return checkLossAt(ctx, again, 0, 0, s.sealed, false)
 }
 
 // A read that fails is not damage: the next try goes on.
 func TestSealedReadError(t *testing.T) {
-	s := newSealedSpecimen(t, 8<<10)
+	s := newSealedSpecimen(t, 8<<10, 60)
 	fsys := s.with("", nil)
 	j := mustOpen(t, journal.Options{FS: fsys})
 	r, err := j.Read(0)

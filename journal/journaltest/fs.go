@@ -96,6 +96,18 @@ func (f *FS) Kill() *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dead = true
+	return f.clone()
+}
+
+// Clone gives a copy of f as it is, without its locks and faults. f goes on.
+func (f *FS) Clone() *FS {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.clone()
+}
+
+// clone copies files and names. f.mu is held.
+func (f *FS) clone() *FS {
 	next := &FS{live: map[string]*node{}, disk: map[string]*node{}}
 	copies := map[*node]*node{}
 	dup := func(n *node) *node {
