@@ -15,11 +15,14 @@ import (
 	"heatlog/journal"
 )
 
-// journalCmd looks at the journal of a data folder. It changes nothing and works while a server runs there.
+// journalCmd looks at the journal of a data folder and keeps it small. List, verify and dump change nothing and work while
+// a server runs there; seal and prune take the folder for themselves.
 type journalCmd struct {
 	List   journalListCmd   `cmd:"" help:"List the segments."`
 	Verify journalVerifyCmd `cmd:"" help:"Read everything and check every checksum."`
 	Dump   journalDumpCmd   `cmd:"" help:"Print the hits, one a line."`
+	Seal   journalSealCmd   `cmd:"" help:"Rewrite full segments as small archives (no server may run)."`
+	Prune  journalPruneCmd  `cmd:"" help:"Delete the oldest sealed segments that are counted (no server may run)."`
 }
 
 // folderFlags say which data folder is meant.
@@ -71,6 +74,8 @@ func segmentState(seg *journal.SegmentInfo) string {
 		return "damaged"
 	case seg.Superseded:
 		return "superseded"
+	case seg.Sealed:
+		return "sealed"
 	case seg.TailBytes > 0:
 		return fmt.Sprintf("%d bytes behind the last chunk", seg.TailBytes)
 	}
@@ -100,9 +105,17 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 		fmt.Fprintf(s.out, "%d bytes behind the last chunk are being written, or were torn by a crash; nothing vouches that they were ever durable\n",
 			report.TailBytes)
 	}
+	for _, err := range report.Manifest {
+		fmt.Fprintln(s.out, err)
+	}
 	if len(report.Damages) > 0 {
 		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", len(report.Damages), report.Lost),
 			"nothing was deleted: put a copy of the segment back, or count what lies behind with heatlog serve --skip-damaged")
+	}
+	for _, err := range report.Manifest {
+		if !errors.Is(err, journal.ErrManifest) {
+			return withHint(fmt.Errorf("journal does not hold what was sealed: %w", err), "put the copy of the segment back that MANIFEST lists")
+		}
 	}
 	fmt.Fprintln(s.out, "ok")
 	return nil

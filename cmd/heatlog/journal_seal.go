@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"heatlog/index"
+	"heatlog/index/pebblestore"
+	"heatlog/journal"
+)
+
+// age is how long ago something happened, in hours or days.
+type age time.Duration
+
+// UnmarshalText reads 36h, 90d, 12w or 2y (of 365 days).
+func (a *age) UnmarshalText(text []byte) error {
+	s := string(text)
+	for unit, d := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour, "y": 365 * 24 * time.Hour, "h": time.Hour} {
+		number, ok := strings.CutSuffix(s, unit)
+		if n, err := strconv.ParseUint(number, 10, 32); ok && err == nil && n > 0 && n < uint64(1<<63-1)/uint64(d) {
+			*a = age(time.Duration(n) * d)
+			return nil
+		}
+	}
+	return fmt.Errorf("parse age %q: want a number of hours, days, weeks or years, as in 90d", s)
+}
+
+// open opens the journal for a change to it; no server may run.
+func (f *folderFlags) open(s *streams) (*journal.Journal, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	j, err := journal.Open(f.Data.journal(), journal.Options{Logger: log})
+	if errors.Is(err, journal.ErrLocked) {
+		return nil, withHint(fmt.Errorf("data folder %s is in use by a server: %w", f.Data, err), "stop the server first")
+	}
+	return j, hintForFolder(f.Data, err)
+}
+
+// journalSealCmd seals what is full.
+type journalSealCmd struct{ folderFlags }
+
+// Run says how much smaller the segments have become.
+func (c *journalSealCmd) Run(s *streams) (err error) {
+	j, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	start := time.Now()
+	rep, err := j.Seal(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%d segments sealed, %d hits, %s before, %s after, in %.1f s\n", rep.Segments, rep.Hits,
+		byteSize(rep.Before), byteSize(rep.After), time.Since(start).Seconds())
+	if rep.Listed > 0 {
+		fmt.Fprintf(s.out, "%d sealed segments were not in MANIFEST and are listed now\n", rep.Listed)
+	}
+	if rep.Unsound > 0 {
+		return withHint(fmt.Errorf("%d segments cannot be sealed: %w", rep.Unsound, errors.Join(rep.UnsoundErrs...)),
+			"they stay as they are; heatlog journal verify tells what is damaged")
+	}
+	return nil
+}
+
+// journalPruneCmd deletes what is old.
+type journalPruneCmd struct {
+	OlderThan age      `help:"Delete segments whose hits are all older, as in 90d." placeholder:"AGE"`
+	Keep      byteSize `help:"Delete the oldest segments while the journal is larger, as in 20GiB." placeholder:"SIZE"`
+	folderFlags
+}
+
+// Run deletes sealed segments that the store has counted and says what is kept.
+func (c *journalPruneCmd) Run(s *streams) (err error) {
+	if c.OlderThan == 0 && c.Keep == 0 {
+		return misuse{errors.New("prune what? give --older-than AGE, --keep SIZE or both")}
+	}
+	j, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	needed, err := c.needed(ctx, j)
+	if err != nil {
+		return err
+	}
+	o := journal.PruneOptions{KeepBytes: int64(c.Keep), Below: func() uint64 { return needed }}
+	if c.OlderThan > 0 {
+		o.OlderThan = time.Now().Add(-time.Duration(c.OlderThan)).UnixMilli()
+	}
+	rep, err := j.Prune(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%d segments deleted, %d hits, %s; the first position that is kept is %d\n", rep.Segments, rep.Hits,
+		byteSize(rep.Bytes), rep.First)
+	switch {
+	case rep.Held:
+		fmt.Fprintf(s.out, "older hits than position %d are kept: they are not counted yet, or tell repeats\n", needed)
+	case rep.Unsealed:
+		fmt.Fprintln(s.out, "the next segment is not sealed: heatlog journal seal")
+	}
+	return nil
+}
+
+// needed gives the position below which the store needs nothing.
+func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (needed uint64, err error) {
+	if _, err := os.Stat(c.Data.store()); errors.Is(err, fs.ErrNotExist) {
+		return 0, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them")
+	}
+	store, err := pebblestore.Open(c.Data.store(), pebblestore.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return index.Needed(ctx, store, "", index.JournalSource(j, nil))
+}
