@@ -119,9 +119,6 @@ func (b *blockBuilder) putBatches() {
 	put(w, colRunTime, b.runTime)
 }
 
-// none is a number that is not there.
-const none = ^uint32(0)
-
 // putContexts writes what is not as in the last context of the same visitor, page or URL.
 func (b *blockBuilder) putContexts(pages pageOrder) {
 	p := newPredictor(len(b.visitors.index), len(b.pageList), len(b.urlList))

@@ -33,11 +33,29 @@
 // behind them ([Reader.Skip]). Bytes that are not sound and lie above it are a torn write: they are copied to a file
 // beside the segment, ending in .torn, and cut off. What recovery keeps is synced before anyone sees it.
 //
+// # Sealing
+//
+// A full segment, that is any but the last, can be sealed: [Journal.Seal] and, with Options.Seal, the background rewrite it as
+// columns. Positions, chunks, batches and append times stay exactly as they were, so nobody can tell by reading. The new
+// file is written under another name, synced, read back and compared with the old one hit by hit, renamed, and its name
+// is synced; then MANIFEST lists it and the old file goes. A crash at any step leaves the old file, the new one or both;
+// where both are there, a start takes the sealed one if all its checksums are right. A segment with damage in it is not
+// sealed, for its bytes may still be worth something to a person.
+//
+// MANIFEST lists the sealed segments with their SHA-256, so that copies can be checked (sha256sum -c). It is made anew by
+// the next Seal when it is missing or damaged; no hit depends on it. [Journal.Prune] deletes sealed segments, the oldest first.
+//
+// A damaged block costs its hits and no others: each decodes alone, and is found by its neighbours' lengths, by the footer or
+// by its marker. Where a sealed segment ends is in its header, so that what is lost is known however much of it is gone.
+//
 // # Files
 //
 //	LOCK                                      locked with flock(2) while the journal is open
 //	j<16 hex>/IDENTITY                        two lines: "heatlog journal 1" and "source j<16 hex>"
 //	j<16 hex>/<base 20 digits>-<epoch 8 hex>.hj       a segment
+//	j<16 hex>/<base 20 digits>-<epoch 8 hex>.hjs      a sealed segment
+//	j<16 hex>/MANIFEST                        the list of sealed segments
+//	j<16 hex>/….bad, .bad-2, …                sealed segments and MANIFESTs that were not sound, for a person to look at
 //	j<16 hex>/<segment>.torn, .torn-2, …      tails that were cut off, for a person to look at
 //	j<16 hex>/….tmp                           never finished, removed by Open
 //
@@ -46,7 +64,7 @@
 // # Segment header
 //
 //	offset size
-//	     0    8  "heatlogJ"
+//	     0    8  "heatlogJ", or "heatlogS" if it is sealed
 //	     8    2  version of the format: 1
 //	    10    2  length of this header: 128
 //	    12    4  epoch: number of the segment, one more for every segment of the journal
@@ -57,10 +75,12 @@
 //	    48    8  compat: features that can be ignored
 //	    56    8  source id
 //	    64    8  append time of the last chunk before the segment, 0 = there is none
-//	    72   52  zero
+//	    72    8  of a sealed one: position after the last hit, else 0
+//	    80   44  zero
 //	   124    4  checksum of bytes 0 to 123
 //
-// No feature is defined yet. Epoch, base and source repeat the names of file and folder, so that a file in the wrong place
+// Compat bit 0 of a sealed segment will say that bit 7 of the flags of its batches tells which ones the index dropped as
+// repeats; this version sets neither. No other feature is defined yet. Epoch, base and source repeat the names of file and folder, so that a file in the wrong place
 // is found out.
 //
 // # Chunk
@@ -69,23 +89,23 @@
 //
 //	offset size
 //	     0    4  "HCNK"
-//	     4    1  type: 1 = hits, 2 = end of a segment that was closed in order
+//	     4    1  type: 1 = hits, 2 = end of a segment that was closed in order, 3 = block and 4 = footer of a sealed one
 //	     5    1  flags: bit 0 = payload is one zstd frame, bit 7 = may be skipped by who does not know the type
 //	     6    2  length of this header: 64
-//	     8    4  length of the payload in the file, without padding, at most 16 MiB
-//	    12    4  length of the payload after decompression, at most 16 MiB
+//	     8    4  length of the payload in the file, without padding, at most 16 MiB, of a sealed segment 64 MiB
+//	    12    4  length of the payload after decompression, with the same limits
 //	    16    4  number of hits, at most 65536
 //	    20    4  epoch of the segment
 //	    24    8  position of the first hit
-//	    32    8  append time, never less than that of the chunk before
+//	    32    8  append time, never less than that of the chunk before; of a block that of its last chunk
 //	    40    8  durable: bytes of the segment below it were synced before the chunk was written
 //	    48    4  checksum of the payload as it is in the file, padding included
 //	    52    4  offset of the chunk in the segment, divided by 8
-//	    56    4  number of appends
+//	    56    4  number of appends; of a block the number of chunks in it
 //	    60    4  checksum of bytes 0 to 59
 //	    64       payload, padded with zeros to a multiple of 8 bytes
 //
-// # Payload
+// # Payload of hits
 //
 // A payload is a run of units, each after its length; a unit is what one Append was given and needs nothing outside of it.
 // Units are encoded by those who append, side by side, and only concatenated and compressed by the one who writes.
@@ -132,4 +152,69 @@
 //
 // What the hit before means begins at zero in each unit. On mixed traffic (clicks with selectors, scrolls and moves in
 // batches of 20, ten appends a chunk) a hit takes about 14 bytes, framing included.
+//
+// # Sealed segment
+//
+// Its header is followed by blocks, a footer and a trailer of 16 bytes: the footer's offset (8), the checksum of that (4),
+// "HSND". Blocks and footer are framed as chunks are. A block takes chunks up to 32,768 hits, a single larger one, or until
+// 4 MiB of texts.
+//
+// The payload of a footer is four numbers: blocks (4 bytes), sites (4; 2^32-1 = more than 1,024, not listed), hits (8), chunks
+// (8), and 8 bytes of zero. Then for each block
+//
+//	offset size
+//	     0    8  offset of the block in the segment
+//	     8    8  position of the first hit
+//	    16    8  number of hits, number of chunks
+//	    24   16  append time of the first chunk, of the last one
+//	    40   16  least and greatest time of a hit
+//	    56    8  zero
+//
+// then for each block the set of its sites as bits in words of 8 bytes, then the sites, each after its length in 2 bytes.
+//
+// # Payload of a block
+//
+// It begins with 16 counts of 4 bytes: batches, runs, contexts, pages, URLs, elements, lists of tags, tags in them, and the
+// texts of sites, views, visitors, user agents, tags, selectors, containers and suffixes. Then comes the number of streams
+// and for each an entry of 12 bytes; then the streams.
+//
+//	offset size
+//	     0    1  column; a reader leaves out what it does not know
+//	     1    1  plane: 0 = lowest byte of all values, up to 7; 8 = texts, one behind the other
+//	     2    1  0 = as it is, 1 = one zstd frame, 2 = one byte that all are
+//	     3    1  zero
+//	     4    4  length after decompression
+//	     8    4  length in the payload
+//
+// A plane that is not there is zero. The raw length of a chunk of type 3 is that of counts, directory and all streams after
+// decompression, at most 64 MiB. Columns, in the order of what they belong to; s marks a difference that is zigzag-coded,
+// f a number that is 0 for what comes the first time and else how many came first since, t lengths with texts:
+//
+//	chunk    1 batches; 2 append time less that of the chunk before, from 0
+//	batch    3 flags: bit 0 named, 1 the id is the first hit's view and a suffix, 2 site or visitor is not the first hit's, 7
+//	         dropped; 4 runs less 1; 5 suffix; 6t id if it is named without suffix; 7t, 8t site and visitor if bit 2
+//	run      hits that agree in a context: 9 their number less 1; 10f context; 11s append time less the first hit's time
+//	context  12 page; 13f view; 14f visitor; 15 what is not as predicted: bit 0 user agent (16), 1 list of tags (17), 2 viewport
+//	         height (18), 3 document width (19s, less viewport width), 4 document height (20), 5 layout (21), 6 pointer (22)
+//	page     23 the URL is another than the page's before; 24 viewport width; 25 elements
+//	URL      26 site
+//	element  27 selector; 28 bit 0 box width (29), 1 box height (30), 2 check (31) differ from the last element with that
+//	         selector, 3 has a check; 32, 33 place of its box
+//	tags     34 length of each list; 35 tags
+//	hit      40 head: bits 0-1 kind less 1, 2 on an element, 3 flags (51), 4 rare (52); 41s time less that of the hit before in
+//	         the run
+//	         on an element: 42 its number in the page; 43, 44 anchor: 0 to 1000 = thousandths, else 1001 more than it;
+//	         45s, 46s place less that of the box, the anchor in it and, if fixed, the top of the window
+//	         else of a click or move: 47 x; 48 y less the top of the window; of a scroll: 49s y less the one before
+//	         scrolls: 50 dwell
+//	rare     bit 0 kind (53), 1 pointer (54), 2 anchors as they are (55, 56), 3 container (57) and its offset (58, 59), 4 id (60t),
+//	         5 place as it is (61, 62), 6 dwell (63), 7 from and depth as they are (64, 65)
+//	texts    80 sites, 81 URLs, 82 views, 83 visitors, 84 user agents, 85 tags, 86 selectors, 87 containers, 88 suffixes
+//
+// A context is predicted from the last one of its visitor (user agent, tags, viewport height, pointer), its page (document,
+// layout) or, where there is none, its URL (layout); the document is as wide as the viewport where nothing is known. The
+// pointer is that of a context's clicks and moves; other kinds have none. The top of the window is the y of the last scroll of
+// the context, and from and depth are predicted as in a chunk, for each context. The drop bit is bit 7 of a batch's flags.
+//
+// On the bench stream at 10 hits a view a sealed hit takes 7.8 bytes, and 8.2 with clicks alone.
 package journal

@@ -49,9 +49,6 @@ const (
 const (
 	knownIncompat uint64 = 0
 	knownRoCompat uint64 = 0
-
-	// compatDrops says that batchDropped is set where the index dropped a batch. It is foreseen and set by no version yet.
-	compatDrops uint64 = 1 << 0
 )
 
 // castagnoli is the table of CRC-32C.

@@ -258,8 +258,11 @@ func (s *sealer) before(at place) int64 {
 	return h.appended
 }
 
-// each gives the chunks of a segment from its start to end. fn says when a block is done, after which others get their turn.
-func (s *sealer) each(ctx context.Context, at place, end uint64, rate int64, fn func(*heatmap.Chunk) (bool, error)) error {
+// paceBytes is how much of a segment is read between looks at the clock and at ctx, bytes: about a block.
+const paceBytes = 256 << 10
+
+// each gives the chunks of a segment from its start to end, at a rate of so many bytes a second, 0 = no limit.
+func (s *sealer) each(ctx context.Context, at place, end uint64, rate int64, fn func(*heatmap.Chunk) error) error {
 	r, err := newReader(s.catalog, at.segment.base, false)
 	if err != nil {
 		return err
@@ -271,18 +274,20 @@ func (s *sealer) each(ctx context.Context, at place, end uint64, rate int64, fn 
 		if err := r.Next(ctx, &c); err != nil {
 			return err
 		}
-		done, err := fn(&c)
-		if err != nil {
+		if err := fn(&c); err != nil {
 			return err
 		}
-		if done && rate > 0 {
-			bytes := r.offset - from
-			pause(ctx, time.Duration(float64(bytes)/float64(rate)*float64(time.Second))-time.Since(start))
-			start, from = time.Now(), r.offset
+		bytes := r.offset - from
+		if bytes < paceBytes {
+			continue
 		}
-		if done && ctx.Err() != nil {
+		if rate > 0 {
+			pause(ctx, time.Duration(float64(bytes)/float64(rate)*float64(time.Second))-time.Since(start))
+		}
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		start, from = time.Now(), r.offset
 	}
 	return nil
 }
@@ -308,14 +313,14 @@ func (s *sealer) verify(ctx context.Context, path string, at place, end uint64, 
 	}
 	defer r.Close()
 	var got heatmap.Chunk
-	err = s.each(ctx, at, end, 0, func(want *heatmap.Chunk) (bool, error) {
+	err = s.each(ctx, at, end, 4*rate, func(want *heatmap.Chunk) error {
 		if err := r.Next(ctx, &got); err != nil {
 			if corrupt := (*CorruptError)(nil); errors.As(err, &corrupt) {
 				err = fmt.Errorf("%w: %w", errDifferent, err)
 			}
-			return false, err
+			return err
 		}
-		return true, sameChunk(want, &got)
+		return sameChunk(want, &got)
 	})
 	if err == nil {
 		if err = r.Next(ctx, &got); errors.Is(err, io.EOF) {

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -358,4 +359,40 @@ func TestSealedReadError(t *testing.T) {
 	if err := r.Next(t.Context(), &c); err != nil || c.Position != 0 {
 		t.Fatalf("after it: %v, position %d", err, c.Position)
 	}
+}
+
+// A block that declares more than it holds or than a block may hold is refused before room is made for it.
+func TestBlockBombs(t *testing.T) {
+	chunks := blockSeeds()[0]
+	payload, raw := journal.EncodeBlock(chunks)
+	f := func(what string, change func(b []byte) []byte, raw int) {
+		t.Helper()
+		b := change(bytes.Clone(payload))
+		var err error
+		allocated := testing.AllocsPerRun(1, func() { _, err = journal.DecodeBlock(b, raw, 1, 10) })
+		if err == nil {
+			t.Errorf("%s: taken, %v allocations", what, allocated)
+		}
+	}
+	put := func(at int, v uint32) func(b []byte) []byte {
+		return func(b []byte) []byte {
+			binary.LittleEndian.PutUint32(b[at:], v)
+			return b
+		}
+	}
+	same := func(b []byte) []byte { return b }
+	if _, err := journal.DecodeBlock(payload, raw, 1, 10); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 16 {
+		f(fmt.Sprintf("count %d", i), put(4*i, 1<<31), raw)
+		f(fmt.Sprintf("count %d", i), put(4*i, 11), raw)
+	}
+	f("streams", put(64, 1<<30), raw)
+	f("length of a stream", put(72, 1<<31), raw)
+	f("stored length of a stream", put(76, 1<<31), raw)
+	f("less than declared", same, raw+1)
+	f("more than declared", same, raw-1)
+	f("more than the limit", same, 65<<20)
+	f("bytes behind the streams", func(b []byte) []byte { return append(b, 0) }, raw)
 }

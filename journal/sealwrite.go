@@ -50,20 +50,19 @@ func (w *sealedWriter) write(b []byte) error {
 	return nil
 }
 
-// add takes the next chunk of the segment. It keeps nothing of c. wrote says that a block became full and was written.
-func (w *sealedWriter) add(c *heatmap.Chunk) (wrote bool, err error) {
+// add takes the next chunk of the segment. It keeps nothing of c.
+func (w *sealedWriter) add(c *heatmap.Chunk) error {
 	if w.block.hits > 0 && w.block.hits+c.Count > w.block.most {
-		wrote = true
 		if err := w.flush(); err != nil {
-			return wrote, err
+			return err
 		}
 	}
 	w.note(c)
 	w.block.add(c)
 	if w.block.full() {
-		return true, w.flush()
+		return w.flush()
 	}
-	return wrote, nil
+	return nil
 }
 
 // note takes what the footer says of a block.
