@@ -358,3 +358,26 @@ func TestDamagedIsNotSealed(t *testing.T) {
 		t.Error("a damaged segment was replaced")
 	}
 }
+
+// A sealed segment of a later version is refused or read as its feature bits say, never skipped.
+func TestSealedFeatures(t *testing.T) {
+	s := newSealedSpecimen(t, 8<<10, 60)
+	f := func(at int, wantOpen func(error) bool) {
+		t.Helper()
+		b := append([]byte(nil), s.files[s.sealed]...)
+		b[at] |= 1
+		journal.FixHeader(b)
+		fsys := s.with(s.sealed, b)
+		j, err := journal.Open(dir, journal.Options{FS: fsys})
+		if !wantOpen(err) {
+			t.Errorf("byte %d: open: %v", at, err)
+		}
+		if err == nil {
+			sameChunks(t, s.chunks, readTo(t, j, 0, j.Durable()))
+			mustClose(t, j)
+		}
+	}
+	f(32, func(err error) bool { return errors.As(err, new(*journal.VersionError)) })
+	f(40, func(err error) bool { return errors.Is(err, journal.ErrReadOnly) })
+	f(48, func(err error) bool { return err == nil })
+}
