@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"heatlog/heatmap"
@@ -171,4 +173,72 @@ func failSealing(t *testing.T, base *journaltest.FS, n int, plan func(journaltes
 	}
 	_ = j.Close()
 	return more
+}
+
+// A follower whose position is told to Prune never loses its place; one whose is not gets a PrunedError or all that is left.
+func TestReadWhilePruning(t *testing.T) {
+	fsys := new(journaltest.FS)
+	j := mustOpen(t, journal.Options{FS: fsys, SegmentBytes: 8 << 10})
+	const hits = 5000
+	var at atomic.Uint64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		batch := journal.NewTraffic(1)
+		for range hits / 10 {
+			mustAppend(t, j, batch(10))
+		}
+	})
+	wg.Go(func() {
+		for at.Load() < hits && !t.Failed() {
+			mustSeal(t, j)
+			mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: at.Load})
+		}
+	})
+	wg.Go(func() {
+		r, err := j.Read(0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer r.Close()
+		var c heatmap.Chunk
+		for c.End() < hits {
+			want := c.End()
+			if err := r.Next(t.Context(), &c); err != nil || c.Position != want {
+				t.Errorf("follower at %d: position %d, %v", want, c.Position, err)
+				return
+			}
+			at.Store(c.End())
+		}
+	})
+	wg.Go(func() {
+		for at.Load() < hits && !t.Failed() {
+			r, err := j.Read(j.First())
+			if err != nil {
+				if !errors.As(err, new(*journal.PrunedError)) {
+					t.Error(err)
+				}
+				continue
+			}
+			var c heatmap.Chunk
+			for range 50 {
+				if at.Load() == hits || c.End() == hits {
+					break
+				}
+				if err := r.Next(t.Context(), &c); err != nil {
+					if !errors.As(err, new(*journal.PrunedError)) {
+						t.Error(err)
+					}
+					break
+				}
+			}
+			r.Close()
+		}
+	})
+	wg.Wait()
+	mustSeal(t, j)
+	mustVerify(t, fsys)
+	if j.First() == 0 {
+		t.Error("nothing was pruned")
+	}
 }
