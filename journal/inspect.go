@@ -206,6 +206,7 @@ func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError))
 			found(e)
 		}
 	})
+	rep.End = o.catalog.durable() // the last segment may have been sealed in between, and hold more
 	return rep, err
 }
 

@@ -41,6 +41,9 @@ func (c *catalog) again(old place) (place, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.segments); form != nil && c.segments[n-1] == old.segment {
+		old.segment.end = max(old.segment.end, form.end) // it grew and became full since
+	}
 	if !slices.Contains(c.segments, old.segment) {
 		if len(c.segments) > 0 && c.segments[0].base > old.pos {
 			return place{}, &PrunedError{Position: old.pos, First: c.segments[0].base}
