@@ -29,6 +29,7 @@ type segment struct {
 	last     int64  // append time of the last chunk of a sealed one, Unix ms; 0 = unknown
 	end      uint64 // position after its last hit that counts
 	limit    int64  // readers read below it; wholeFile = up to the end of the file
+	bytes    int64  // length of the file, of the last segment as far as it was durable at the start
 	appended int64  // append time of the first chunk, Unix ms; 0 = unknown
 	damage   error  // of the header or of a sealed one's footer, nil if they are sound
 	damageAt int64  // where that is
@@ -63,7 +64,10 @@ func (c *catalog) add(s *segment) {
 		c.segments = c.segments[:n-1] // superseded: it has no hit that counts
 	}
 	if n := len(c.segments); n > 0 {
-		c.segments[n-1].end = s.base
+		before := c.segments[n-1]
+		if before.end = s.base; before.limit != wholeFile {
+			before.bytes = before.limit
+		}
 	}
 	c.segments = append(c.segments, s)
 	c.wake()
@@ -117,16 +121,16 @@ func (c *catalog) passed(s *segment, name segmentName, m mark) {
 	}
 }
 
-// unsealed gives the segments that are full and not sealed, with their ends.
-func (c *catalog) unsealed() (full []place, ends []uint64) {
+// unsealed gives the first segment from pos on that is full and not sealed, with its end; without a segment if there is none.
+func (c *catalog) unsealed(pos uint64) (full place, end uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := 0; i+1 < len(c.segments); i++ {
-		if s := c.segments[i]; !s.name.sealed && s.damage == nil && s.end > s.base {
-			full, ends = append(full, s.from(0)), append(ends, s.end)
+		if s := c.segments[i]; s.base >= pos && !s.name.sealed && s.damage == nil && s.end > s.base {
+			return s.from(0), s.end
 		}
 	}
-	return full, ends
+	return place{}, pos
 }
 
 // allSealed gives the sealed segments with their ends and the append times of their last chunks.
@@ -146,7 +150,7 @@ func (c *catalog) sealed(s *segment, form *segment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.name, s.path, s.limit, s.damage, s.damageAt, s.marks, s.last = form.name, form.path, wholeFile, form.damage, form.damageAt, form.marks, form.last
-	s.appended = form.appended
+	s.appended, s.bytes = form.appended, form.bytes
 }
 
 // drop takes the first segment out, if it is s and not the last one.
@@ -205,10 +209,22 @@ func (c *catalog) first() uint64 {
 	return 0
 }
 
-func (c *catalog) count() int {
+// count sums up the segments for Stats.
+func (c *catalog) count(st *Stats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.segments)
+	st.Segments = len(c.segments)
+	for i, s := range c.segments {
+		bytes := s.bytes
+		if s.limit != wholeFile {
+			bytes = s.limit
+		}
+		st.Bytes += bytes
+		if !s.name.sealed && i < len(c.segments)-1 {
+			st.UnsealedSegments++
+			st.UnsealedBytes += bytes
+		}
+	}
 }
 
 // place is where a reader goes on: a chunk of segment begins at offset with position pos.

@@ -221,6 +221,7 @@ func (f *folder) load(fsys FS, s *segment, last bool) error {
 	if err != nil {
 		return fmt.Errorf("size of segment %s: %w", s.path, err)
 	}
+	s.bytes = size
 	var sc scanner
 	sc.reset(file, s.name, size)
 	if s.name.sealed {

@@ -26,6 +26,7 @@ type PruneReport struct {
 	Hits     uint64 // in them
 	Bytes    int64
 	First    uint64 // first position that is kept
+	Until    int64  // the hits were appended before it or then, Unix ms; 0 = none was deleted, or it is unknown
 	Held     bool   // Below kept a segment that should go otherwise
 	Unsealed bool   // a segment that should go is not sealed
 }
@@ -40,12 +41,15 @@ func (j *Journal) Prune(ctx context.Context, o PruneOptions) (PruneReport, error
 }
 
 func (s *sealer) prune(ctx context.Context, o PruneOptions) (rep PruneReport, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return rep, err
+	}
+	defer s.leave()
+	defer func() { s.counters.prune(ctx, &rep, err) }()
 	if err := s.clear(); err != nil {
 		return rep, err
 	}
-	total, sizes, err := s.sizes()
+	total, sizes, superseded, err := s.files()
 	if err != nil {
 		return rep, err
 	}
@@ -64,12 +68,16 @@ func (s *sealer) prune(ctx context.Context, o PruneOptions) (rep PruneReport, er
 		if rep.Held = o.Below != nil && end > o.Below(); rep.Held {
 			return rep, nil
 		}
-		if err := s.delete(at, end); err != nil {
+		if superseded, err = s.forget(superseded, end); err == nil {
+			err = s.delete(at, end)
+		}
+		if err != nil {
 			return rep, fmt.Errorf("prune segment %s: %w", at.name, err)
 		}
 		size := sizes[at.name.String()]
 		total -= size
 		rep.Segments++
+		rep.Until = max(rep.Until, last)
 		rep.Hits += end - at.segment.base
 		rep.Bytes += size
 	}
@@ -91,19 +99,34 @@ func (s *sealer) delete(at place, end uint64) error {
 	return s.clear()
 }
 
-// sizes gives the lengths of all segments that count.
-func (s *sealer) sizes() (total int64, sizes map[string]int64, err error) {
+// forget removes superseded segments that begin below end: without the segments that supersede them they would count.
+func (s *sealer) forget(superseded []segmentName, end uint64) (rest []segmentName, err error) {
+	for _, name := range superseded {
+		if name.base < end {
+			s.remove = append(s.remove, filepath.Join(s.dir, name.String()))
+		} else {
+			rest = append(rest, name)
+		}
+	}
+	return rest, s.clear()
+}
+
+// files gives the lengths of all segments that count, and the names of those that do not.
+func (s *sealer) files() (total int64, sizes map[string]int64, superseded []segmentName, err error) {
+	last := s.catalog.durable()
+	paths := s.catalog.paths() // later than the position and before the files: what is added in between counts
 	entries, err := s.o.FS.List(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, nil, fmt.Errorf("list source folder: %w", err)
+		return 0, nil, nil, fmt.Errorf("list source folder: %w", err)
 	}
 	sizes = map[string]int64{}
-	paths := s.catalog.paths()
 	for _, e := range entries {
 		if paths[filepath.Join(s.dir, e.Name)] {
 			sizes[e.Name] = e.Size
 			total += e.Size
+		} else if name, ok := parseSegmentName(e.Name); ok && name.base < last {
+			superseded = append(superseded, name)
 		}
 	}
-	return total, sizes, nil
+	return total, sizes, superseded, nil
 }

@@ -242,3 +242,70 @@ func TestReadWhilePruning(t *testing.T) {
 		t.Error("nothing was pruned")
 	}
 }
+
+// A segment that was given up does not come back when those that supersede it are gone.
+func TestPruneForgetsSuperseded(t *testing.T) {
+	fsys := new(journaltest.FS)
+	j := mustOpen(t, journal.Options{FS: fsys, SegmentBytes: 4 << 10})
+	batch := journal.NewTraffic(1)
+	for j.Stats().Segments < 3 {
+		mustAppend(t, j, batch(10))
+	}
+	mustClose(t, j)
+	j = mustOpen(t, journal.Options{FS: fsys, SegmentBytes: 4 << 10})
+	fsys.FailWhen(func(op journaltest.Op) (journaltest.Fault, bool) {
+		return journaltest.EIO, op.Kind == "syncdir" || op.Kind == "remove"
+	})
+	if _, err := j.Append([]heatmap.Batch{batch(4)}); !errors.Is(err, journal.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	fsys.FailWhen(nil)
+	for n := j.Stats().Segments; j.Stats().Segments < n+3; {
+		mustAppend(t, j, batch(10))
+	}
+	if rep := mustVerify(t, fsys); len(rep.Superseded) != 1 {
+		t.Fatalf("superseded: %q, want one", rep.Superseded)
+	}
+	mustSeal(t, j)
+	rep := mustPrune(t, j, journal.PruneOptions{KeepBytes: 1})
+	want := readTo(t, j, rep.First, j.Durable())
+	after := mustOpen(t, journal.Options{FS: fsys.Kill()})
+	if after.First() != rep.First {
+		t.Fatalf("the journal begins at %d after a restart, at %d before", after.First(), rep.First)
+	}
+	sameChunks(t, want, readTo(t, after, rep.First, after.Durable()))
+}
+
+func TestStatsOfSealing(t *testing.T) {
+	fsys := new(journaltest.FS)
+	j, _, infos := sealedJournal(t, fsys)
+	last := len(infos) - 1
+	var bytes int64
+	for _, info := range infos {
+		bytes += info.Bytes
+	}
+	check := func(st journal.Stats) {
+		t.Helper()
+		if st.UnsealedSegments != 0 || st.UnsealedBytes != 0 || st.Bytes != bytes || st.Sealed.Running || st.Sealed.Error != "" {
+			t.Errorf("stats: %+v, want %d bytes and nothing that is not sealed", st, bytes)
+		}
+	}
+	st := j.Stats()
+	if check(st); st.Sealed.Segments != uint64(last) || st.Sealed.Hits != infos[last].Base || st.Sealed.After >= st.Sealed.Before {
+		t.Errorf("stats: %+v, want %d sealed segments", st.Sealed, last)
+	}
+	fsys.FailWhen(func(op journaltest.Op) (journaltest.Fault, bool) { return journaltest.EIO, op.Kind == "rename" })
+	if _, err := j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1}); err == nil || j.Stats().Pruned.Error != err.Error() {
+		t.Errorf("prune: %v, stats %+v", err, j.Stats().Pruned)
+	}
+	fsys.FailWhen(nil)
+	rep := mustPrune(t, j, journal.PruneOptions{OlderThan: infos[0].Last + 1})
+	bytes -= infos[0].Bytes
+	st = j.Stats()
+	if check(st); st.Pruned != (journal.PruneTotals{Segments: 1, Hits: infos[0].End, Bytes: uint64(infos[0].Bytes)}) || rep.Until != infos[0].Last {
+		t.Errorf("stats: %+v, report %+v", st.Pruned, rep)
+	}
+	mustClose(t, j)
+	bytes += 64 // the end of the last segment
+	check(mustOpen(t, journal.Options{FS: fsys}).Stats())
+}

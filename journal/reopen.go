@@ -66,7 +66,7 @@ func loadForm(fsys FS, path string, name segmentName, source uint64) (*segment, 
 	}
 	var sc scanner
 	sc.reset(f, name, size)
-	s := &segment{base: name.base, epoch: name.epoch, name: name, path: path, limit: wholeFile}
+	s := &segment{base: name.base, epoch: name.epoch, name: name, path: path, limit: wholeFile, bytes: size}
 	_, s.end, err = s.loadSealed(&sc, source)
 	return s, err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -33,11 +32,12 @@ type sealer struct {
 	source    uint64
 	catalog   *catalog
 	blockHits int
+	counters  sealCounters
 
 	cancel  context.CancelFunc // of what runs in the background, nil if nothing does
 	stopped chan struct{}
 
-	mu       sync.Mutex // held while files are changed
+	turn     chan struct{} // holds a token while files are changed, which guards the rest
 	zstd     *zstd.Encoder
 	manifest manifest
 	unsaved  bool            // manifest is not what MANIFEST says
@@ -46,7 +46,10 @@ type sealer struct {
 }
 
 func newSealer(o Options, f *folder, c *catalog) *sealer {
-	return &sealer{o: o, dir: f.dir, source: f.source, catalog: c, manifest: f.manifest, blockHits: blockHits, unsound: map[uint64]bool{}}
+	return &sealer{
+		o: o, dir: f.dir, source: f.source, catalog: c, manifest: f.manifest, blockHits: blockHits, unsound: map[uint64]bool{},
+		turn: make(chan struct{}, 1),
+	}
 }
 
 // start seals in the background whenever a segment is full.
@@ -65,24 +68,44 @@ func (s *sealer) stop() {
 		s.cancel()
 		<-s.stopped
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.turn <- struct{}{}
+	defer s.leave()
 	if s.zstd != nil {
 		s.zstd.Close()
 		s.zstd = nil
 	}
 }
 
+// enter waits for the turn to change files. Who waits longest is next.
+func (s *sealer) enter(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *sealer) leave() { <-s.turn }
+
 // sealRetry is how long the background waits after a failure.
 const sealRetry = time.Minute
 
 func (s *sealer) run(ctx context.Context) {
+	failed := "" // what was logged last
 	for ctx.Err() == nil {
 		_, err := s.seal(ctx, s.o.SealRate)
 		if err != nil && ctx.Err() == nil {
-			s.o.Logger.Error("sealing failed", "err", err)
+			if failed != err.Error() {
+				failed = err.Error()
+				s.o.Logger.Error("sealing failed, trying again", "err", err, "wait", sealRetry)
+			}
 			pause(ctx, sealRetry)
 			continue
+		}
+		if failed != "" && ctx.Err() == nil {
+			failed = ""
+			s.o.Logger.Info("sealing works again")
 		}
 		select {
 		case <-s.catalog.added:
@@ -111,29 +134,43 @@ func (j *Journal) Seal(ctx context.Context) (SealReport, error) { return j.seale
 
 // seal does so at a rate of so many bytes a second, 0 = no limit.
 func (s *sealer) seal(ctx context.Context, rate int64) (rep SealReport, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.counters.begin()
+	defer func() { s.counters.end(ctx, err) }()
+	for pos, more := uint64(0), true; more; {
+		if pos, more, err = s.next(ctx, pos, rate, &rep); err != nil {
+			return rep, err
+		}
+	}
+	return rep, nil
+}
+
+// next seals the first full segment from position pos on, or brings MANIFEST up to date if there is none; more is false
+// then. Between two segments others have their turn.
+func (s *sealer) next(ctx context.Context, pos uint64, rate int64, rep *SealReport) (end uint64, more bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return pos, false, err
+	}
+	defer s.leave()
+	if ctx.Err() != nil {
+		return pos, false, context.Cause(ctx)
+	}
 	if err := s.clear(); err != nil {
-		return rep, err
+		return pos, false, err
 	}
-	full, ends := s.catalog.unsealed()
-	for i, at := range full {
-		if ctx.Err() != nil {
-			return rep, context.Cause(ctx)
-		}
-		if rate > 0 && s.unsound[at.segment.base] {
-			continue
-		}
-		err := s.segment(ctx, at, ends[i], rate, &rep)
-		if corrupt := (*CorruptError)(nil); errors.As(err, &corrupt) || errors.Is(err, errSealLimit) || errors.Is(err, errDifferent) {
-			s.skip(at, err, &rep)
-			continue
-		}
-		if err != nil {
-			return rep, fmt.Errorf("seal segment %s: %w", at.name, err)
-		}
+	at, end := s.catalog.unsealed(pos)
+	switch {
+	case at.segment == nil:
+		return pos, false, s.list(rep)
+	case rate > 0 && s.unsound[at.segment.base]:
+		return end, true, nil
 	}
-	return rep, s.list(&rep)
+	err = s.segment(ctx, at, end, rate, rep)
+	if corrupt := (*CorruptError)(nil); errors.As(err, &corrupt) || errors.Is(err, errSealLimit) || errors.Is(err, errDifferent) {
+		s.skip(at, err, rep)
+	} else if err != nil {
+		return pos, false, fmt.Errorf("seal segment %s: %w", at.name, err)
+	}
+	return end, true, nil
 }
 
 // skip notes a segment that cannot be sealed. It is logged once.
@@ -195,6 +232,7 @@ func (s *sealer) segment(ctx context.Context, at place, end uint64, rate int64, 
 	rep.Hits += end - at.segment.base
 	rep.Before += before
 	rep.After += e.bytes
+	s.counters.segment(end-at.segment.base, before, e.bytes)
 	s.o.Logger.Info("journal segment is sealed", "segment", path, "hits", end-at.segment.base, "bytes", e.bytes)
 	return s.clear()
 }
