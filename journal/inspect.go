@@ -74,13 +74,9 @@ func List(fsys FS, dir string) ([]SegmentInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	var infos []SegmentInfo
-	for _, s := range o.segments {
-		info, err := o.describe(s)
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
+	infos, err := o.describeAll()
+	if err != nil {
+		return nil, err
 	}
 	for _, file := range o.superseded {
 		name, _ := parseSegmentName(file)
@@ -89,6 +85,32 @@ func List(fsys FS, dir string) ([]SegmentInfo, error) {
 		})
 	}
 	return infos, nil
+}
+
+// describeAll describes all segments that count. Those that are pruned meanwhile are left out.
+func (o *opened) describeAll() (infos []SegmentInfo, err error) {
+	for tries := 0; ; tries++ {
+		infos = infos[:0]
+		for _, s := range o.segments {
+			info, err := o.describe(s)
+			if errors.As(err, new(*PrunedError)) {
+				continue
+			}
+			if errors.Is(err, fs.ErrNotExist) && tries < maxTries { // even the one that was the last
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			infos = append(infos, info)
+		}
+		if n := len(infos); len(o.segments) == 0 || n > 0 && infos[n-1].Epoch == o.last().epoch {
+			return infos, nil
+		}
+		if err := o.reload(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // describe reads the headers of one segment.
@@ -159,7 +181,8 @@ type Report struct {
 	Segments    int
 	Chunks      int
 	Hits        uint64 // that can be read
-	First, End  uint64 // positions: of the first hit kept, after the last
+	First, End  uint64 // positions: of the first hit kept when reading began, after the last
+	Pruned      uint64 // hits that were deleted before they were read
 	StoredBytes int64  // of all segments that count
 	Lost        uint64 // hits that damage cost
 	Damages     []*CorruptError
@@ -178,28 +201,26 @@ func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError))
 	if err != nil {
 		return nil, err
 	}
-	rep := &Report{
-		Source: sourceName(o.source), Segments: len(o.segments), First: o.catalog.first(), End: o.catalog.durable(),
-		TailBytes: o.tail.torn(), Superseded: o.superseded,
+	infos, err := o.describeAll()
+	if err != nil {
+		return nil, err
 	}
-	for i, s := range o.segments {
-		info, err := o.describe(s)
-		if err != nil {
-			return nil, err
-		}
-		rep.StoredBytes += info.Bytes
-		if i < len(o.segments)-1 {
-			rep.Repeated += info.TailBytes
+	rep := &Report{Source: sourceName(o.source), Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded}
+	for i := range infos {
+		rep.StoredBytes += infos[i].Bytes
+		if i < len(infos)-1 {
+			rep.Repeated += infos[i].TailBytes
 		}
 	}
 	if err := o.compareManifest(ctx, rep); err != nil {
 		return nil, err
 	}
+	rep.First = o.catalog.first() // some may have been pruned in between
 	err = o.read(ctx, rep.First, func(c *heatmap.Chunk) error {
 		rep.Chunks++
 		rep.Hits += uint64(c.Count)
 		return nil
-	}, func(e *CorruptError) {
+	}, func(from, to uint64) { rep.Pruned += to - from }, func(e *CorruptError) {
 		rep.Damages = append(rep.Damages, e)
 		rep.Lost += e.Lost()
 		if found != nil {
@@ -235,11 +256,49 @@ func Dump(ctx context.Context, fsys FS, dir string, from uint64, fn func(line []
 			}
 		}
 		return nil
-	}, damaged)
+	}, func(_, to uint64) { from = max(from, to) }, damaged)
 }
 
-// read gives all chunks from position from on. Damage is an error if damaged is nil.
-func (o *opened) read(ctx context.Context, from uint64, chunk func(*heatmap.Chunk) error, damaged func(*CorruptError)) error {
+// read gives all chunks from position from on. Where hits are deleted before they are read, pruned is told, and reading goes
+// on behind. Damage is an error if damaged is nil.
+func (o *opened) read(ctx context.Context, from uint64, chunk func(*heatmap.Chunk) error, pruned func(from, to uint64), damaged func(*CorruptError)) error {
+	count := func(c *heatmap.Chunk) error {
+		from = max(from, c.End())
+		return chunk(c)
+	}
+	for tries := 0; ; tries++ {
+		start := from
+		err := o.readOn(ctx, from, count, damaged)
+		if errors.Is(err, fs.ErrNotExist) && tries < maxTries { // even the segment that was the last one was pruned
+			err = o.reload()
+			if first := o.catalog.first(); err == nil && first > from {
+				err = &PrunedError{Position: from, First: first}
+			} else if err == nil {
+				continue
+			}
+		}
+		gone := (*PrunedError)(nil)
+		if !errors.As(err, &gone) {
+			return err
+		}
+		if from = gone.First; from > start {
+			tries = 0
+		}
+		pruned(gone.Position, from)
+	}
+}
+
+// reload reads the folder anew, after another process has changed it.
+func (o *opened) reload() error {
+	now, err := openToRead(o.fsys, filepath.Dir(o.dir))
+	if err == nil {
+		*o = *now
+	}
+	return err
+}
+
+// readOn reads until hits are missing because they were pruned.
+func (o *opened) readOn(ctx context.Context, from uint64, chunk func(*heatmap.Chunk) error, damaged func(*CorruptError)) error {
 	r, err := newReader(o.catalog, from, false)
 	if err != nil {
 		return err

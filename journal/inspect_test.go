@@ -149,3 +149,50 @@ func TestInspectWhileWriting(t *testing.T) {
 		}
 	}
 }
+
+// Nor beside one that seals and prunes: what they read is all there or told to be pruned.
+func TestInspectWhilePruning(t *testing.T) {
+	fsys := new(journaltest.FS)
+	j := mustOpen(t, journal.Options{FS: fsys, SegmentBytes: 4 << 10})
+	mustAppend(t, j, journal.NewTraffic(5)(1))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		batch := journal.NewTraffic(1)
+		for n := range 600 {
+			mustAppend(t, j, batch(9))
+			if n%3 == 0 {
+				mustSeal(t, j)
+			}
+			if n%20 == 0 {
+				mustPrune(t, j, journal.PruneOptions{KeepBytes: 8 << 10})
+			}
+		}
+	}()
+	rounds := 0
+	for running := true; running; rounds++ {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		durable := j.Durable()
+		rep, err := journal.Verify(t.Context(), fsys, dir, nil)
+		if err != nil || rep.Lost != 0 || len(rep.Damages) > 0 || len(rep.Manifest) > 0 || rep.First+rep.Hits+rep.Pruned < durable {
+			t.Fatalf("verify: %+v, %v, durable was %d", rep, err, durable)
+		}
+		if _, err := journal.List(fsys, dir); err != nil {
+			t.Fatal(err)
+		}
+		lines, first := uint64(0), j.First()
+		if err := journal.Dump(t.Context(), fsys, dir, 0, func([]byte) error { lines++; return nil }, nil); err != nil {
+			t.Fatal(err)
+		}
+		if now := j.First(); first == now && first+lines < durable {
+			t.Fatalf("dump gives %d lines, want at least those of %d to %d", lines, first, durable)
+		}
+	}
+	if j.First() == 0 || rounds < 3 {
+		t.Errorf("the first position kept is %d after %d rounds: the test proves little", j.First(), rounds)
+	}
+}

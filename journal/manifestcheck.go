@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"time"
 )
 
 // What Verify finds when it compares MANIFEST with the sealed segments.
@@ -39,12 +41,16 @@ func (o *opened) compareManifest(ctx context.Context, rep *Report) error {
 		there[at.name.String()] = true
 		e := m.entry(at.name.String())
 		if e == nil {
-			if m.err == nil && !m.missing {
+			if m.err == nil && !m.missing && !o.listedNow(at) {
 				note(ErrManifest, "segment %s is not listed", at.path)
 			}
 			continue
 		}
 		sum, size, err := sumFile(o.fsys, at.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			there[at.name.String()] = false // pruned, or missing
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -53,9 +59,41 @@ func (o *opened) compareManifest(ctx context.Context, rep *Report) error {
 		}
 	}
 	for i := range m.entries {
-		if e := &m.entries[i]; !there[e.name] {
+		if e := &m.entries[i]; !there[e.name] && o.missing(e) {
 			note(ErrMissing, "segment %s, positions up to %d", filepath.Join(o.dir, e.name), e.end)
 		}
 	}
 	return nil
+}
+
+// listedNow reports whether a sealed segment that MANIFEST lacked is in it by now, or was pruned: another process may be at it.
+func (o *opened) listedNow(at place) bool {
+	const (
+		tries = 5
+		every = 20 * time.Millisecond
+	)
+	for range tries {
+		m, err := readManifest(o.fsys, o.dir, o.source)
+		if err == nil && m.entry(at.name.String()) != nil {
+			return true
+		}
+		if f, err := o.fsys.Open(at.path); errors.Is(err, fs.ErrNotExist) {
+			return true
+		} else if err == nil {
+			_ = f.Close()
+		}
+		time.Sleep(every)
+	}
+	return false
+}
+
+// missing reports whether a segment that MANIFEST lists is not there, and was not pruned since.
+func (o *opened) missing(e *manifestEntry) bool {
+	f, err := o.fsys.Open(filepath.Join(o.dir, e.name))
+	if err == nil {
+		_ = f.Close()
+		return false // sealed since the folder was listed
+	}
+	m, err := readManifest(o.fsys, o.dir, o.source)
+	return err != nil || m.entry(e.name) != nil
 }

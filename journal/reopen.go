@@ -38,6 +38,8 @@ func (c *catalog) again(old place) (place, error) {
 	}
 	if form != nil {
 		c.sealed(old.segment, form)
+	} else if c.alone {
+		c.forget(old.segment)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,6 +53,31 @@ func (c *catalog) again(old place) (place, error) {
 		return old, nil
 	}
 	return old.segment.at(old.pos), nil
+}
+
+// forget takes segments out that another process has pruned, up to s at most; the last one stays.
+func (c *catalog) forget(s *segment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.segments) > 1 && c.segments[0].base <= s.base && c.gone(c.segments[0]) {
+		c.segments = c.segments[1:]
+	}
+}
+
+// gone reports whether there is no file of a segment any more. The sealed one is there before the other one goes, so it is
+// asked for last.
+func (c *catalog) gone(s *segment) bool {
+	dir := filepath.Dir(s.path)
+	for _, name := range []segmentName{s.name, s.name.as(true)} {
+		f, err := c.fsys.Open(filepath.Join(dir, name.String()))
+		if err == nil {
+			_ = f.Close()
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 // loadForm reads what leads into a sealed segment.
