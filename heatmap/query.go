@@ -44,11 +44,20 @@ type ParamError struct {
 // Error gives field and message.
 func (e *ParamError) Error() string { return e.Field + ": " + e.Message }
 
+// GoneError says that what a query asks for was deleted.
+type GoneError struct {
+	Field, Message string
+}
+
+// Error gives field and message.
+func (e *GoneError) Error() string { return e.Field + ": " + e.Message }
+
 // Prefix says which part of the log an answer holds: of each source every hit below its position.
 type Prefix struct {
 	Generation string
 	Positions  map[string]uint64 // by source
 	Lag        uint64            // hits that are durable and not yet in the answer
+	KeptFrom   map[string]uint64 // by source: hits below the position are not in the answer, because it was read from the journal and they were pruned
 }
 
 // Point is a cell of an answer with its weight: X and Y are its upper left corner in page px.

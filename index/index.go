@@ -102,6 +102,7 @@ type Index struct {
 	gate    sync.RWMutex
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
+	pins    pins
 
 	cancel context.CancelFunc
 	done   chan struct{}

@@ -98,6 +98,10 @@ func (p *pipeline) begin() (Reader, error) {
 		return nil, context.Cause(p.ctx)
 	}
 	p.startEnd = p.source.Durable()
+	if first := p.source.First(); first > from.Position {
+		p.options.Logger.Warn("hits were pruned before this store counted them",
+			slog.Uint64("hits", first-from.Position), slog.Uint64("position", first))
+	}
 	for _, w := range p.workers {
 		w.shard.recover(from.Position, p.recovering)
 		w.appended = from.Appended

@@ -2,10 +2,12 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // scan answers what blobs cannot: it reads the source from its start through a stream of its own, the same that the
@@ -75,7 +77,9 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		return heatmap.Prefix{}, err
 	}
 	end := p.routed.Load()
-	err := x.readEvents(ctx, x.options.Rules, end, func(ev *Event) error {
+	pinned := x.pins.add()
+	defer pinned.release()
+	first, err := x.readEvents(ctx, x.options.Rules, end, pinned.move, func(ev *Event) error {
 		if !pl.keepsEvent(ev) {
 			return nil
 		}
@@ -84,29 +88,47 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 	if err != nil {
 		return heatmap.Prefix{}, err
 	}
-	return x.prefix(ctx, end, nil)
+	prefix, err := x.prefix(ctx, end, nil)
+	if first > 0 {
+		prefix.KeptFrom = map[string]uint64{x.options.Source.ID(): first}
+	}
+	return prefix, err
 }
 
-// readEvents passes the source from its start up to end through a new stream.
-func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, fn func(*Event) error) error {
+// openFirst opens the source at the first position that is kept.
+func (x *Index) openFirst() (Reader, uint64, error) {
 	source := x.options.Source
-	first := source.First()
-	if first >= end {
-		return nil
+	for {
+		first := source.First()
+		reader, err := source.Open(first)
+		if errors.As(err, new(*journal.PrunedError)) && source.First() > first {
+			continue // pruned in between
+		}
+		if err != nil {
+			return nil, first, fmt.Errorf("scan journal %s: %w", source.ID(), err)
+		}
+		return reader, first, nil
 	}
-	reader, err := source.Open(first)
+}
+
+// readEvents passes the source from the first position that is kept, which it gives, up to end through a new stream, and
+// says by moved from where it still has to read.
+func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, moved func(uint64), fn func(*Event) error) (first uint64, err error) {
+	source := x.options.Source
+	reader, first, err := x.openFirst()
 	if err != nil {
-		return fmt.Errorf("scan journal %s: %w", source.ID(), err)
+		return first, err
 	}
 	defer reader.Close()
 	stream := NewStream(rules, x.zone, StreamOptions{MaxBytes: x.options.RepeatBytes})
 	var c heatmap.Chunk
 	for done := first; done < end; done = c.End() {
+		moved(done)
 		if err := ctx.Err(); err != nil {
-			return err
+			return first, err
 		}
 		if err := reader.Next(ctx, &c); err != nil {
-			return fmt.Errorf("scan journal %s: %w", source.ID(), err)
+			return first, fmt.Errorf("scan journal %s: %w", source.ID(), err)
 		}
 		x.stats.scannedHits.Add(uint64(c.Count))
 		stream.Events(&c, func(ev *Event) {
@@ -115,15 +137,16 @@ func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, fn fun
 			}
 		})
 		if err != nil {
-			return err
+			return first, err
 		}
 	}
-	return nil
+	return first, nil
 }
 
 // Export calls fn for each hit of the query's site and range of time in the order of the log, repeats left out and
 // nothing excluded. Positions may name the source with the position below which hits are wanted; without it, it is all
-// that is applied now. The hit is valid only during the call.
+// that is applied now. The error is a *heatmap.GoneError if no hit below the position is kept. The hit is valid only during
+// the call.
 func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
 	pl, err := x.newPlan(heatmap.Query{Site: q.Site, From: q.From, To: q.To})
 	if err != nil {
@@ -141,12 +164,16 @@ func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[strin
 		if position > end {
 			return &heatmap.ParamError{Field: "positions", Message: fmt.Sprintf("journal %s is applied up to %d, not to %d", source, end, position)}
 		}
+		if first := x.options.Source.First(); position > 0 && position <= first {
+			return &heatmap.GoneError{Field: "positions", Message: fmt.Sprintf("the hits of journal %s below position %d were pruned", source, first)}
+		}
 		end = position
 	}
-	return x.readEvents(ctx, DefaultRules(), end, func(ev *Event) error {
+	_, err = x.readEvents(ctx, DefaultRules(), end, func(uint64) {}, func(ev *Event) error {
 		if t := ev.Hit.Time; ev.Hit.Site != q.Site || t < pl.from || t >= pl.to {
 			return nil
 		}
 		return fn(ev.Hit)
 	})
+	return err
 }

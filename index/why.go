@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -56,7 +57,11 @@ func (x *Index) why(ctx context.Context, pl *plan, kind heatmap.Kind) (*heatmap.
 	if len(table.rows) == 0 {
 		return x.whyNoPage(ctx, pl)
 	}
-	return pl.whyFiltered(table, kind), nil
+	w := pl.whyFiltered(table, kind)
+	if first := x.options.Source.First(); pl.scan && first > 0 {
+		w.Message += fmt.Sprintf("; the journal is read for this, and its hits below position %d were pruned", first)
+	}
+	return w, nil
 }
 
 // whyNoPage names the known pages that are most like the one that was asked for.

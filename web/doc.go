@@ -98,7 +98,9 @@
 // But for files, answers are JSON, pictures (image/png) or the export (application/x-ndjson), never cached, and compressed
 // with gzip for a client that takes it. An answer about hits ends with the prefix of the log that it holds: "generation",
 // "positions" ({"SOURCE":N}: every hit below N), "lag_hits" (durable hits that are not in it yet) and "took_ms". "from"
-// and "to" are null where a bound is open and there is no hit. An empty answer has status 200 and says why:
+// and "to" are null where a bound is open and there is no hit. An answer that had to be read from a journal whose oldest hits
+// were pruned (a where, an hour, an exact width) has "kept_from" ({"SOURCE":N}): hits below N are not in it. So begins an
+// export; one of positions of which nothing is kept is refused with status 410. An empty answer has status 200 and says why:
 //
 //	"why":{"reason":"no_hits_for_url","message":"…","nearest":["https://shop.example/p/1"]}
 //

@@ -52,6 +52,7 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 func (s *Server) explain(err error) *apiError {
 	var mine *apiError
 	var param *heatmap.ParamError
+	var gone *heatmap.GoneError
 	switch {
 	case errors.As(err, &mine):
 		return mine
@@ -59,6 +60,8 @@ func (s *Server) explain(err error) *apiError {
 		return &apiError{status: fasthttp.StatusNotFound, code: "not_found", message: param.Message, field: param.Field}
 	case errors.As(err, &param):
 		return badParam(param.Field, param.Message)
+	case errors.As(err, &gone):
+		return &apiError{status: fasthttp.StatusGone, code: "gone", message: gone.Message, field: gone.Field}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &apiError{status: fasthttp.StatusServiceUnavailable, code: "unavailable",
 			message: "the answer took longer than " + s.o.QueryTimeout.String() + "; ask for less (a shorter range, no where) or again later"}

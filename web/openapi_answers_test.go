@@ -113,7 +113,10 @@ func apiDesk(t testing.TB) *recorder {
 }
 
 // exportOneOfEach exports a hit of each kind, one of them with all that a hit can have.
-func exportOneOfEach(_ context.Context, q heatmap.Query, _ map[string]uint64, fn func(*heatmap.Hit) error) error {
+func exportOneOfEach(_ context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
+	if positions["jpruned"] > 0 {
+		return &heatmap.GoneError{Field: "positions", Message: "the hits of journal jpruned below position 7 were pruned"}
+	}
 	for kind := heatmap.KindView; kind.Recorded(); kind++ {
 		h := heatmap.Hit{Time: 1_767_225_600_000, Site: q.Site, URL: "https://shop.example/", Kind: kind, View: "a1"}
 		if kind == heatmap.KindClick {
@@ -280,6 +283,7 @@ func (r *recorder) otherAnswers() {
 	r.ask("GET", "/v1/bots?x=1", "", adminToken)
 	r.ask("GET", "/v1/export?site=shop", "", adminToken)
 	r.ask("GET", "/v1/export", "", adminToken)
+	r.ask("GET", "/v1/export?site=shop&positions=jpruned:5", "", adminToken)
 	r.ask("GET", "/metrics", "", adminToken)
 	r.ask("GET", "/healthz", "")
 	r.ask("GET", "/readyz", "")

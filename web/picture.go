@@ -49,6 +49,9 @@ func (s *Server) draw(c context.Context, ctx *fasthttp.RequestCtx, h *heatmap.He
 	header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
 	header.Set("Heatlog-Generation", h.Generation)
 	header.Set("Heatlog-Positions", positionsText(h.Positions))
+	if len(h.KeptFrom) > 0 {
+		header.Set("Heatlog-Kept-From", positionsText(h.KeptFrom))
+	}
 	if h.Why != nil {
 		header.Set("Heatlog-Why", h.Why.Reason)
 	}

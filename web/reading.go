@@ -157,13 +157,21 @@ func tail(o *object, p *heatmap.Prefix, why *heatmap.Why, took time.Duration) {
 	}
 	o.text("generation", p.Generation)
 	o.key("positions")
+	positions(o, p.Positions)
+	o.count("lag_hits", p.Lag)
+	if len(p.KeptFrom) > 0 {
+		o.key("kept_from")
+		positions(o, p.KeptFrom)
+	}
+	o.number("took_ms", float64(took)/float64(time.Millisecond), 3)
+}
+
+func positions(o *object, bySource map[string]uint64) {
 	o.open()
-	for _, source := range slices.Sorted(maps.Keys(p.Positions)) {
-		o.count(source, p.Positions[source])
+	for _, source := range slices.Sorted(maps.Keys(bySource)) {
+		o.count(source, bySource[source])
 	}
 	o.close()
-	o.count("lag_hits", p.Lag)
-	o.number("took_ms", float64(took)/float64(time.Millisecond), 3)
 }
 
 func whyMembers(o *object, why *heatmap.Why) {

@@ -154,6 +154,7 @@ func TestReaderErrors(t *testing.T) {
 		return a
 	}
 	f(fmt.Errorf("read: %w", &heatmap.ParamError{Field: "url", Message: "too many wildcards"}), 400, "bad_param", "url", "too many wildcards")
+	f(&heatmap.GoneError{Field: "positions", Message: "pruned"}, 410, "gone", "positions", "pruned")
 	f(&heatmap.ParamError{Field: "generation", Message: "no generation g9"}, 404, "not_found", "generation", "no generation g9")
 	if log.String() != "" {
 		t.Errorf("a client's mistakes are logged: %s", log.String())

@@ -1,0 +1,133 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"heatlog/heatmap"
+	"heatlog/journal"
+)
+
+// prunedIndex gives an index over a journal of sealed segments, an hour of append time each, all of it stored.
+func prunedIndex(t *testing.T) (x *Index, j *journal.Journal) {
+	t.Helper()
+	var now atomic.Int64
+	now.Store(1_769_500_000_000)
+	j, err := journal.Open(t.TempDir(), journal.Options{
+		Ack: journal.AckWrite, SegmentBytes: 4 << 10, Now: func() time.Time { return time.UnixMilli(now.Load()) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	r := rand.New(rand.NewPCG(1, 1))
+	for n := 1; n < 6; n = j.Stats().Segments {
+		if _, err := j.Append([]heatmap.Batch{randomBatch(r, 3)}); err != nil {
+			t.Fatal(err)
+		}
+		if j.Stats().Segments > n {
+			now.Add(time.Hour.Milliseconds())
+		}
+	}
+	if _, err := j.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x = openTest(t, Options{Store: newMapStore(), Source: JournalSource(j, nil)})
+	t.Cleanup(x.kill)
+	return x, j
+}
+
+// TestPrunedJournal asks for everything before and after all hits went that may go: blobs answer as before, what reads the
+// journal says from where.
+func TestPrunedJournal(t *testing.T) {
+	x, j := prunedIndex(t)
+	prune := func(want bool) {
+		t.Helper()
+		below, err := x.Needed(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, err := j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: below})
+		if err != nil || (rep.Segments > 0) != want || !rep.Held {
+			t.Fatalf("prune: %+v, %v", rep, err)
+		}
+	}
+	prune(false) // nothing is stored yet
+	for x.Stats().Position < j.Durable() {
+		waitApplied(t, x)
+	}
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q := heatmap.Query{Site: testSite, URL: testPage(0), Kind: heatmap.KindClick}
+	where := q
+	where.Where = "true"
+	ask := func(q heatmap.Query) *heatmap.Heatmap {
+		t.Helper()
+		a, err := x.Heatmap(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	before := ask(q)
+	if a := ask(where); a.Hits != before.Hits || a.KeptFrom != nil {
+		t.Errorf("a scan gives %d hits, kept from %v; blobs %d", a.Hits, a.KeptFrom, before.Hits)
+	}
+	held := x.pins.add()
+	prune(false)
+	held.release()
+	prune(true)
+	first, source := j.First(), j.Source()
+	if a := ask(q); a.Hits != before.Hits || a.KeptFrom != nil {
+		t.Errorf("after pruning: %d hits, kept from %v; want %d", a.Hits, a.KeptFrom, before.Hits)
+	}
+	var kept uint64
+	if err := x.Export(t.Context(), heatmap.Query{Site: testSite}, nil, func(h *heatmap.Hit) error {
+		if h.URL == q.URL && h.Kind == q.Kind && !strings.Contains(h.UserAgent, "bot") {
+			kept++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if a := ask(where); a.Hits != kept || kept >= before.Hits || a.KeptFrom[source] != first {
+		t.Errorf("a scan after pruning: %d hits, kept from %v; %d are kept from %d", a.Hits, a.KeptFrom, kept, first)
+	}
+	where.Where = "x < 0"
+	if a := ask(where); a.Why == nil || !strings.Contains(a.Why.Message, fmt.Sprint("below position ", first)) {
+		t.Errorf("an empty scan says why: %+v", a.Why)
+	}
+	for position, want := range map[uint64]bool{1: true, first: true, first + 1: false} {
+		err := x.Export(t.Context(), heatmap.Query{Site: testSite}, map[string]uint64{source: position}, func(*heatmap.Hit) error { return nil })
+		if gone := (*heatmap.GoneError)(nil); errors.As(err, &gone) != want || want && !strings.Contains(gone.Message, fmt.Sprint(first)) {
+			t.Errorf("export below %d, kept from %d: %v", position, first, err)
+		}
+	}
+}
+
+func TestPins(t *testing.T) {
+	var p pins
+	if p.least() != math.MaxUint64 {
+		t.Error("no pin keeps something")
+	}
+	a, b := p.add(), p.add()
+	a.move(7)
+	if p.least() != 0 {
+		t.Error("a new pin does not keep everything")
+	}
+	b.move(9)
+	if p.least() != 7 {
+		t.Errorf("pins at 7 and 9 keep from %d", p.least())
+	}
+	a.release()
+	if p.least() != 9 {
+		t.Errorf("a pin at 9 keeps from %d", p.least())
+	}
+}
