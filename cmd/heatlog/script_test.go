@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,6 +16,7 @@ import (
 //	start DIR [FLAG…]   start a server on a data folder; HEATLOG_URL and HEATLOG_DATA lead the client to it
 //	stop                end it with SIGTERM, which must succeed
 //	logged TEXT         the server's log so far contains TEXT
+//	waitlog TEXT        the same, within 20 s
 //	cut PATTERN         cut the last third off the only file that the pattern matches
 //	flip PATTERN        change one bit in the middle of the only file that the pattern matches
 func TestScripts(t *testing.T) {
@@ -27,7 +29,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"start": scriptStart, "stop": scriptStop, "logged": scriptLogged, "cut": scriptCut, "flip": scriptFlip,
+			"start": scriptStart, "stop": scriptStop, "logged": scriptLogged, "waitlog": scriptWaitLog, "cut": scriptCut, "flip": scriptFlip,
 		},
 	})
 }
@@ -63,6 +65,16 @@ func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
 	if has := strings.Contains(running(ts).log.String(), args[0]); has == neg {
 		ts.Fatalf("log:\n%s", running(ts).log)
+	}
+}
+
+func scriptWaitLog(ts *testscript.TestScript, _ bool, args []string) {
+	p, end := running(ts), time.Now().Add(20*time.Second)
+	for !strings.Contains(p.log.String(), args[0]) {
+		if time.Now().After(end) {
+			ts.Fatalf("log:\n%s", p.log)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

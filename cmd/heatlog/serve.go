@@ -27,12 +27,16 @@ type serveCmd struct {
 	FlushEvery     time.Duration  `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
 	SkipDamaged    bool           `help:"Count what lies behind damage in the journal; without it counting stops there." env:"HEATLOG_SKIP_DAMAGED"`
 	Rules          string         `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
+	Retention      retention      `help:"What is kept of the journal: an age (90d, 36h), a size (50GiB) or both (90d,50GiB). Older hits are deleted once they are counted; counts stay. Without it everything is kept." env:"HEATLOG_RETENTION" placeholder:"AGE,SIZE"`
 	PublicURL      publicURL      `help:"Where browsers reach the server, as https://heat.example, when it is behind a proxy." env:"HEATLOG_PUBLIC_URL" placeholder:"URL"`
 	TrustedProxies trustedProxies `help:"Addresses and ranges of proxies whose X-Forwarded-For is believed." env:"HEATLOG_TRUSTED_PROXIES" placeholder:"CIDR,…"`
 	RateLimit      float64        `help:"Requests a second with hits that an address may send (an IPv4 address, an IPv6 /64); 0 = any number." env:"HEATLOG_RATE_LIMIT" default:"0" placeholder:"N"`
 	AdminToken     string         `help:"Token that the API asks for; without it one is made and kept in the data folder." env:"HEATLOG_ADMIN_TOKEN" placeholder:"TOKEN"`
 
-	DebugListen string `hidden:"" help:"Loopback address for profiles." env:"HEATLOG_DEBUG_LISTEN"`
+	DebugListen  string        `hidden:"" help:"Loopback address for profiles." env:"HEATLOG_DEBUG_LISTEN"`
+	SegmentBytes byteSize      `hidden:"" help:"Length at which a journal segment is full; for tests." env:"HEATLOG_SEGMENT_BYTES" default:"64MiB"`
+	PruneEvery   time.Duration `hidden:"" help:"How often the journal is pruned; for tests." env:"HEATLOG_PRUNE_EVERY" default:"1m"`
+	ClockAhead   time.Duration `hidden:"" help:"How far ahead the clock of journal and index is; for tests." env:"HEATLOG_CLOCK_AHEAD"`
 }
 
 // ackMode is what an answer to hits promises: sync or write.
@@ -124,6 +128,9 @@ func (c *serveCmd) check() error {
 	if c.FlushEvery <= 0 {
 		return &misuse{fmt.Errorf("--flush-every is %v, it must be above 0", c.FlushEvery)}
 	}
+	if c.PruneEvery <= 0 {
+		return &misuse{fmt.Errorf("--prune-every is %v, it must be above 0", c.PruneEvery)}
+	}
 	if c.RateLimit != 0 && !(c.RateLimit >= collector.MinRateLimit && c.RateLimit <= collector.MaxRateLimit) {
 		return &misuse{fmt.Errorf("--rate-limit is %v, want 0 for none or %v to %d requests/s", c.RateLimit, collector.MinRateLimit, collector.MaxRateLimit)}
 	}
@@ -132,6 +139,9 @@ func (c *serveCmd) check() error {
 	}
 	return c.checkDebug()
 }
+
+// now is the clock of journal and index.
+func (c *serveCmd) now() time.Time { return time.Now().Add(c.ClockAhead) }
 
 // checkDebug refuses to show profiles to other machines.
 func (c *serveCmd) checkDebug() error {

@@ -34,6 +34,7 @@ type server struct {
 	journal  *journal.Journal
 	store    *pebblestore.Store
 	index    *index.Index
+	pruner   *pruner // nil if everything is kept
 	taker    *collector.Collector
 	web      *web.Server
 	salts    *salts
@@ -52,7 +53,7 @@ type closer struct {
 func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
 	s := &server{log: log}
 	for _, open := range []func(*serveCmd) error{
-		s.openData, s.openJournal, s.listen, s.openSecrets, s.openSites, s.openDemo, s.openSalts, s.openStore, s.openIndex, s.openWeb, s.openDebug,
+		s.openData, s.openJournal, s.listen, s.openSecrets, s.openSites, s.openDemo, s.openSalts, s.openStore, s.openIndex, s.openPruner, s.openWeb, s.openDebug,
 	} {
 		if err := open(c); err != nil {
 			return nil, errors.Join(hintForFolder(c.Data, err), s.close())
@@ -76,7 +77,9 @@ func (s *server) openJournal(c *serveCmd) (err error) {
 	if c.Ack == "write" {
 		ack = journal.AckWrite
 	}
-	s.journal, err = journal.Open(c.Data.journal(), journal.Options{Ack: ack, Logger: s.log})
+	s.journal, err = journal.Open(c.Data.journal(), journal.Options{
+		Ack: ack, SegmentBytes: int64(c.SegmentBytes), Seal: true, Now: c.now, Logger: s.log,
+	})
 	if err != nil {
 		return hintForJournal(c.Data, err)
 	}
@@ -162,7 +165,7 @@ func (s *server) openIndex(c *serveCmd) error {
 		Store: s.store, Source: index.JournalSource(s.journal, s.damaged(c.SkipDamaged)), Rules: rules,
 		Zone:       s.sites.Zone,
 		KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
-		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, Logger: s.log,
+		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, Now: c.now, Logger: s.log,
 	})
 	if err != nil {
 		return hintForIndex(c.Data, err)

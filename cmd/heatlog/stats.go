@@ -18,11 +18,20 @@ func (e emitter) gauge(name, help string, value float64, labels ...string) {
 	e(reading{name: "heatlog_" + name, help: help, labels: labels, value: value})
 }
 
+// oneIf is 1 for true.
+func oneIf(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
 // readStats reads the numbers of every package.
 func (s *server) readStats(emit func(reading)) {
 	e := emitter(emit)
 	e.collector(s.taker.Stats())
 	e.journal(s.journal.Stats())
+	e.gauge("journal_pruning_failed", "1 if what --retention does not keep could not be deleted the last time.", oneIf(s.pruner != nil && s.pruner.failed.Load()))
 	e.index(s.index.Stats(), s.index.Lag())
 	e.store(s.store.Stats())
 }
@@ -95,4 +104,16 @@ func (e emitter) journal(j journal.Stats) {
 	e.gauge("journal_durable_position", "Position below which every hit is synced.", float64(j.Durable))
 	e.gauge("journal_end_position", "Position after the last hit that was acknowledged.", float64(j.End))
 	e.gauge("journal_segments", "Files of the journal.", float64(j.Segments))
+	e.gauge("journal_bytes", "Length of the journal's files.", float64(j.Bytes))
+	e.gauge("journal_unsealed_segments", "Full segments that wait to be sealed, or cannot be.", float64(j.UnsealedSegments))
+	e.gauge("journal_unsealed_bytes", "Length of those.", float64(j.UnsealedBytes))
+	e.gauge("journal_sealing", "1 while a segment is being sealed.", oneIf(j.Sealed.Running))
+	e.gauge("journal_sealing_failed", "1 if the last attempt to seal failed.", oneIf(j.Sealed.Error != ""))
+	e.counter("journal_sealed_segments_total", "Segments that were sealed.", j.Sealed.Segments)
+	e.counter("journal_sealed_hits_total", "Hits in them.", j.Sealed.Hits)
+	e.counter("journal_sealed_from_bytes_total", "Their length before.", j.Sealed.Before)
+	e.counter("journal_sealed_bytes_total", "Their length after.", j.Sealed.After)
+	e.counter("journal_pruned_segments_total", "Segments that were deleted.", j.Pruned.Segments)
+	e.counter("journal_pruned_hits_total", "Hits in them.", j.Pruned.Hits)
+	e.counter("journal_pruned_bytes_total", "Their length.", j.Pruned.Bytes)
 }

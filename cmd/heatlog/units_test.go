@@ -116,3 +116,24 @@ func TestImportBrokenOff(t *testing.T) {
 		t.Errorf("status %d, stdout %q, stderr %q, want %q", status, out.String(), problems.String(), want)
 	}
 }
+
+func TestRetention(t *testing.T) {
+	f := func(in string, age, size int64) {
+		t.Helper()
+		var r retention
+		if err := r.UnmarshalText([]byte(in)); err != nil || int64(r.age) != age*int64(time.Hour) || int64(r.size) != size {
+			t.Errorf("%q is %v, %v", in, r, err)
+		}
+	}
+	f("", 0, 0)
+	f("36h", 36, 0)
+	f("90d", 90*24, 0)
+	f("50GiB", 0, 50<<30)
+	f("90d,50GiB", 90*24, 50<<30)
+	f("1.5TB, 2y", 2*365*24, 15e11)
+	for _, in := range []string{"90", "18m", "18mo", "0d", "-1d", "1.5d", "5m", "2g", "0B", "10x", "90d,", ",", "90d,30d", "1GiB,2GiB", "9999999999y", "forever"} {
+		if err := new(retention).UnmarshalText([]byte(in)); err == nil {
+			t.Errorf("%q is a retention, want an error", in)
+		}
+	}
+}
