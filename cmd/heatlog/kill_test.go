@@ -3,25 +3,36 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"heatlog/journal"
 )
 
 // TestKill ends the server with kill -9 again and again while two senders send batches, each until it is acknowledged,
-// over both ways in and in both ack modes. In the end every acknowledged batch must be counted exactly once, and one
-// that was never acknowledged at most once, whole or not at all. HEATLOG_TORTURE=1 makes it 500 kills.
+// over both ways in and in both ack modes, while the server seals small segments and, in every other era, prunes all that
+// it may. An era is some kills; between two of them the clock goes on by an hour, so that older hits need not be kept to tell
+// repeats. In the end every acknowledged batch must be counted exactly once, and one that was never acknowledged at most
+// once, whole or not at all; what reads the journal must find what is kept of it. HEATLOG_TORTURE=1 makes it 2,000 kills.
 func TestKill(t *testing.T) {
-	kills := 20
+	kills := 100
 	if os.Getenv("HEATLOG_TORTURE") != "" {
-		kills = 500
+		kills = 2000
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -35,18 +46,30 @@ func TestKill(t *testing.T) {
 	for _, s := range c.senders {
 		senders.Go(s.run)
 	}
+	start, violations := time.Now(), 0
 	for n := range kills {
+		if n%killsPerEra == killsPerEra-1 {
+			c.endEra(n)
+			violations += c.verify()
+			continue
+		}
 		c.killOnce(n)
 	}
+	t.Logf("%d kills in %v, %d during sealing or pruning, which have deleted %d hits",
+		kills, time.Since(start).Round(time.Second), c.struck, c.first)
 	c.stop.Store(true)
-	last := startServer(t, c.dir)
+	last := startServer(t, c.dir, c.flags(killsPerEra)...)
 	c.base.Store(&last.base)
 	senders.Wait()
-	violations := c.check(last)
-	last.kill()
-	last = startServer(t, c.dir)
 	violations += c.check(last)
+	last.kill()
+	last = startServer(t, c.dir, c.flags(0)...)
+	violations += c.check(last) + c.recount(last)
 	last.stop()
+	violations += c.verify()
+	if c.first == 0 || c.struck == 0 {
+		t.Errorf("%d hits were pruned, %d kills struck: the test proves little", c.first, c.struck)
+	}
 	recordTorture(t, "kill", kills, violations, seed)
 }
 
@@ -58,16 +81,128 @@ type campaign struct {
 	random  *rand.Rand
 	base    atomic.Pointer[string] // address of the server that runs, nil for none
 	stop    atomic.Bool            // senders end after the batch that they are at
+	pause   atomic.Bool            // senders begin no batch
 	senders []*sender
+	ahead   time.Duration // of the servers' clock
+	struck  int           // kills that left something half done of sealing or pruning
+	first   uint64        // position that the journal begins at
 
 	complaints int
 }
 
-// killOnce runs a server for 0.1 to 1.5 s from its start and kills it.
+// killsPerEra is how many kills come between two jumps of the clock.
+const killsPerEra = 10
+
+// flags are those of the nth server.
+func (c *campaign) flags(n int) []string {
+	flags := []string{
+		"--ack", [...]string{"sync", "write"}[n%2], "--flush-every", "100ms", "--cache-bytes", "1MiB",
+		"--segment-bytes", "8KiB", "--prune-every", "20ms", "--clock-ahead", c.ahead.String(),
+	}
+	if n/killsPerEra%2 == 1 {
+		flags = append(flags, "--retention", "1B")
+	}
+	return flags
+}
+
+// endEra runs a server until every batch that was sent is acknowledged, kills it and lets an hour pass.
+func (c *campaign) endEra(n int) {
+	for _, s := range c.senders {
+		s.idle.Store(false)
+	}
+	c.pause.Store(true)
+	p := startServer(c.t, c.dir, c.flags(n)...)
+	c.base.Store(&p.base)
+	for _, s := range c.senders {
+		for !s.idle.Load() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	c.base.Store(nil)
+	p.kill()
+	c.ahead += time.Hour
+	c.pause.Store(false)
+}
+
+// verify reads the journal of a server that has ended, and looks for what a kill must not leave.
+func (c *campaign) verify() (violations int) {
+	c.t.Helper()
+	rep, err := journal.Verify(c.t.Context(), nil, dataDir(c.dir).journal(), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if len(rep.Damages) > 0 || rep.Hits != rep.End-rep.First || rep.First < c.first {
+		violations++
+		c.complain("journal: %+v", rep)
+	}
+	for _, err := range rep.Manifest {
+		if !errors.Is(err, journal.ErrManifest) {
+			violations++
+			c.complain("journal: %v", err)
+		}
+	}
+	c.first = rep.First
+	return violations
+}
+
+// halfDone reports whether a kill came between two steps of sealing or pruning.
+func (c *campaign) halfDone() bool {
+	names, err := filepath.Glob(filepath.Join(dataDir(c.dir).journal(), "*", "*"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, name := range names {
+		sealed, isSealed := strings.CutSuffix(name, ".hjs")
+		if strings.HasSuffix(name, ".hjs.tmp") || strings.HasSuffix(name, "MANIFEST.tmp") || isSealed && slices.Contains(names, sealed+".hj") {
+			return true
+		}
+	}
+	return false
+}
+
+// dumpedClick finds page and place of a click in a line of a dump.
+var dumpedClick = regexp.MustCompile(` url="([^"]*)".* at=([0-9]+),([0-9]+) `)
+
+// recount compares what scans find with what is kept of the journal, cell by cell.
+func (c *campaign) recount(p *process) (violations int) {
+	c.t.Helper()
+	kept := map[string]map[cell]int{}
+	err := journal.Dump(c.t.Context(), nil, p.data.journal(), 0, func(line []byte) error {
+		m := dumpedClick.FindSubmatch(line)
+		if m == nil {
+			return fmt.Errorf("dump gives %q", line)
+		}
+		page := string(m[1])
+		x, xErr := strconv.Atoi(string(m[2]))
+		y, yErr := strconv.Atoi(string(m[3]))
+		if kept[page] == nil {
+			kept[page] = map[cell]int{}
+		}
+		kept[page][cell{x, y}] = 1 // a batch that was sent again is there twice and counts once
+		return errors.Join(xErr, yErr)
+	}, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, s := range c.senders {
+		for n := range min(killPages, 20) {
+			page := s.page(n)
+			if got := p.clickCells("kill", page, "where", "true"); !maps.Equal(got, kept[page]) {
+				violations++
+				c.complain("%s: a scan finds %d cells, %d are kept", page, len(got), len(kept[page]))
+			}
+		}
+	}
+	return violations
+}
+
+// killOnce runs a server for 0.1 to 0.7 s from its start, now and then for longer, and kills it.
 func (c *campaign) killOnce(n int) {
-	mode := [...]string{"sync", "write"}[n%2]
-	life := 100*time.Millisecond + time.Duration(c.random.Int64N(int64(1400*time.Millisecond)))
-	p, listens := spawnServer(c.t, c.dir, "--ack", mode, "--flush-every", "100ms", "--cache-bytes", "1MiB")
+	life := 100*time.Millisecond + time.Duration(c.random.Int64N(int64(600*time.Millisecond)))
+	if n%20 == 0 {
+		life *= 3
+	}
+	p, listens := spawnServer(c.t, c.dir, c.flags(n)...)
 	end := time.After(life)
 	select {
 	case base, ok := <-listens:
@@ -81,6 +216,9 @@ func (c *campaign) killOnce(n int) {
 	}
 	c.base.Store(nil)
 	p.kill()
+	if c.halfDone() {
+		c.struck++
+	}
 }
 
 // A batch has hitsPerBatch hits, each in a cell of its own that no other batch has.
@@ -98,11 +236,18 @@ type sender struct {
 	acked int                                          // batches 0 to acked-1 are acknowledged
 	tried int                                          // batches that were sent at least once
 	sends int
+	idle  atomic.Bool // no batch is under way
 }
 
 // run sends until the campaign stops.
 func (s *sender) run() {
 	for !s.c.stop.Load() {
+		if s.c.pause.Load() {
+			s.idle.Store(true)
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		s.idle.Store(false)
 		s.tried = s.acked + 1
 		if s.deliver(s.acked) {
 			s.acked++
@@ -234,11 +379,15 @@ func (s *sender) take(cells map[cell]int, batch int) (seen [hitsPerBatch]int) {
 	return seen
 }
 
-// clickCells asks for every clicked cell of a page.
-func (p *process) clickCells(site, page string) map[cell]int {
+// clickCells asks for every clicked cell of a page, with more parameters in pairs.
+func (p *process) clickCells(site, page string, more ...string) map[cell]int {
 	p.t.Helper()
 	var a struct{ Points [][3]int }
-	p.ask("/v1/heatmap", url.Values{"site": {site}, "url": {page}, "limit": {"0"}}, &a)
+	query := url.Values{"site": {site}, "url": {page}, "limit": {"0"}}
+	for i := 0; i+1 < len(more); i += 2 {
+		query.Set(more[i], more[i+1])
+	}
+	p.ask("/v1/heatmap", query, &a)
 	cells := map[cell]int{}
 	for _, point := range a.Points {
 		cells[cell{point[0], point[1]}] = point[2]

@@ -165,7 +165,7 @@ func (s *server) openIndex(c *serveCmd) error {
 		Store: s.store, Source: index.JournalSource(s.journal, s.damaged(c.SkipDamaged)), Rules: rules,
 		Zone:       s.sites.Zone,
 		KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
-		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, Now: c.now, Logger: s.log,
+		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
 	})
 	if err != nil {
 		return hintForIndex(c.Data, err)
@@ -173,6 +173,9 @@ func (s *server) openIndex(c *serveCmd) error {
 	s.opened("index", s.index.Close)
 	return nil
 }
+
+// checkpointEvery is the longest time between two checkpoints.
+const checkpointEvery = 5 * time.Second
 
 // damaged gives what becomes of damage in the journal: with skip it is logged once for each place and reading goes on,
 // else it ends reading.

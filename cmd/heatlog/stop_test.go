@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +67,50 @@ func TestStopWithRequestsUnderWay(t *testing.T) {
 	p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}, "limit": {"0"}}, &a)
 	if a.Hits != 10 && a.Hits != 11 { // the line of the broken request may have been stored
 		t.Errorf("%d hits, want the 10 that were acknowledged and at most one more", a.Hits)
+	}
+	p.stop()
+}
+
+// TestStopWhileSealing ends a server that is sealing a segment: it stops at once, and the next one leaves nothing half done.
+func TestStopWhileSealing(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir)
+	p.addSite("made", "UTC", "https://made.example")
+	p.addSite("site-0", "UTC", "https://site-0.example")
+	lines := streamedSet(300_000).lines
+	hits := bytes.Count(lines, []byte("\n"))
+	p.importHits(bytes.NewReader(lines), "")
+	p.waitCounted("site-0")
+	p.stop()
+	line := `{"t":1767225600000,"site":"made","url":"https://made.example/","kind":"view"}` + "\n"
+	p = startServer(t, dir)
+	p.importHits(strings.NewReader(line), "") // begins a segment: the one before is full
+	for p.metrics()["heatlog_journal_sealing"] == 0 {
+		if p.metrics()["heatlog_journal_sealed_segments_total"] > 0 {
+			t.Skip("the segment was sealed before anyone saw it")
+		}
+	}
+	begin := time.Now()
+	p.stop()
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("the server took %v to stop", took)
+	}
+	t.Logf("stopped in %v, sealed: %v", time.Since(begin).Round(time.Millisecond), strings.Contains(p.log.String(), "journal segment is sealed"))
+	p = startServer(t, dir)
+	for end := time.Now().Add(30 * time.Second); p.metrics()["heatlog_journal_unsealed_bytes"] > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the segment is not sealed after 30 s:\n%s", p.log)
+		}
+	}
+	for _, pattern := range []string{"*.tmp", "*.bad*", "*.torn*"} {
+		if names, err := filepath.Glob(filepath.Join(p.data.journal(), "*", pattern)); len(names) > 0 || err != nil {
+			t.Errorf("left behind: %q, %v", names, err)
+		}
+	}
+	var a struct{ Hits int }
+	p.ask("/v1/pages", url.Values{"site": {"site-0"}, "bots": {"1"}, "where": {"true"}}, &a)
+	if a.Hits != hits {
+		t.Errorf("%d hits, sent %d", a.Hits, hits)
 	}
 	p.stop()
 }
