@@ -1,16 +1,20 @@
 package journal_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"heatlog/heatmap"
@@ -380,4 +384,36 @@ func TestSealedFeatures(t *testing.T) {
 	f(32, func(err error) bool { return errors.As(err, new(*journal.VersionError)) })
 	f(40, func(err error) bool { return errors.Is(err, journal.ErrReadOnly) })
 	f(48, func(err error) bool { return err == nil })
+}
+
+// A failure to seal in the background is logged once, tried again and ends nothing.
+func TestSealingInTheBackgroundFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := new(journaltest.FS)
+		var log bytes.Buffer
+		var healed atomic.Bool
+		fsys.FailWhen(func(op journaltest.Op) (journaltest.Fault, bool) {
+			return journaltest.EIO, !healed.Load() && op.Kind == "rename" && strings.HasSuffix(op.Name, ".hjs")
+		})
+		j := mustOpen(t, journal.Options{FS: fsys, SegmentBytes: 4 << 10, Seal: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		batch := journal.NewTraffic(1)
+		for j.Stats().Segments < 4 {
+			mustAppend(t, j, batch(10))
+		}
+		time.Sleep(10*time.Minute + 30*time.Second)
+		if st := j.Stats(); st.UnsealedSegments != 3 || st.UnsealedBytes == 0 || st.Sealed.Error == "" || st.Sealed.Running {
+			t.Errorf("stats while sealing fails: %+v", st)
+		}
+		healed.Store(true)
+		time.Sleep(2 * time.Minute)
+		if st := j.Stats(); st.UnsealedSegments != 0 || st.UnsealedBytes != 0 || st.Sealed.Error != "" || st.Sealed.Segments != 3 {
+			t.Errorf("stats after: %+v", st)
+		}
+		mustClose(t, j)
+		for text, want := range map[string]int{"sealing failed": 1, "sealing works again": 1} {
+			if n := strings.Count(log.String(), text); n != want {
+				t.Errorf("%q is logged %d times, want %d:\n%s", text, n, want, &log)
+			}
+		}
+	})
 }
