@@ -30,6 +30,7 @@ type Options struct {
 	Logger       *slog.Logger     // nil = discard
 	Ack          Ack              // default AckSync
 	SegmentBytes int64            // a segment is ended before it grows over this, bytes; default 64 MiB, 4 KiB to 16 GiB
+	SegmentAge   time.Duration    // a segment is ended by the first append so long after the segment's first; default 0 = at any age
 	SyncEvery    time.Duration    // AckWrite: how long written hits may stay unsynced; default 200 ms
 	Seal         bool             // seal full segments in the background
 	SealRate     int64            // bytes of full segments that are sealed in the background each second; default 8 MiB
@@ -62,6 +63,8 @@ func (o Options) check() error {
 	switch {
 	case o.SegmentBytes < 4<<10 || o.SegmentBytes > 16<<30:
 		return fmt.Errorf("segment size is %d bytes, want 4 KiB to 16 GiB", o.SegmentBytes)
+	case o.SegmentAge < 0:
+		return fmt.Errorf("segment age is %v, want more than 0", o.SegmentAge)
 	case o.SyncEvery < 0:
 		return fmt.Errorf("sync interval is %v, want more than 0", o.SyncEvery)
 	case o.MaxPending < 0:

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"heatlog/heatmap"
 	"heatlog/journal"
@@ -308,4 +309,28 @@ func TestStatsOfSealing(t *testing.T) {
 	mustClose(t, j)
 	bytes += 64 // the end of the last segment
 	check(mustOpen(t, journal.Options{FS: fsys}).Stats())
+}
+
+// A segment is ended by its age, so that little traffic does not keep hits for ever.
+func TestSegmentAge(t *testing.T) {
+	nowFn, now := clock()
+	j := mustOpen(t, journal.Options{FS: new(journaltest.FS), Now: nowFn, SegmentAge: time.Hour})
+	batch := journal.NewTraffic(1)
+	f := func(after time.Duration, segments int) {
+		t.Helper()
+		*now += after.Milliseconds()
+		mustAppend(t, j, batch(1))
+		if n := j.Stats().Segments; n != segments {
+			t.Errorf("%d segments, want %d", n, segments)
+		}
+	}
+	f(0, 1)
+	f(time.Hour-time.Millisecond, 1)
+	f(time.Millisecond, 2)
+	f(time.Minute, 2)
+	f(time.Hour, 3)
+	mustSeal(t, j)
+	if rep := mustPrune(t, j, journal.PruneOptions{OlderThan: *now}); rep.Segments != 2 || rep.First != j.Durable()-1 {
+		t.Errorf("prune: %+v", rep)
+	}
 }

@@ -60,6 +60,7 @@ type writer struct {
 	synced  chan syncResult // of the sync in the background
 	syncing int             // how many of unsynced that will make durable; 0 = none is under way
 	down    bool            // the last attempt to write failed
+	begun   int64           // append time of the segment's first chunk, Unix ms
 }
 
 type syncResult struct {
@@ -84,7 +85,7 @@ func (w *writer) commit(g *group) (base uint64, err error) {
 	w.adopt(c)
 	switch {
 	case w.file == nil:
-	case w.offset+int64(len(c.frame)) > w.j.o.SegmentBytes:
+	case w.offset+int64(len(c.frame)) > w.j.o.SegmentBytes, w.isOld(c.head.appended):
 		w.retire()
 	default:
 		if err = w.write(c); err == nil && w.j.o.Ack == AckSync {
@@ -102,6 +103,12 @@ func (w *writer) commit(g *group) (base uint64, err error) {
 	}
 	w.account(g, c)
 	return c.head.base, nil
+}
+
+// isOld reports whether the segment's first append is so long ago that it ends.
+func (w *writer) isOld(now int64) bool {
+	limit := w.j.o.SegmentAge.Milliseconds()
+	return limit > 0 && now-w.begun >= limit
 }
 
 // pack makes the payload of a chunk, compressed where that pays.
@@ -323,7 +330,7 @@ func (w *writer) create() error {
 		w.fail(err)
 		return err
 	}
-	w.file, w.offset, w.durable = f, size, size
+	w.file, w.offset, w.durable, w.begun = f, size, size, w.unsynced[0].head.appended
 	w.segment = &segment{base: name.base, epoch: name.epoch, name: name, path: path, end: w.end, limit: size}
 	for _, c := range w.unsynced {
 		w.segment.mark(mark{c.head.offset, c.head.base, c.head.appended})

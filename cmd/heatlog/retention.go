@@ -55,6 +55,16 @@ func (r *retention) add(part string) error {
 	return nil
 }
 
+// segmentAge is how long hits may go into one segment of the journal, which is deleted as a whole: a tenth of their age, at
+// most a day. Without an age it is 0, for ever.
+func (r *retention) segmentAge() time.Duration {
+	const least, most = 10 * time.Minute, 24 * time.Hour
+	if r.age == 0 {
+		return 0
+	}
+	return min(max(time.Duration(r.age)/10, least), most)
+}
+
 // pruner deletes what retention does not keep, from time to time.
 type pruner struct {
 	keep    retention

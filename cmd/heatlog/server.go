@@ -78,7 +78,7 @@ func (s *server) openJournal(c *serveCmd) (err error) {
 		ack = journal.AckWrite
 	}
 	s.journal, err = journal.Open(c.Data.journal(), journal.Options{
-		Ack: ack, SegmentBytes: int64(c.SegmentBytes), Seal: true, Now: c.now, Logger: s.log,
+		Ack: ack, SegmentBytes: int64(c.SegmentBytes), SegmentAge: c.Retention.segmentAge(), Seal: true, Now: c.now, Logger: s.log,
 	})
 	if err != nil {
 		return hintForJournal(c.Data, err)

@@ -136,4 +136,10 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%q is a retention, want an error", in)
 		}
 	}
+	for in, want := range map[string]time.Duration{"50GiB": 0, "1h": 10 * time.Minute, "40h": 4 * time.Hour, "90d": 24 * time.Hour} {
+		var r retention
+		if err := r.UnmarshalText([]byte(in)); err != nil || r.segmentAge() != want {
+			t.Errorf("with retention %s a segment is ended after %v, want %v", in, r.segmentAge(), want)
+		}
+	}
 }
