@@ -43,6 +43,7 @@ const wholeFile = -1
 type catalog struct {
 	fsys   FS
 	source uint64
+	frozen bool // the last segment does not grow
 	alone  bool // nobody tells it of what is sealed and pruned: another process may be doing so
 
 	mu       sync.Mutex
@@ -125,7 +126,11 @@ func (c *catalog) passed(s *segment, name segmentName, m mark) {
 func (c *catalog) unsealed(pos uint64) (full place, end uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := 0; i+1 < len(c.segments); i++ {
+	n := len(c.segments)
+	if !c.frozen {
+		n--
+	}
+	for i := range n {
 		if s := c.segments[i]; s.base >= pos && !s.name.sealed && s.damage == nil && s.end > s.base {
 			return s.from(0), s.end
 		}

@@ -48,9 +48,21 @@
 // A damaged block costs its hits and no others: each decodes alone, and is found by its neighbours' lengths, by the footer or
 // by its marker. Where a sealed segment ends is in its header, so that what is lost is known however much of it is gone.
 //
+// # Frozen sources
+//
+// A journal whose next positions were given out before, because it is an older copy, must not be written. [Journal.Freeze]
+// ends its source for good and goes on under a new one in the same folder, from position 0. One source is written, the
+// others are frozen: they are read to their end ([Journal.Frozen]), their last segment is full and can be sealed, and List,
+// Verify and Dump show them. A start cuts off the torn tail of a frozen source as of any other; a copy can have one.
+//
+// That a source is frozen says a file beside its folder, and only that: so it stays frozen when its folder is put back from a
+// copy. A folder in which all sources are frozen gets a new one at the next start; with two that are not, none is opened.
+//
 // # Files
 //
 //	LOCK                                      locked with flock(2) while the journal is open
+//	j<16 hex>.frozen                          the source is frozen; four lines: "heatlog journal 1", "frozen j<16 hex>", "order N" with
+//	                                          1 for the one that was frozen first, and "end N", where it ended then
 //	j<16 hex>/IDENTITY                        two lines: "heatlog journal 1" and "source j<16 hex>"
 //	j<16 hex>/<base 20 digits>-<epoch 8 hex>.hj       a segment
 //	j<16 hex>/<base 20 digits>-<epoch 8 hex>.hjs      a sealed segment

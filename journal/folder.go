@@ -41,28 +41,6 @@ func (f *folder) last() *segment {
 	return f.segments[len(f.segments)-1]
 }
 
-// findSource gives the source's folder in the journal's folder; ok is false if there is none yet.
-func findSource(fsys FS, dir string) (source uint64, ok bool, err error) {
-	entries, err := fsys.List(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("list journal folder: %w", err)
-	}
-	for _, e := range entries {
-		id, isSource := parseSourceName(e.Name)
-		if !isSource || !e.Dir {
-			continue
-		}
-		if ok {
-			return 0, false, fmt.Errorf("journal folder %s holds more than one source: %s, %s", dir, sourceName(source), e.Name)
-		}
-		source, ok = id, true
-	}
-	return source, ok, nil
-}
-
 // newSource gives a random source id.
 func newSource() uint64 {
 	var b [8]byte

@@ -22,6 +22,7 @@ type SegmentInfo struct {
 	First      int64  // append time of the first chunk, Unix ms, 0 = unknown
 	Last       int64  // append time of the last chunk that could be read, Unix ms, 0 = there is none
 	Chunks     int    // that could be read
+	Frozen     bool   // of a source that is never written again
 	Sealed     bool   // rewritten for good; it does not grow
 	Superseded bool   // given up before anything in it was durable: nothing in it counts
 	Damaged    bool   // a header in it is damaged
@@ -33,23 +34,45 @@ type opened struct {
 	fsys FS
 	*folder
 	catalog *catalog
+	frozen  bool
 }
 
 // maxTries bounds how often a folder is read anew whose files another process replaces.
 const maxTries = 20
 
-// openToRead loads the journal in dir without a change to it. A nil fsys is OS.
-func openToRead(fsys FS, dir string) (*opened, error) {
+// openToRead loads the sources in dir without a change to them, frozen ones first, in the order in which they were frozen.
+// A nil fsys is OS.
+func openToRead(fsys FS, dir string) (all []*opened, err error) {
 	if fsys == nil {
 		fsys = OS{}
 	}
-	source, ok, err := findSource(fsys, dir)
-	if err == nil && !ok {
-		err = fmt.Errorf("there is no journal in %s", dir)
-	}
+	s, err := findSources(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range s.frozen {
+		o, err := openSource(fsys, dir, f.source)
+		if err != nil {
+			return nil, err
+		}
+		o.frozen = true
+		all = append(all, o)
+	}
+	for _, source := range s.active {
+		o, err := openSource(fsys, dir, source)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("there is no journal in %s", dir)
+	}
+	return all, nil
+}
+
+// openSource loads one source.
+func openSource(fsys FS, dir string, source uint64) (*opened, error) {
 	sub := filepath.Join(dir, sourceName(source))
 	if _, err := checkIdentity(fsys, sub, source); err != nil {
 		return nil, err
@@ -64,24 +87,35 @@ func openToRead(fsys FS, dir string) (*opened, error) {
 	c := newCatalog(fsys)
 	c.source, c.alone = source, true
 	c.segments = f.segments
-	return &opened{fsys, f, c}, nil
+	return &opened{fsys: fsys, folder: f, catalog: c}, nil
 }
 
-// List describes the segments of the journal in dir, oldest first and those that do not count at the end. It reads all
-// headers, changes nothing and may run while another process writes. A nil fsys is OS.
-func List(fsys FS, dir string) ([]SegmentInfo, error) {
-	o, err := openToRead(fsys, dir)
+// List describes the segments of the journal in dir, frozen sources first, and of each source oldest first and those that do
+// not count at the end. It reads all headers, changes nothing and may run while another process writes. A nil fsys is OS.
+func List(fsys FS, dir string) (infos []SegmentInfo, err error) {
+	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
-	infos, err := o.describeAll()
-	if err != nil {
+	for _, o := range all {
+		of, err := o.list()
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, of...)
+	}
+	return infos, nil
+}
+
+// list describes the segments of one source.
+func (o *opened) list() (infos []SegmentInfo, err error) {
+	if infos, err = o.describeAll(); err != nil {
 		return nil, err
 	}
 	for _, file := range o.superseded {
 		name, _ := parseSegmentName(file)
 		infos = append(infos, SegmentInfo{
-			Source: sourceName(o.source), Name: file, Epoch: name.epoch, Base: name.base, End: name.base, Superseded: true,
+			Source: sourceName(o.source), Name: file, Epoch: name.epoch, Base: name.base, End: name.base, Superseded: true, Frozen: o.frozen,
 		})
 	}
 	return infos, nil
@@ -121,7 +155,7 @@ func (o *opened) describe(s *segment) (SegmentInfo, error) {
 	}
 	info := SegmentInfo{
 		Source: sourceName(o.source), Name: at.name.String(), Sealed: at.name.sealed, Epoch: s.epoch, Base: s.base, End: s.end,
-		First: s.appended, Damaged: s.damage != nil,
+		First: s.appended, Damaged: s.damage != nil, Frozen: o.frozen,
 	}
 	defer f.Close()
 	if info.Bytes, err = f.Size(); err != nil {
@@ -175,8 +209,9 @@ func (s *scanner) each(pos, end uint64, chunk func(*chunkHeader), damaged func()
 	}
 }
 
-// Report is what Verify found.
+// Report is what Verify found in one source.
 type Report struct {
+	Frozen      bool // the source is never written again
 	Source      string
 	Segments    int
 	Chunks      int
@@ -189,23 +224,44 @@ type Report struct {
 	TailBytes   int64 // behind the last sound chunk, being written now or torn: nothing vouches that it was ever durable
 	Repeated    int64 // bytes behind the end of older segments: writes that failed and were done again in the next one
 	Superseded  []string
-	Sealed      int     // segments that are sealed
-	Manifest    []error // where MANIFEST and the sealed segments do not agree; no hit depends on it
+	Sealed      int       // segments that are sealed
+	Manifest    []error   // where MANIFEST and the sealed segments do not agree; no hit depends on it
+	Others      []*Report // of the frozen sources, in the order in which they were frozen
 }
 
 // Verify reads all of the journal in dir, checks every checksum and decodes every hit. Damage is in the report, each piece
 // also passed to found as it is met; nil means not to. The error is that of a read that failed or of ctx. Verify changes
 // nothing and may run while another process writes. A nil fsys is OS.
+//
+// The report is that of the source that is written, or if a crash left none, of the one frozen last; those of the frozen
+// sources before it are in Others.
 func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError)) (*Report, error) {
-	o, err := openToRead(fsys, dir)
+	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
+	var reports []*Report
+	for _, o := range all {
+		rep, err := o.check(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, rep)
+	}
+	last := reports[len(reports)-1]
+	last.Others = reports[:len(reports)-1]
+	return last, nil
+}
+
+// check verifies one source.
+func (o *opened) check(ctx context.Context, found func(*CorruptError)) (*Report, error) {
 	infos, err := o.describeAll()
 	if err != nil {
 		return nil, err
 	}
-	rep := &Report{Source: sourceName(o.source), Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded}
+	rep := &Report{
+		Source: sourceName(o.source), Frozen: o.frozen, Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded,
+	}
 	for i := range infos {
 		rep.StoredBytes += infos[i].Bytes
 		if i < len(infos)-1 {
@@ -231,15 +287,32 @@ func Verify(ctx context.Context, fsys FS, dir string, found func(*CorruptError))
 	return rep, err
 }
 
-// Dump gives every hit of the journal in dir from position from on, in order, as a line of text without its newline. The
+// Dump gives every hit of the journal in dir from position from on, in order, as a line of text without its newline. Where
+// there are frozen sources, theirs come first, each from position from on, and every line begins with its source and ":". The
 // line is valid only during the call; an error of fn ends the dump and is returned. Damage is passed to damaged and left
 // out; a nil damaged makes it the error instead. Dump changes nothing and may run while another process writes. A nil
 // fsys is OS.
 func Dump(ctx context.Context, fsys FS, dir string, from uint64, fn func(line []byte) error, damaged func(*CorruptError)) error {
-	o, err := openToRead(fsys, dir)
+	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return err
 	}
+	if len(all) == 1 {
+		return all[0].dump(ctx, from, nil, fn, damaged)
+	}
+	for _, o := range all {
+		if o.catalog.durable() < from {
+			continue
+		}
+		if err := o.dump(ctx, from, []byte(sourceName(o.source)+":"), fn, damaged); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dump gives the hits of one source, each line behind a prefix.
+func (o *opened) dump(ctx context.Context, from uint64, prefix []byte, fn func(line []byte) error, damaged func(*CorruptError)) error {
 	from = max(from, o.catalog.first())
 	var line []byte
 	return o.read(ctx, from, func(c *heatmap.Chunk) error {
@@ -247,7 +320,7 @@ func Dump(ctx context.Context, fsys FS, dir string, from uint64, fn func(line []
 		for b := range c.Batches {
 			for h := range c.Batches[b].Hits {
 				if pos >= from {
-					line = appendLine(line[:0], pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h])
+					line = appendLine(append(line[:0], prefix...), pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h])
 					if err := fn(line); err != nil {
 						return err
 					}
@@ -290,8 +363,9 @@ func (o *opened) read(ctx context.Context, from uint64, chunk func(*heatmap.Chun
 
 // reload reads the folder anew, after another process has changed it.
 func (o *opened) reload() error {
-	now, err := openToRead(o.fsys, filepath.Dir(o.dir))
+	now, err := openSource(o.fsys, filepath.Dir(o.dir), o.source)
 	if err == nil {
+		now.frozen = o.frozen
 		*o = *now
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,19 +78,19 @@ func (o Options) check() error {
 	return nil
 }
 
-// Journal is an open journal. Its methods are safe for concurrent use.
+// Journal is an open journal: the log of the source that is written, and those of sources that are frozen. Its methods are safe for concurrent use.
 type Journal struct {
+	Log      // of the source that is written
 	o        Options
-	source   uint64
 	lock     io.Closer
-	catalog  *catalog
-	sealer   *sealer
+	frozen   []*Log
 	queue    *queue
 	encoders sync.Pool // of *encoder
 	stats    counters
 
 	closeOnce sync.Once
 	closeErr  error
+	next      *Journal      // that Freeze has made
 	stopped   chan struct{} // closed when the committer has ended; it then has set closeErr
 }
 
@@ -108,25 +109,42 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock journal folder %s: %w", dir, err)
 	}
-	f, err := openFolder(dir, o)
+	j, err := openLocked(dir, lock, o)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal %s: %w", dir, err), lock.Close())
 	}
-	return start(f, lock, o), nil
+	return j, nil
 }
 
-// openFolder finds or makes the source's folder and repairs it.
-func openFolder(dir string, o Options) (*folder, error) {
-	source, ok, err := findSource(o.FS, dir)
+// openLocked opens the journal of a folder whose lock is held, and makes a source to write to if there is none.
+func openLocked(dir string, lock io.Closer, o Options) (*Journal, error) {
+	sources, err := findSources(o.FS, dir)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		source = newSource()
-		if err := createSource(o.FS, dir, source); err != nil {
+	var frozen []*Log
+	for _, s := range sources.frozen {
+		f, err := openFolder(dir, s.source, o)
+		if err != nil {
+			return nil, err
+		}
+		frozen = append(frozen, newLog(f, o))
+	}
+	if len(sources.active) == 0 {
+		sources.active = []uint64{newSource()}
+		if err := createSource(o.FS, dir, sources.active[0]); err != nil {
 			return nil, err
 		}
 	}
+	f, err := openFolder(dir, sources.active[0], o)
+	if err != nil {
+		return nil, err
+	}
+	return start(f, frozen, lock, o), nil
+}
+
+// openFolder opens a source's folder and repairs it.
+func openFolder(dir string, source uint64, o Options) (*folder, error) {
 	sub := filepath.Join(dir, sourceName(source))
 	hasIdentity, err := checkIdentity(o.FS, sub, source)
 	if err != nil {
@@ -225,8 +243,8 @@ func (f *folder) repairTail(s *segment, o Options) error {
 }
 
 // start makes the journal of a repaired folder and starts its committer.
-func start(f *folder, lock io.Closer, o Options) *Journal {
-	j := &Journal{o: o, source: f.source, lock: lock, catalog: newCatalog(o.FS), stopped: make(chan struct{})}
+func start(f *folder, frozen []*Log, lock io.Closer, o Options) *Journal {
+	j := &Journal{Log: Log{source: f.source, catalog: newCatalog(o.FS)}, o: o, frozen: frozen, lock: lock, stopped: make(chan struct{})}
 	j.encoders.New = func() any { return newEncoder() }
 	j.catalog.segments = f.segments
 	j.queue = newQueue(o.MaxPending)
@@ -237,20 +255,16 @@ func start(f *folder, lock io.Closer, o Options) *Journal {
 		defer close(j.stopped)
 		j.closeErr = newCommitter(j, w).run()
 	}()
-	if o.Seal {
-		j.sealer.start()
+	for _, l := range j.logs() {
+		if o.Seal {
+			l.sealer.start()
+		}
 	}
 	return j
 }
 
-// Source is the random id that the journal got when it was created: "j" and 16 hexadecimal digits.
-func (j *Journal) Source() string { return sourceName(j.source) }
-
-// Durable is the position below which every hit is synced. It never goes back, and readers see what is below it.
-func (j *Journal) Durable() uint64 { return j.catalog.durable() }
-
-// First is the first position that is kept.
-func (j *Journal) First() uint64 { return j.catalog.first() }
+// logs gives the logs of all sources, the one that is written last.
+func (j *Journal) logs() []*Log { return append(slices.Clip(j.frozen), &j.Log) }
 
 // Append writes batches, in order and in one chunk, and returns the position after their last hit when they are as durable
 // as Options.Ack says. Batches without hits are left out; an Append without hits returns the end of the journal. It blocks
@@ -275,11 +289,18 @@ func (j *Journal) Append(batches []heatmap.Batch) (end uint64, err error) {
 // get ErrClosed. The error tells that hits were promised by AckWrite but could not be synced.
 func (j *Journal) Close() error {
 	j.closeOnce.Do(func() {
-		j.sealer.stop()
-		j.queue.close()
-		<-j.stopped
-		j.catalog.close(ErrClosed)
+		j.end()
 		j.closeErr = errors.Join(j.closeErr, j.lock.Close())
 	})
 	return j.closeErr
+}
+
+// end ends everything but the lock.
+func (j *Journal) end() {
+	for _, l := range j.logs() {
+		l.sealer.stop()
+	}
+	j.queue.close()
+	<-j.stopped
+	j.catalog.close(ErrClosed)
 }

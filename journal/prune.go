@@ -33,7 +33,7 @@ type PruneReport struct {
 
 // Prune deletes whole sealed segments, the oldest first, and never the last segment. After a crash or an error the
 // journal begins at a segment as before, without a gap: MANIFEST is told first, and each file is gone for good before the
-// next one goes. A reader that has a deleted segment open reads it to its end; whoever comes later gets a *PrunedError.
+// next one goes. Frozen sources stay as they are. A reader that has a deleted segment open reads it to its end; whoever comes later gets a *PrunedError.
 func (j *Journal) Prune(ctx context.Context, o PruneOptions) (PruneReport, error) {
 	rep, err := j.sealer.prune(ctx, o)
 	rep.First = j.First()

@@ -35,7 +35,7 @@ type Reader struct {
 
 // Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
 // appended if pos is Durable. The error wraps ErrPosition if pos is before First, then it is a *PrunedError, or after Durable.
-func (j *Journal) Read(pos uint64) (*Reader, error) { return newReader(j.catalog, pos, true) }
+func (l *Log) Read(pos uint64) (*Reader, error) { return newReader(l.catalog, pos, true) }
 
 func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	at, err := c.find(pos)
@@ -115,7 +115,7 @@ func (r *Reader) bound(st state) error {
 // Next fills c with the next chunk, reusing its slices, and waits for one at the tail until ctx ends. The strings of c are
 // parts of one string that is never reused; the hits of all batches of c are one array that the next call with the same
 // c overwrites. The error is a *CorruptError for damage, and the same one again until Skip is called; ErrClosed when the
-// journal was closed and all of it was read; a *PrunedError when what comes next was deleted; the cause of ctx; or that of a
+// journal was closed and all of it was read; io.EOF at the end of a frozen source; a *PrunedError when what comes next was deleted; the cause of ctx; or that of a
 // failed read, which the next call tries again.
 func (r *Reader) Next(ctx context.Context, c *heatmap.Chunk) error {
 	for {

@@ -130,7 +130,29 @@ func pause(ctx context.Context, d time.Duration) {
 // Seal rewrites every full segment that is not sealed yet, one block at a time, and lists it in MANIFEST. Readers and
 // writers go on. The last segment is never full. A damaged segment stays as it is and is in the report; the error is that
 // of a read or write that failed, or the cause of ctx, after which nothing is lost and Seal can be called again.
-func (j *Journal) Seal(ctx context.Context) (SealReport, error) { return j.sealer.seal(ctx, 0) }
+//
+// The last segment of a frozen source is full.
+func (j *Journal) Seal(ctx context.Context) (rep SealReport, err error) {
+	for _, l := range j.logs() {
+		r, err := l.sealer.seal(ctx, 0)
+		rep.add(r)
+		if err != nil {
+			return rep, err
+		}
+	}
+	return rep, nil
+}
+
+// add sums the reports of two sources.
+func (r *SealReport) add(o SealReport) {
+	r.Segments += o.Segments
+	r.Hits += o.Hits
+	r.Before += o.Before
+	r.After += o.After
+	r.Listed += o.Listed
+	r.Unsound += o.Unsound
+	r.UnsoundErrs = append(r.UnsoundErrs, o.UnsoundErrs...)
+}
 
 // seal does so at a rate of so many bytes a second, 0 = no limit.
 func (s *sealer) seal(ctx context.Context, rate int64) (rep SealReport, err error) {

@@ -37,12 +37,12 @@ func (r *Reader) unseal(c *heatmap.Chunk) (done bool, err error) {
 
 // Since gives the first position whose append time is t or later, Unix ms, Durable if there is none. Hits that were lost
 // to damage are passed over.
-func (j *Journal) Since(t int64) (uint64, error) {
-	at := j.catalog.findTime(t)
+func (l *Log) Since(t int64) (uint64, error) {
+	at := l.catalog.findTime(t)
 	if at.segment == nil {
-		return j.Durable(), nil
+		return l.Durable(), nil
 	}
-	r, err := newReader(j.catalog, at.pos, false)
+	r, err := newReader(l.catalog, at.pos, false)
 	if err != nil {
 		return 0, err
 	}
