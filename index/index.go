@@ -16,7 +16,8 @@ import (
 type Options struct {
 	Store  Store
 	Source Source
-	Rules  *Rules // default DefaultRules()
+	Frozen []Source // what nothing is added to any more: read to their end, before Source in scans and exports
+	Rules  *Rules   // default DefaultRules()
 
 	// Zone gives the time zone of a site that the rules do not name, nil for UTC. It must give the same for a site
 	// for ever. KnownSite tells a site without hits from one that does not exist; nil knows all.
@@ -84,6 +85,7 @@ const minCacheBytes = 1 << 20
 var ErrFull = errors.New("too many batches within 20 minutes to tell repeats: wait, or send larger batches")
 
 // JournalBehindError says that a journal ends before what the store has of it: it is an older copy, or it lost its end.
+// Hits may be added to it no more. It can be opened as a frozen source, beside a new one.
 type JournalBehindError struct {
 	Source    string
 	End, High uint64
@@ -98,7 +100,9 @@ func (e *JournalBehindError) Error() string {
 // methods are safe for concurrent use.
 type Index struct {
 	options Options
-	high    *highMark
+	feeds   []*feed      // of the frozen sources, then of the active one
+	absent  []string     // sources that only the store has hits of
+	running atomic.Int64 // feeds that share the cache
 	gate    sync.RWMutex
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
@@ -106,9 +110,6 @@ type Index struct {
 
 	cancel context.CancelFunc
 	done   chan struct{}
-
-	mu      sync.RWMutex
-	current *pipeline // guarded by mu
 }
 
 // counters are the running totals of an index over all its pipelines.
@@ -118,30 +119,47 @@ type counters struct {
 	queries, retries, scans, scannedHits           atomic.Uint64
 }
 
-// Open starts an index at the checkpoint of its source. It fails if the generation was made by other rules, or with a
+// Open starts an index at the checkpoints of its sources. It fails if the generation was made by other rules, or with a
 // *JournalBehindError if the store has seen more of the source than there is.
 func Open(ctx context.Context, o Options) (*Index, error) {
 	o = o.withDefaults()
 	if o.CacheBytes < minCacheBytes {
 		return nil, fmt.Errorf("cache is %d bytes, want at least %d", o.CacheBytes, minCacheBytes)
 	}
-	x := &Index{options: o, high: &highMark{store: o.Store, source: o.Source.ID()}, done: make(chan struct{})}
+	x := &Index{options: o, done: make(chan struct{})}
 	x.scans = make(chan struct{}, o.MaxScans)
 	if err := x.checkGeneration(ctx); err != nil {
 		return nil, err
 	}
-	high, _, err := x.high.read(ctx)
-	if err != nil {
-		return nil, err
+	for _, source := range o.Frozen {
+		x.feeds = append(x.feeds, x.newFeed(source, true))
 	}
-	if end := o.Source.Durable(); end < high {
-		return nil, &JournalBehindError{Source: o.Source.ID(), End: end, High: high}
-	}
+	x.feeds = append(x.feeds, x.newFeed(o.Source, false))
 	run, cancel := context.WithCancel(context.Background())
 	x.cancel = cancel
-	x.current = newPipeline(run, x)
-	go x.run(run)
+	if err := x.begin(ctx, run); err != nil {
+		cancel()
+		return nil, err
+	}
+	var running sync.WaitGroup
+	for _, f := range x.feeds {
+		running.Go(func() { f.run(run) })
+	}
+	go func() {
+		running.Wait()
+		close(x.done)
+	}()
 	return x, nil
+}
+
+// begin makes the pipelines of all sources.
+func (x *Index) begin(ctx, run context.Context) error {
+	for _, f := range x.feeds {
+		if err := f.begin(ctx, run); err != nil {
+			return err
+		}
+	}
+	return x.listSources(ctx)
 }
 
 // checkGeneration records what the generation is made by, or compares it with the record.
@@ -164,41 +182,42 @@ func (x *Index) checkGeneration(ctx context.Context) error {
 	}
 }
 
-// run keeps a pipeline running until the index closes.
-func (x *Index) run(ctx context.Context) {
-	defer close(x.done)
-	for p := x.current; ; {
-		err := p.run()
-		if ctx.Err() != nil {
-			return
-		}
-		x.options.Logger.Warn("index starts over at the checkpoint", slog.Any("err", err))
-		p = newPipeline(ctx, x)
-		x.mu.Lock()
-		x.current = p
-		x.mu.Unlock()
-	}
+// pipeline gives that of the active source.
+func (x *Index) pipeline() *pipeline {
+	p, _ := x.active().pipeline()
+	return p
 }
 
-func (x *Index) pipeline() *pipeline {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.current
+// pipelines gives all that run.
+func (x *Index) pipelines() (all []*pipeline) {
+	for _, f := range x.feeds {
+		if p, _ := f.pipeline(); p != nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Close stops reading, stores every live delta and writes the checkpoint, for as long as ctx lets it. What could not
 // be stored is read from the journal again at the next start.
 func (x *Index) Close(ctx context.Context) error {
-	p := x.pipeline()
-	p.stop()
-	err := p.drain(ctx)
+	for _, p := range x.pipelines() {
+		p.stop()
+	}
+	err := x.Flush(ctx)
 	x.cancel()
 	<-x.done
 	return err
 }
 
 // Flush stores every live delta and writes the checkpoint.
-func (x *Index) Flush(ctx context.Context) error { return x.pipeline().drain(ctx) }
+func (x *Index) Flush(ctx context.Context) error {
+	var all error
+	for _, f := range x.feeds {
+		all = errors.Join(all, f.drain(ctx))
+	}
+	return all
+}
 
 // Admit says whether hits may be added to the source: ErrFull while the set that tells repeats is full.
 func (x *Index) Admit(hits int) error {
@@ -209,25 +228,25 @@ func (x *Index) Admit(hits int) error {
 }
 
 // Lag is the number of durable hits that queries do not count yet.
-func (x *Index) Lag() uint64 {
-	routed, durable := x.pipeline().routed.Load(), x.options.Source.Durable()
-	if routed >= durable {
-		return 0
+func (x *Index) Lag() (hits uint64) {
+	for _, f := range x.feeds {
+		hits += f.lag()
 	}
-	return durable - routed
+	return hits
 }
 
 // Ready gives nil, or what is in the way of answers that are up to date.
 func (x *Index) Ready() error {
-	p := x.pipeline()
-	if err := p.failed.Load(); err != nil {
-		return *err
-	}
-	if err := p.storeError.Load(); err != nil {
-		return fmt.Errorf("store: %w", *err)
-	}
-	if !p.caughtUp() {
-		return errors.New("reading the journal from the checkpoint")
+	for _, p := range x.pipelines() {
+		if err := p.failed.Load(); err != nil {
+			return *err
+		}
+		if err := p.storeError.Load(); err != nil {
+			return fmt.Errorf("store: %w", *err)
+		}
+		if !p.caughtUp() {
+			return errors.New("reading the journal from the checkpoint")
+		}
 	}
 	if lag := x.Lag(); lag >= x.options.MaxLag {
 		return fmt.Errorf("behind the journal by %d hits, limit %d", lag, x.options.MaxLag)
@@ -238,8 +257,8 @@ func (x *Index) Ready() error {
 // caughtUp reports whether all that the log held at start is routed.
 func (p *pipeline) caughtUp() bool { return p.begun() && p.routed.Load() >= p.startEnd }
 
-// recovered reports whether as much is routed as may have been stored before the start.
-func (p *pipeline) recovered() bool { return p.begun() && p.routed.Load() >= p.recovering }
+// recovered reports whether as much is routed as may have been stored before the start, or all that a frozen source has.
+func (p *pipeline) recovered() bool { return p.begun() && p.routed.Load() >= p.answers }
 
 // begun reports whether the positions of the start are known.
 func (p *pipeline) begun() bool {
@@ -251,7 +270,8 @@ func (p *pipeline) begun() bool {
 	}
 }
 
-// Stats are the totals of an index since it was opened, and what it holds now.
+// Stats are the totals of an index since it was opened, and what it holds now. Positions, checkpoint and Stream are those
+// of the source that is not frozen.
 type Stats struct {
 	Position, Durable, Checkpoint uint64
 	AppliedHits, Chunks           uint64
@@ -270,15 +290,18 @@ func (x *Index) Stats() Stats {
 	p, c := x.pipeline(), &x.stats
 	s := Stats{
 		Position: p.routed.Load(), Durable: x.options.Source.Durable(), Checkpoint: c.checkpoint.Load(),
-		AppliedHits: c.applied.Load(), Chunks: c.chunks.Load(), HeldBytes: p.heldBytes(),
+		AppliedHits: c.applied.Load(), Chunks: c.chunks.Load(),
 		FlushedDocs: c.flushedDocs.Load(), FlushedBytes: c.flushedBytes.Load(),
 		Conflicts: c.conflicts.Load(), StoreErrors: c.storeErrors.Load(), Waits: c.waits.Load(),
 		Queries: c.queries.Load(), Retries: c.retries.Load(), Scans: c.scans.Load(), ScannedHits: c.scannedHits.Load(),
 		Stream: p.intake.stream.Stats(),
 	}
-	for _, w := range p.workers {
-		s.LiveBytes += w.live.Load()
-		s.LiveEntries += w.entries.Load()
+	for _, p := range x.pipelines() {
+		s.HeldBytes += p.heldBytes()
+		for _, w := range p.workers {
+			s.LiveBytes += w.live.Load()
+			s.LiveEntries += w.entries.Load()
+		}
 	}
 	return s
 }

@@ -17,7 +17,7 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"checkpoint forgets what is being flushed", "shard.go", "[2][]*entry{p.live, p.flushing}", "[2][]*entry{p.live, nil}"},
 	{"checkpoint of one shard only", "flush.go", "return least\n", "return dirty[0]\n"},
 	{"stored is read before live", "sim_test.go", "const simReadsStoredFirst = false", "const simReadsStoredFirst = true"},
-	{"blob ahead of the mark is taken", "read.go", "if d.Watermark > f.position {", "if false {"},
+	{"blob ahead of the mark is taken", "read.go", "if d.Watermark > c.position && !c.ended {", "if false {"},
 	{
 		"live is added to blobs that have it", "read.go",
 		"		case watermark >= h.to:\n		case watermark <= h.first:\n", "		case watermark >= h.to, watermark <= h.first:\n",
@@ -39,6 +39,12 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"recovery ends too early", "shard.go", "s.applied, s.recovering = from, end", "s.applied, s.recovering = from, from"},
 	{"trend counts months beside their days", "trend.go", "PeriodRange{heatmap.DayPeriod(0), ^heatmap.Period(0)}", "PeriodRange{0, ^heatmap.Period(0)}"},
 	{"trend loses live visitors", "trend.go", "	b.visitors.MergeVisitors(&p.visitors)\n", ""},
+	{"an older copy is written on", "feed.go", "return end < high", "return false"},
+	{"new source skips what the old one had", "flush.go", "return \"checkpoint/\" + generation + \"/\" + source", "return \"checkpoint/\" + generation"},
+	{"new source looks up the old one's watermarks", "shard.go", "Key: k, Source: source}", "Key: k, Source: \"j1\"}"},
+	{"new source's hits go into the old one's blobs", "flush.go", "Period: e.period}, Source: source}", "Period: e.period}, Source: \"j1\"}"},
+	{"frozen source is not caught up", "feed.go", "return c.Position >= end", "return true"},
+	{"frozen source's blobs are ahead for ever", "read.go", "d.Watermark > c.position && !c.ended", "d.Watermark > c.position"},
 	{"recovery does not know the batches before", "intake.go", "in.stream.WarmFrom(from.Appended)", "from.Appended"},
 }
 

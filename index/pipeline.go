@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -21,7 +22,8 @@ type pipeline struct {
 	source  Source
 	intake  *intake
 	workers []*worker
-	budget  int // bytes of live entries at which one worker begins to flush
+	frozen  bool          // the source ends, and the pipeline when all of it is stored
+	running *atomic.Int64 // pipelines that share the cache
 	high    *highMark
 	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
 	stats   *counters
@@ -41,16 +43,17 @@ type pipeline struct {
 
 	recovering uint64 // how far flushes may have gone at start: what is below may be in the store already
 	startEnd   uint64 // the log's durable end at start
+	answers    uint64 // queries wait until as much is routed: blobs are not ahead of it
 	storeError atomic.Pointer[error]
 }
 
 // newPipeline makes a pipeline that begins at the checkpoint when it runs.
-func newPipeline(ctx context.Context, x *Index) *pipeline {
+func newPipeline(ctx context.Context, f *feed) *pipeline {
+	x := f.index
 	p := &pipeline{
-		options: &x.options, source: x.options.Source, high: x.high, gate: &x.gate, stats: &x.stats,
+		options: &x.options, source: f.source, frozen: f.frozen, running: &x.running, high: f.high, gate: &x.gate, stats: &x.stats,
 		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
-		budget: int(x.options.CacheBytes) / x.options.Workers / 4 * 3,
 	}
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	p.reading, p.stop = context.WithCancel(p.ctx)
@@ -74,6 +77,9 @@ func (p *pipeline) run() error {
 		p.done.Go(p.keepCheckpoint)
 		close(p.started)
 		err = p.read(reader)
+		if p.frozen && errors.Is(err, io.EOF) && p.persist("store the end of a frozen source", p.drain) {
+			p.end(errFinished)
+		}
 	}
 	if p.reading.Err() == nil {
 		p.failed.Store(&err)
@@ -102,6 +108,9 @@ func (p *pipeline) begin() (Reader, error) {
 		p.options.Logger.Warn("hits were pruned before this store counted them",
 			slog.Uint64("hits", first-from.Position), slog.Uint64("position", first))
 	}
+	if p.answers = p.recovering; p.frozen {
+		p.answers = min(p.recovering, p.startEnd)
+	}
 	for _, w := range p.workers {
 		w.shard.recover(from.Position, p.recovering)
 		w.appended = from.Appended
@@ -111,7 +120,7 @@ func (p *pipeline) begin() (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.options.Logger.Info("index reads the journal", slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.startEnd))
+	p.options.Logger.Info("index reads the journal", slog.String("source", p.source.ID()), slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.startEnd))
 	return p.source.Open(start)
 }
 
@@ -138,7 +147,7 @@ func (p *pipeline) read(reader Reader) error {
 // store does not keep up.
 func (p *pipeline) waitForRoom() error {
 	for p.reading.Err() == nil {
-		if p.heldBytes() <= p.options.CacheBytes {
+		if p.heldBytes() <= p.cacheBytes() {
 			return nil
 		}
 		p.stats.waits.Add(1)
@@ -149,6 +158,12 @@ func (p *pipeline) waitForRoom() error {
 	}
 	return p.reading.Err()
 }
+
+// cacheBytes is this pipeline's share of the cache.
+func (p *pipeline) cacheBytes() int64 { return p.options.CacheBytes / max(1, p.running.Load()) }
+
+// budget is how many bytes of live entries make one worker begin to flush.
+func (p *pipeline) budget() int { return int(p.cacheBytes()) / len(p.workers) / 4 * 3 }
 
 func (p *pipeline) heldBytes() (n int64) {
 	for _, w := range p.workers {
@@ -290,7 +305,7 @@ func (p *pipeline) checkpoint(ctx context.Context) error {
 		return nil
 	}
 	err = p.high.writeCheckpoint(ctx, p.options.Generation, least)
-	if err == nil {
+	if err == nil && !p.frozen {
 		p.stats.checkpoint.Store(least.Position)
 	}
 	return err

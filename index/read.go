@@ -40,16 +40,10 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 	const patience = 3
 	x.stats.queries.Add(1)
 	for try := 1; ; try++ {
-		p := x.pipeline()
-		if err := p.waitRecovered(ctx); err != nil {
+		if err := x.waitRecovered(ctx, x.feeds); err != nil {
 			return heatmap.Prefix{}, err
 		}
-		prefix, err := x.tryReduce(ctx, p, pl, r, try >= patience)
-		if errors.Is(err, errOverlap) {
-			x.stats.conflicts.Add(1)
-			p.end(errConflict)
-			err = errEnded
-		}
+		prefix, err := x.tryReduce(ctx, pl, r, try >= patience)
 		if !errors.Is(err, errOvertaken) && !errors.Is(err, errEnded) {
 			return prefix, err
 		}
@@ -62,47 +56,67 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 }
 
 // tryReduce is reduceOnce, alone without any flush if it is to be.
-func (x *Index) tryReduce(ctx context.Context, p *pipeline, pl *plan, r reducer, alone bool) (heatmap.Prefix, error) {
+func (x *Index) tryReduce(ctx context.Context, pl *plan, r reducer, alone bool) (heatmap.Prefix, error) {
 	if alone {
 		x.gate.Lock()
 		defer x.gate.Unlock()
 	}
-	return x.reduceOnce(ctx, p, pl, r)
+	return x.reduceOnce(ctx, pl, r)
 }
 
-func (x *Index) reduceOnce(ctx context.Context, p *pipeline, pl *plan, r reducer) (heatmap.Prefix, error) {
-	copies, position, err := copyLive(ctx, p, pl, r)
-	if err != nil {
-		return heatmap.Prefix{}, err
+func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix, error) {
+	f := fold{cuts: make(map[string]*cut), reducer: r}
+	pipelines := make(map[string]*pipeline)
+	for _, feed := range x.feeds {
+		p, stored := feed.pipeline()
+		if p == nil {
+			f.cuts[feed.source.ID()] = &cut{position: stored, ended: true}
+			continue
+		}
+		copies, position, err := copyLive(ctx, p, pl, r)
+		if err != nil {
+			return heatmap.Prefix{}, err
+		}
+		pipelines[feed.source.ID()] = p
+		f.cuts[feed.source.ID()] = &cut{position: position, ended: p.frozen && position >= p.startEnd, copies: copies}
 	}
-	f := fold{source: x.options.Source.ID(), position: position, copies: copies, reducer: r}
 	where := Range{
 		Generation: x.options.Generation, Site: pl.query.Site, Page: pl.prefix, IsPrefix: !pl.exact, Periods: pl.periods,
 	}
-	err = x.options.Store.Scan(ctx, where, func(d Doc) error {
+	err := x.options.Store.Scan(ctx, where, func(d Doc) error {
 		if !pl.match(d.Page) {
 			return nil
 		}
 		return f.doc(d)
 	})
+	if err == nil {
+		err = f.rest()
+	}
+	if p := pipelines[f.overlap]; p != nil && errors.Is(err, errOverlap) {
+		x.stats.conflicts.Add(1)
+		p.end(errConflict)
+		err = errEnded
+	}
 	if err != nil {
 		return heatmap.Prefix{}, err
 	}
-	if err := f.rest(); err != nil {
-		return heatmap.Prefix{}, err
-	}
-	return x.prefix(ctx, position, f.others)
+	return x.prefix(ctx, &f)
 }
 
-// prefix names the positions of an answer: that of the source which is being read, and of those that were read before.
-func (x *Index) prefix(ctx context.Context, position uint64, others map[string]bool) (heatmap.Prefix, error) {
-	source := x.options.Source
-	prefix := heatmap.Prefix{
-		Generation: x.options.Generation,
-		Positions:  map[string]uint64{source.ID(): position},
-		Lag:        max(source.Durable(), position) - position,
+// prefix names the positions of an answer: those of the sources that are read, and of those that only the store has hits of.
+func (x *Index) prefix(ctx context.Context, f *fold) (heatmap.Prefix, error) {
+	prefix := heatmap.Prefix{Generation: x.options.Generation, Positions: make(map[string]uint64)}
+	for _, feed := range x.feeds {
+		c := f.cuts[feed.source.ID()]
+		prefix.Positions[feed.source.ID()] = c.position
+		if !c.ended {
+			prefix.Lag += max(feed.source.Durable(), c.position) - c.position
+		}
 	}
-	for id := range others {
+	for _, id := range x.absent {
+		f.other(id)
+	}
+	for id := range f.others {
 		c, _, err := readCheckpoint(ctx, x.options.Store, x.options.Generation, id)
 		if err != nil {
 			return prefix, err
@@ -161,35 +175,46 @@ func (s *shard) copy(pl *plan, r reducer) copied {
 
 // fold puts copies and blobs together: of each key the blob, then the copies that go on exactly where it ends.
 type fold struct {
-	source   string
+	cuts    map[string]*cut // by source
+	reducer reducer
+	others  map[string]bool // sources that are only in the store
+	overlap string          // the source that errOverlap is about
+}
+
+// cut is where an answer ends in a source, and what of it was live.
+type cut struct {
 	position uint64
+	ended    bool // a frozen source, to its end: no flush goes on there, and what blobs hold above it the journal has lost
 	copies   copied
-	reducer  reducer
-	others   map[string]bool // sources that are only in the store
+}
+
+func (f *fold) other(source string) {
+	if f.others == nil {
+		f.others = make(map[string]bool)
+	}
+	f.others[source] = true
 }
 
 // doc adds a stored document and the copies of its key.
 func (f *fold) doc(d Doc) error {
-	if d.Source != f.source {
-		if f.others == nil {
-			f.others = make(map[string]bool)
-		}
-		f.others[d.Source] = true
+	c := f.cuts[d.Source]
+	if c == nil {
+		f.other(d.Source)
 		return f.reducer.blob(d.Key, d.Blob)
 	}
-	if d.Watermark > f.position {
+	if d.Watermark > c.position && !c.ended {
 		return errOvertaken
 	}
 	if err := f.reducer.blob(d.Key, d.Blob); err != nil {
 		return err
 	}
-	parts := f.copies[d.Key]
-	delete(f.copies, d.Key)
-	return f.chain(d.Key, d.Watermark, parts)
+	parts := c.copies[d.Key]
+	delete(c.copies, d.Key)
+	return f.chain(d.Source, d.Key, d.Watermark, parts)
 }
 
 // chain adds copies of a key to what the store has of it below the watermark.
-func (f *fold) chain(k heatmap.Key, watermark uint64, parts []held) error {
+func (f *fold) chain(source string, k heatmap.Key, watermark uint64, parts []held) error {
 	for _, h := range parts {
 		switch {
 		case watermark >= h.to:
@@ -197,6 +222,7 @@ func (f *fold) chain(k heatmap.Key, watermark uint64, parts []held) error {
 			f.reducer.add(k, h.part)
 			watermark = h.to
 		default:
+			f.overlap = source
 			return errOverlap
 		}
 	}
@@ -205,9 +231,11 @@ func (f *fold) chain(k heatmap.Key, watermark uint64, parts []held) error {
 
 // rest adds the copies of keys that the store has nothing of.
 func (f *fold) rest() error {
-	for k, parts := range f.copies {
-		if err := f.chain(k, 0, parts); err != nil {
-			return err
+	for source, c := range f.cuts {
+		for k, parts := range c.copies {
+			if err := f.chain(source, k, 0, parts); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -217,10 +245,22 @@ func (f *fold) rest() error {
 // how far behind it is.
 const catchUp = 2 * time.Second
 
-// waitRecovered waits until the index is as far as the store is, as blobs must not be ahead of it, and for at most catchUp
-// until all that the log held at start is applied.
-func (p *pipeline) waitRecovered(ctx context.Context) error {
-	for until := time.Now().Add(catchUp); ; {
+// waitRecovered waits until feeds are as far as the store is, as blobs must not be ahead of them, and for at most catchUp
+// until all that the logs held at start is applied.
+func (x *Index) waitRecovered(ctx context.Context, feeds []*feed) error {
+	until := time.Now().Add(catchUp)
+	for _, f := range feeds {
+		if p, _ := f.pipeline(); p != nil {
+			if err := p.waitRecovered(ctx, until); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *pipeline) waitRecovered(ctx context.Context, until time.Time) error {
+	for {
 		if p.caughtUp() || p.recovered() && time.Now().After(until) {
 			return nil
 		}

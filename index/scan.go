@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 
 	"heatlog/heatmap"
@@ -72,32 +74,57 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		return heatmap.Prefix{}, ctx.Err()
 	}
 	x.stats.scans.Add(1)
-	p := x.pipeline()
-	if err := p.waitRecovered(ctx); err != nil {
-		return heatmap.Prefix{}, err
-	}
-	end := p.routed.Load()
-	pinned := x.pins.add()
-	defer pinned.release()
-	first, err := x.readEvents(ctx, x.options.Rules, end, pinned.move, func(ev *Event) error {
-		if !pl.keepsEvent(ev) {
-			return nil
-		}
-		return fn(ev)
-	})
+	ends, err := x.scanEnds(ctx)
 	if err != nil {
 		return heatmap.Prefix{}, err
 	}
-	prefix, err := x.prefix(ctx, end, nil)
-	if first > 0 {
-		prefix.KeptFrom = map[string]uint64{x.options.Source.ID(): first}
+	pinned := x.pins.add()
+	defer pinned.release()
+	prefix := heatmap.Prefix{Generation: x.options.Generation, Positions: make(map[string]uint64), Lag: x.active().lag()}
+	for i, f := range x.feeds {
+		first, err := x.readEvents(ctx, f.source, x.options.Rules, ends[i], f.moves(pinned), func(ev *Event) error {
+			if !pl.keepsEvent(ev) {
+				return nil
+			}
+			return fn(ev)
+		})
+		if err != nil {
+			return heatmap.Prefix{}, err
+		}
+		prefix.Positions[f.source.ID()] = ends[i]
+		if first > 0 {
+			if prefix.KeptFrom == nil {
+				prefix.KeptFrom = make(map[string]uint64)
+			}
+			prefix.KeptFrom[f.source.ID()] = first
+		}
 	}
-	return prefix, err
+	return prefix, nil
 }
 
-// openFirst opens the source at the first position that is kept.
-func (x *Index) openFirst() (Reader, uint64, error) {
-	source := x.options.Source
+// moves gives what says from where a scan still has to read. Frozen sources are not pruned.
+func (f *feed) moves(p *pin) func(uint64) {
+	if f.frozen {
+		return func(uint64) {}
+	}
+	return p.move
+}
+
+// scanEnds gives the position up to which each source is read: the end of a frozen one, what is applied of the active one.
+func (x *Index) scanEnds(ctx context.Context) ([]uint64, error) {
+	if err := x.waitRecovered(ctx, x.feeds[len(x.feeds)-1:]); err != nil {
+		return nil, err
+	}
+	ends := make([]uint64, len(x.feeds))
+	for i, f := range x.feeds {
+		ends[i] = f.source.Durable()
+	}
+	ends[len(ends)-1] = x.pipeline().routed.Load()
+	return ends, nil
+}
+
+// openFirst opens a source at the first position that is kept.
+func openFirst(source Source) (Reader, uint64, error) {
 	for {
 		first := source.First()
 		reader, err := source.Open(first)
@@ -111,11 +138,13 @@ func (x *Index) openFirst() (Reader, uint64, error) {
 	}
 }
 
-// readEvents passes the source from the first position that is kept, which it gives, up to end through a new stream, and
-// says by moved from where it still has to read.
-func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, moved func(uint64), fn func(*Event) error) (first uint64, err error) {
-	source := x.options.Source
-	reader, first, err := x.openFirst()
+// readEvents passes a source from the first position that is kept, which it gives, up to end through a new stream, and says
+// by moved from where it still has to read. Repeats and bursts are judged in each source alone.
+func (x *Index) readEvents(ctx context.Context, source Source, rules *Rules, end uint64, moved func(uint64), fn func(*Event) error) (first uint64, err error) {
+	if first = source.First(); first >= end {
+		return first, nil
+	}
+	reader, first, err := openFirst(source)
 	if err != nil {
 		return first, err
 	}
@@ -127,7 +156,11 @@ func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, moved 
 		if err := ctx.Err(); err != nil {
 			return first, err
 		}
-		if err := reader.Next(ctx, &c); err != nil {
+		err := reader.Next(ctx, &c)
+		if errors.Is(err, io.EOF) {
+			return first, nil // the end of a frozen source was lost to damage
+		}
+		if err != nil {
 			return first, fmt.Errorf("scan journal %s: %w", source.ID(), err)
 		}
 		x.stats.scannedHits.Add(uint64(c.Count))
@@ -143,37 +176,66 @@ func (x *Index) readEvents(ctx context.Context, rules *Rules, end uint64, moved 
 	return first, nil
 }
 
-// Export calls fn for each hit of the query's site and range of time in the order of the log, repeats left out and
-// nothing excluded. Positions may name the source with the position below which hits are wanted; without it, it is all
-// that is applied now. The error is a *heatmap.GoneError if no hit below the position is kept. The hit is valid only during
-// the call.
+// Export calls fn for each hit of the query's site and range of time in the order of the log, frozen sources first in their
+// order, repeats left out and nothing excluded. Positions may name the positions below which hits are wanted, of a source
+// that it does not name none; without it, it is all that is applied now. The error is a *heatmap.GoneError if no hit below a
+// position is kept. The hit is valid only during the call.
 func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
 	pl, err := x.newPlan(heatmap.Query{Site: q.Site, From: q.From, To: q.To})
 	if err != nil {
 		return err
 	}
-	p := x.pipeline()
-	if err := p.waitRecovered(ctx); err != nil {
+	ends, err := x.scanEnds(ctx)
+	if err != nil {
 		return err
 	}
-	end := p.routed.Load()
-	for source, position := range positions {
-		if source != x.options.Source.ID() {
-			return &heatmap.ParamError{Field: "positions", Message: "there is no journal " + source}
+	if len(positions) > 0 {
+		if err := x.lower(ends, positions); err != nil {
+			return err
 		}
-		if position > end {
-			return &heatmap.ParamError{Field: "positions", Message: fmt.Sprintf("journal %s is applied up to %d, not to %d", source, end, position)}
-		}
-		if first := x.options.Source.First(); position > 0 && position <= first {
-			return &heatmap.GoneError{Field: "positions", Message: fmt.Sprintf("the hits of journal %s below position %d were pruned", source, first)}
-		}
-		end = position
 	}
-	_, err = x.readEvents(ctx, DefaultRules(), end, func(uint64) {}, func(ev *Event) error {
-		if t := ev.Hit.Time; ev.Hit.Site != q.Site || t < pl.from || t >= pl.to {
-			return nil
+	for i, f := range x.feeds {
+		_, err := x.readEvents(ctx, f.source, DefaultRules(), ends[i], func(uint64) {}, func(ev *Event) error {
+			if t := ev.Hit.Time; ev.Hit.Site != q.Site || t < pl.from || t >= pl.to {
+				return nil
+			}
+			return fn(ev.Hit)
+		})
+		if err != nil {
+			return err
 		}
-		return fn(ev.Hit)
-	})
-	return err
+	}
+	return nil
+}
+
+// lower moves the ends of the sources to the positions that a caller names.
+func (x *Index) lower(ends []uint64, positions map[string]uint64) error {
+	bad := func(format string, args ...any) error {
+		return &heatmap.ParamError{Field: "positions", Message: fmt.Sprintf(format, args...)}
+	}
+	known := 0
+	for i, f := range x.feeds {
+		source := f.source.ID()
+		position, named := positions[source]
+		switch {
+		case position > ends[i] && f.frozen:
+			return bad("journal %s is an older copy and ends at %d: up to %d its hits are counted, but cannot be read", source, ends[i], position)
+		case position > ends[i]:
+			return bad("journal %s is applied up to %d, not to %d", source, ends[i], position)
+		case position > 0 && position <= f.source.First():
+			return &heatmap.GoneError{Field: "positions", Message: fmt.Sprintf("the hits of journal %s below position %d were pruned", source, f.source.First())}
+		case named:
+			known++
+		}
+		ends[i] = position
+	}
+	if known == len(positions) {
+		return nil
+	}
+	for _, source := range slices.Sorted(maps.Keys(positions)) {
+		if !slices.ContainsFunc(x.feeds, func(f *feed) bool { return f.source.ID() == source }) {
+			return bad("there is no journal %s", source)
+		}
+	}
+	return nil
 }

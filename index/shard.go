@@ -117,6 +117,15 @@ func (s *shard) unknown(ops []op) []heatmap.Key {
 	return keys
 }
 
+// refsOf names the documents of keys.
+func refsOf(generation, source string, keys []heatmap.Key) []Ref {
+	refs := make([]Ref, len(keys))
+	for i, k := range keys {
+		refs[i] = Ref{Generation: generation, Key: k, Source: source}
+	}
+	return refs
+}
+
 // know records the watermark of a key that unknown named.
 func (s *shard) know(k heatmap.Key, watermark uint64) { s.stored[k] = watermark }
 

@@ -9,7 +9,8 @@ import (
 
 // TestSimulation runs the code that applies, flushes, checkpoints, recovers and reads under a seeded scheduler which
 // decides what happens next: owners die, the power fails, writes get lost, land late or land without an answer. Every
-// answer is compared with a recount of the log at the position that it names.
+// answer is compared with a recount of the log at the position that it names. Now and then the folder or the store, or
+// both, are replaced by an older copy.
 //
 // HEATLOG_SIM_RUNS sets the number of schedules, HEATLOG_SIM_SEED the first seed; a failure prints its seed.
 func TestSimulation(t *testing.T) {
@@ -38,6 +39,8 @@ func envInt(name string, def int) int {
 // simCounts says what the schedules met, so that a simulator which never gets anywhere is found out.
 type simCounts struct {
 	Hits, Repeats, Answers, Overtaken, Conflicts, Kills, PowerCuts, LostAnswers, LateWrites, Skips int
+
+	Restores, StoreRestores, Freezes, FrozenAgain, NotBehind, Returned, Finished, Ahead, Absent int
 }
 
 func (c *simCounts) add(o simCounts) {
@@ -51,20 +54,34 @@ func (c *simCounts) add(o simCounts) {
 	c.LostAnswers += o.LostAnswers
 	c.LateWrites += o.LateWrites
 	c.Skips += o.Skips
+	c.Restores += o.Restores
+	c.StoreRestores += o.StoreRestores
+	c.Freezes += o.Freezes
+	c.FrozenAgain += o.FrozenAgain
+	c.NotBehind += o.NotBehind
+	c.Returned += o.Returned
+	c.Finished += o.Finished
+	c.Ahead += o.Ahead
+	c.Absent += o.Absent
 }
 
 func (c *simCounts) check(t *testing.T) {
-	for _, n := range []int{c.Hits, c.Repeats, c.Answers, c.Overtaken, c.Conflicts, c.Kills, c.PowerCuts, c.LostAnswers, c.LateWrites} {
+	for _, n := range []int{
+		c.Hits, c.Repeats, c.Answers, c.Overtaken, c.Conflicts, c.Kills, c.PowerCuts, c.LostAnswers, c.LateWrites,
+		c.Restores, c.StoreRestores, c.Freezes, c.FrozenAgain, c.NotBehind, c.Returned, c.Finished, c.Ahead, c.Absent,
+	} {
 		if n == 0 {
 			t.Errorf("the schedules never met something that they are for: %+v", c)
 		}
 	}
 }
 
-// sim is one schedule: a log, a store and one or two owners of the same source.
+// sim is one schedule: a folder of logs, a store and one or two owners of the same sources.
 type sim struct {
 	rand    *rand.Rand
-	log     simLog
+	all     []*simLog // that there ever were
+	logs    []*simLog // in the folder: the frozen ones, then the one that is written
+	copies  []simCopy
 	store   simStore
 	owners  []*owner
 	steps   int
@@ -76,7 +93,6 @@ type sim struct {
 
 const (
 	simSite   = "s"
-	simSource = "j1"
 	simGen    = "g1"
 	simShards = 2
 )
@@ -95,7 +111,7 @@ const simReadsStoredFirst = false
 func newSim(seed uint64) *sim {
 	w := &sim{rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), clock: 1_770_000_000_000}
 	w.store = simStore{world: w, docs: make(map[Ref]Doc), records: make(map[string][]byte)}
-	w.log.world = w
+	w.newLog()
 	for range 1 + w.rand.IntN(2) {
 		w.owners = append(w.owners, newOwner(w))
 	}
@@ -118,9 +134,13 @@ func (w *sim) step() error {
 	o := w.owners[w.rand.IntN(len(w.owners))]
 	switch {
 	case n < 90:
-		w.log.append()
+		w.active().append()
+	case n < 132:
+		w.active().sync()
+	case n < 136:
+		w.copy()
 	case n < 140:
-		w.log.sync()
+		return w.restore()
 	case n < 142:
 		w.powerCut()
 	case n < 148:
@@ -129,17 +149,17 @@ func (w *sim) step() error {
 	case n < 180:
 		w.store.land()
 	case n < 290:
-		return o.route()
+		return o.part().route()
 	case n < 470:
-		return o.work(w.rand.IntN(simShards))
+		return o.part().work(w.rand.IntN(simShards))
 	case n < 530:
-		o.takeFlush(w.rand.IntN(simShards))
+		o.part().takeFlush(w.rand.IntN(simShards))
 	case n < 810:
-		return o.stepFlush(w.rand.IntN(simShards))
+		return o.part().stepFlush(w.rand.IntN(simShards))
 	case n < 840:
-		o.markCheckpoint()
+		o.part().markCheckpoint()
 	case n < 870:
-		return o.writeCheckpoint()
+		return o.part().writeCheckpoint()
 	case n < 930:
 		o.ask()
 	default:
@@ -150,7 +170,7 @@ func (w *sim) step() error {
 
 func (w *sim) powerCut() {
 	w.counts.PowerCuts++
-	w.log.cut()
+	w.active().cut()
 	for _, o := range w.owners {
 		o.restart()
 	}
@@ -158,7 +178,7 @@ func (w *sim) powerCut() {
 
 // settle makes everything durable, lets each owner store all it has, and asks a last time.
 func (w *sim) settle() error {
-	w.log.sync()
+	w.active().sync()
 	w.store.calm = true
 	for range 3 {
 		for _, o := range w.owners {

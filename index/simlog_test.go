@@ -3,6 +3,8 @@ package index
 import (
 	"context"
 	"errors"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -10,14 +12,128 @@ import (
 	"heatlog/heatmap"
 )
 
-// simLog is the log: chunks, of which the first durable ones survive a power cut.
+// simLog is a log: chunks, of which the first durable ones survive a power cut.
 type simLog struct {
 	world   *sim
+	id      string
 	chunks  []heatmap.Chunk
 	durable int
+	frozen  bool
+	lost    []heatmap.Chunk // that followed, but that the copy does not have which was put back; the store may
 }
 
-func (l *simLog) ID() string { return simSource }
+func (w *sim) newLog() {
+	l := &simLog{world: w, id: "j" + strconv.Itoa(1+len(w.all))}
+	w.all, w.logs = append(w.all, l), append(w.logs, l)
+}
+
+// active is the log that is written.
+func (w *sim) active() *simLog { return w.logs[len(w.logs)-1] }
+
+// whole gives the durable chunks that there ever were.
+func (l *simLog) whole() []heatmap.Chunk {
+	return append(slices.Clip(l.chunks[:l.durable]), l.lost...)
+}
+
+// simCopy is a copy of the folder and of the store.
+type simCopy struct {
+	logs    []*simLog
+	chunks  []int // of each log
+	frozen  []bool
+	docs    map[Ref]Doc
+	records map[string][]byte
+}
+
+func (w *sim) copy() {
+	c := simCopy{docs: maps.Clone(w.store.docs), records: maps.Clone(w.store.records)}
+	for _, l := range w.logs {
+		c.logs, c.chunks, c.frozen = append(c.logs, l), append(c.chunks, l.durable), append(c.frozen, l.frozen)
+	}
+	if w.copies = append(w.copies, c); len(w.copies) > 4 {
+		i := w.rand.IntN(len(w.copies))
+		w.copies = slices.Delete(w.copies, i, i+1)
+	}
+}
+
+// restore puts a copy in the place of the folder, of the store or of both, and starts all owners.
+func (w *sim) restore() error {
+	if len(w.copies) == 0 {
+		return nil
+	}
+	c := w.copies[w.rand.IntN(len(w.copies))]
+	which := w.rand.IntN(4)
+	w.active().cut()
+	if which != 0 {
+		w.counts.Restores++
+		w.restoreLogs(c)
+	}
+	if which <= 1 {
+		w.counts.StoreRestores++
+		w.store.docs, w.store.records, w.store.late = maps.Clone(c.docs), maps.Clone(c.records), nil
+	}
+	if w.rand.IntN(10) == 0 { // the folder is gone
+		w.restoreLogs(simCopy{})
+	}
+	if err := w.freezeBehind(); err != nil {
+		return err
+	}
+	for _, o := range w.owners {
+		o.restart()
+	}
+	return nil
+}
+
+// restoreLogs makes the folder what it was. What it loses, the store may have counted.
+func (w *sim) restoreLogs(c simCopy) {
+	w.logs = nil
+	for _, l := range w.all {
+		whole, n := l.whole(), 0
+		if i := slices.Index(c.logs, l); i >= 0 {
+			n = c.chunks[i]
+			if l.frozen && !c.frozen[i] {
+				w.counts.FrozenAgain++
+			}
+			l.frozen = c.frozen[i]
+			w.logs = append(w.logs, l)
+			if n > l.durable {
+				w.counts.Returned++
+			}
+		}
+		l.chunks, l.lost, l.durable = slices.Clip(whole[:n]), whole[n:], n
+	}
+	slices.SortStableFunc(w.logs, func(a, b *simLog) int { // the one that is written last
+		switch {
+		case a.frozen == b.frozen:
+			return 0
+		case a.frozen:
+			return -1
+		}
+		return 1
+	})
+	if len(w.logs) == 0 {
+		w.newLog()
+	}
+}
+
+// freezeBehind is what a start does: a log that the store is ahead of is never written again.
+func (w *sim) freezeBehind() error {
+	l := w.active()
+	high, _, err := (&highMark{store: calm{&w.store}, source: l.id}).read(context.Background())
+	switch {
+	case err != nil:
+		return err
+	case behind(l.Durable(), high):
+		w.counts.Freezes++
+		l.frozen = true
+		w.newLog()
+	case len(l.lost) > 0: // nothing of them was stored: others take their positions, and copies that have them are no more of this log
+		w.counts.NotBehind++
+		l.lost, w.copies = nil, nil
+	}
+	return nil
+}
+
+func (l *simLog) ID() string { return l.id }
 
 func (l *simLog) First() uint64 { return 0 }
 
@@ -57,6 +173,9 @@ var errTail = errors.New("end of the durable log")
 
 func (r *simReader) Next(_ context.Context, c *heatmap.Chunk) error {
 	if r.next >= r.log.durable {
+		if r.log.frozen {
+			return io.EOF
+		}
 		return errTail
 	}
 	*c = r.log.chunks[r.next]
@@ -77,8 +196,8 @@ func (l *simLog) append() {
 	c := heatmap.Chunk{Position: l.end(len(l.chunks)), Appended: w.clock}
 	for range 1 + w.rand.IntN(2) {
 		b := w.newBatch()
-		if len(l.chunks) > 0 && w.rand.IntN(4) == 0 {
-			old := l.chunks[w.rand.IntN(len(l.chunks))]
+		if from := w.all[w.rand.IntN(len(w.all))]; len(from.chunks) > 0 && w.rand.IntN(4) == 0 {
+			old := from.chunks[w.rand.IntN(len(from.chunks))]
 			b = old.Batches[w.rand.IntN(len(old.Batches))]
 		}
 		c.Batches = append(c.Batches, b)
@@ -104,38 +223,72 @@ func (w *sim) newBatch() heatmap.Batch {
 	return b
 }
 
-// recount counts the log below a position, as plainly as can be.
-func (l *simLog) recount(pl *plan, position uint64) *heatmap.Delta {
-	d := new(heatmap.Delta)
-	l.each(pl, position, func(h *heatmap.Hit) { d.AddPoint(sumLayer(heatmap.KindClick), h.X, h.Y) })
-	return d
+// simCut says what an answer holds of a log: all below position, and perhaps some of what is lost above it.
+type simCut struct{ position, high uint64 }
+
+// simCount is how often something must be there, and how often it may.
+type simCount struct{ least, most uint64 }
+
+func (c *simCount) add(must bool) {
+	c.most++
+	if must {
+		c.least++
+	}
+}
+
+func (c *simCount) holds(n uint64) bool { return c.least <= n && n <= c.most }
+
+// recount counts the logs as plainly as can be, by cell.
+func (w *sim) recount(pl *plan, cuts map[string]simCut) map[[2]uint16]*simCount {
+	cells := make(map[[2]uint16]*simCount)
+	w.each(pl, cuts, func(h *heatmap.Hit, must bool) {
+		at := [2]uint16{h.X, h.Y}
+		if cells[at] == nil {
+			cells[at] = new(simCount)
+		}
+		cells[at].add(must)
+	})
+	return cells
 }
 
 // simDay is what a trend has of a day.
 type simDay struct {
-	clicks   uint64
-	visitors map[string]bool
+	clicks    simCount
+	must, may map[string]bool // visitors
 }
 
 // recountDays counts the same by day.
-func (l *simLog) recountDays(pl *plan, position uint64) map[int64]*simDay {
+func (w *sim) recountDays(pl *plan, cuts map[string]simCut) map[int64]*simDay {
 	days := make(map[int64]*simDay)
-	l.each(pl, position, func(h *heatmap.Hit) {
+	w.each(pl, cuts, func(h *heatmap.Hit, must bool) {
 		start := h.Time / 86_400_000 * 86_400_000
-		if days[start] == nil {
-			days[start] = &simDay{visitors: make(map[string]bool)}
+		d := days[start]
+		if d == nil {
+			d = &simDay{must: make(map[string]bool), may: make(map[string]bool)}
+			days[start] = d
 		}
-		days[start].clicks++
-		days[start].visitors[h.Visitor] = true
+		d.clicks.add(must)
+		d.may[h.Visitor] = true
+		if must {
+			d.must[h.Visitor] = true
+		}
 	})
 	return days
 }
 
-// each calls fn for the plan's hits below a position, of batches that did not come earlier in the same or the preceding 10
-// minutes.
-func (l *simLog) each(pl *plan, position uint64, fn func(*heatmap.Hit)) {
+func (w *sim) each(pl *plan, cuts map[string]simCut, fn func(h *heatmap.Hit, must bool)) {
+	for _, l := range w.all {
+		if cut, ok := cuts[l.id]; ok {
+			l.each(pl, cut, fn)
+		}
+	}
+}
+
+// each calls fn for the plan's hits that an answer may hold, of batches that did not come earlier in the same or the preceding
+// 10 minutes.
+func (l *simLog) each(pl *plan, cut simCut, fn func(h *heatmap.Hit, must bool)) {
 	came := make(map[string][]int64) // buckets in which a batch came
-	for _, c := range l.chunks {
+	for _, c := range l.whole() {
 		bucket, at := c.Appended/600_000, c.Position
 		for _, b := range c.Batches {
 			id := b.Visitor + " " + b.ID
@@ -147,8 +300,8 @@ func (l *simLog) each(pl *plan, position uint64, fn func(*heatmap.Hit)) {
 				continue
 			}
 			for i := range b.Hits {
-				if h := &b.Hits[i]; at < position && pl.match(h.URL) && pl.from <= h.Time && h.Time < pl.to {
-					fn(h)
+				if h := &b.Hits[i]; at < max(cut.position, cut.high) && pl.match(h.URL) && pl.from <= h.Time && h.Time < pl.to {
+					fn(h, at < cut.position)
 				}
 				at++
 			}

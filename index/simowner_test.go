@@ -5,15 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"heatlog/heatmap"
 )
 
-// owner applies the log with the real parts: intake, shards, flushes, checkpoint, fold.
+// owner applies the logs, each by a part of its own, and answers questions over all.
 type owner struct {
+	world    *sim
+	parts    []*simPart // as the logs
+	question *simQuestion
+}
+
+// simPart applies a log with the real parts: intake, shards, flushes, checkpoint, fold.
+type simPart struct {
+	owner   *owner
 	world   *sim
+	log     *simLog
 	reader  Reader
 	intake  *intake
 	high    *highMark
@@ -23,10 +31,11 @@ type owner struct {
 	routed  uint64
 	ready   uint64 // position from which queries are answered
 
+	finished bool // a frozen log, of which all is stored
+	stored   uint64
+
 	dirty     []checkpoint
 	dirtyLeft int // shards whose mark for the checkpoint is still in the queue, -1 = none asked for
-
-	question *simQuestion
 }
 
 type simTask struct {
@@ -44,13 +53,13 @@ type simFlight struct {
 }
 
 type simQuestion struct {
-	plan     *plan
-	sum      *sum
-	trend    *trend // asked for instead of the sum, if set
-	position uint64
-	copies   []copied
-	left     int
-	stored   map[Ref]Doc // if simReadsStoredFirst
+	plan   *plan
+	sum    *sum
+	trend  *trend          // asked for instead of the sum, if set
+	cuts   map[string]*cut // by log
+	copies map[string][]copied
+	left   int
+	stored map[Ref]Doc // if simReadsStoredFirst
 }
 
 func (q *simQuestion) reducer() reducer {
@@ -66,99 +75,122 @@ func newOwner(w *sim) *owner {
 	return o
 }
 
-// restart begins at the checkpoint, as a process that was killed does.
+// restart begins at the checkpoints, as a process that was killed does.
 func (o *owner) restart() {
-	w := o.world
-	calm := w.store.calm
-	w.store.calm = true
-	from, _, err := readCheckpoint(context.Background(), &w.store, simGen, simSource)
-	high, _, err2 := (&highMark{store: &w.store, source: simSource}).read(context.Background())
-	w.store.calm = calm
+	*o = owner{world: o.world}
+	for _, l := range o.world.logs {
+		p := &simPart{owner: o, world: o.world, log: l}
+		p.restart()
+		o.parts = append(o.parts, p)
+	}
+}
+
+// part gives one that has work, for the most part.
+func (o *owner) part() *simPart {
+	p := o.parts[o.world.rand.IntN(len(o.parts))]
+	if p.finished {
+		return o.parts[len(o.parts)-1]
+	}
+	return p
+}
+
+// restart begins at the checkpoint, as a pipeline does.
+func (p *simPart) restart() {
+	w := p.world
+	from, _, err := readCheckpoint(context.Background(), calm{&w.store}, simGen, p.log.id)
+	high, _, err2 := (&highMark{store: calm{&w.store}, source: p.log.id}).read(context.Background())
 	if err := errors.Join(err, err2); err != nil {
 		panic(err)
 	}
-	*o = owner{world: w, dirtyLeft: -1, routed: from.Position, ready: high}
-	o.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
-	o.high = &highMark{store: &w.store, source: simSource}
-	start, _ := o.intake.start(&w.log, from)
-	o.reader, _ = w.log.Open(start)
+	*p = simPart{owner: p.owner, world: w, log: p.log, dirtyLeft: -1, routed: from.Position, ready: high}
+	if p.log.frozen {
+		p.ready = min(high, p.log.Durable())
+		p.finished, p.stored = from.covers(p.log.Durable()), from.Position
+	}
+	p.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
+	p.high = &highMark{store: &w.store, source: p.log.id}
+	start, _ := p.intake.start(p.log, from)
+	p.reader, _ = p.log.Open(start)
 	for range simShards {
 		s := newShard()
-		s.recover(from.Position, o.ready)
-		o.shards = append(o.shards, s)
+		s.recover(from.Position, high)
+		p.shards = append(p.shards, s)
 	}
-	o.queues = make([][]simTask, simShards)
-	o.flights = make([]*simFlight, simShards)
+	p.queues = make([][]simTask, simShards)
+	p.flights = make([]*simFlight, simShards)
 }
 
 // route reads one chunk into the shards' queues.
-func (o *owner) route() error {
-	var c heatmap.Chunk
-	if err := o.reader.Next(context.Background(), &c); err != nil {
+func (p *simPart) route() error {
+	if p.finished {
 		return nil
 	}
-	if o.intake.warms(&c) {
+	var c heatmap.Chunk
+	if err := p.reader.Next(context.Background(), &c); err != nil {
+		return nil
+	}
+	if p.intake.warms(&c) {
 		return nil
 	}
 	parts := make([]*[]op, simShards)
 	for i := range parts {
 		parts[i] = new([]op)
 	}
-	o.intake.split(&c, parts)
+	p.intake.split(&c, parts)
 	for i, ops := range parts {
-		o.queues[i] = append(o.queues[i], simTask{ops: *ops, end: c.End(), appended: c.Appended})
+		p.queues[i] = append(p.queues[i], simTask{ops: *ops, end: c.End(), appended: c.Appended})
 	}
-	o.routed = c.End()
+	p.routed = c.End()
 	return nil
 }
 
 // work lets a shard take one task from its queue.
-func (o *owner) work(i int) error {
-	if len(o.queues[i]) == 0 {
+func (p *simPart) work(i int) error {
+	if len(p.queues[i]) == 0 {
 		return nil
 	}
-	s, task := o.shards[i], o.queues[i][0]
+	s, task := p.shards[i], p.queues[i][0]
 	if task.visit != nil {
 		task.visit(s, 0)
-		o.queues[i] = o.queues[i][1:]
+		p.queues[i] = p.queues[i][1:]
 		return nil
 	}
-	for _, k := range s.unknown(task.ops) {
-		ref := Ref{Generation: simGen, Key: k, Source: simSource}
-		if d := o.world.store.docs[ref]; d.Watermark > 0 {
-			o.world.counts.Skips++
-			s.know(k, d.Watermark)
+	keys := s.unknown(task.ops)
+	for i, ref := range refsOf(simGen, p.log.id, keys) {
+		if d := p.world.store.docs[ref]; d.Watermark > 0 {
+			p.world.counts.Skips++
+			s.know(keys[i], d.Watermark)
 		}
 	}
-	s.apply(task.ops, task.end, task.appended, o.world.clock)
-	o.queues[i] = o.queues[i][1:]
+	s.apply(task.ops, task.end, task.appended, p.world.clock)
+	p.queues[i] = p.queues[i][1:]
 	return nil
 }
 
-func (o *owner) takeFlush(i int) {
-	if o.flights[i] != nil {
+func (p *simPart) takeFlush(i int) {
+	if p.flights[i] != nil {
 		return
 	}
-	keep := o.world.rand.IntN(3) * entryOverhead
-	taken := o.shards[i].take(keep, never, 8)
+	keep := p.world.rand.IntN(3) * entryOverhead
+	taken := p.shards[i].take(keep, never, 8)
 	if len(taken) > 0 {
-		f := newFlush(&o.world.store, simGen, simSource, taken)
-		o.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
+		f := newFlush(&p.world.store, simGen, p.log.id, taken)
+		p.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
 	}
 }
 
 // stepFlush takes the next step of a shard's flush.
-func (o *owner) stepFlush(i int) error {
-	a := o.flights[i]
+func (p *simPart) stepFlush(i int) error {
+	a := p.flights[i]
 	if a == nil {
 		return nil
 	}
 	var err error
 	switch a.stage {
 	case 0:
-		err = o.high.raise(context.Background(), a.to)
+		err = p.high.raise(context.Background(), a.to)
 	case 1:
-		err = a.flush.load(context.Background(), 1+o.world.rand.IntN(8))
+		err = a.flush.load(context.Background(), 1+p.world.rand.IntN(8))
 	case 2:
 		err = a.flush.merge()
 	case 3:
@@ -166,7 +198,7 @@ func (o *owner) stepFlush(i int) error {
 	}
 	switch {
 	case errors.Is(err, errConflict):
-		return o.conflict()
+		return p.conflict()
 	case errors.Is(err, errStore):
 		a.stage = min(a.stage, 1)
 		return nil
@@ -176,41 +208,42 @@ func (o *owner) stepFlush(i int) error {
 	if a.stage++; a.stage == 4 {
 		a.stage = 1
 		if len(a.flush.entries) == 0 {
-			o.shards[i].settle(a.taken)
-			o.flights[i] = nil
+			p.shards[i].settle(a.taken)
+			p.flights[i] = nil
 		}
 	}
 	return nil
 }
 
 // conflict starts over at the checkpoint. There must be somebody else who stores.
-func (o *owner) conflict() error {
-	if len(o.world.owners) == 1 && o.world.counts.LateWrites == 0 {
+func (p *simPart) conflict() error {
+	if len(p.world.owners) == 1 && p.world.counts.LateWrites == 0 {
 		return errors.New("conflict with nobody")
 	}
-	o.world.counts.Conflicts++
-	o.restart()
+	p.world.counts.Conflicts++
+	p.owner.question = nil
+	p.restart()
 	return nil
 }
 
 // markCheckpoint sends the mark at which each shard says what it has not stored.
-func (o *owner) markCheckpoint() {
-	if o.dirtyLeft >= 0 {
+func (p *simPart) markCheckpoint() {
+	if p.dirtyLeft >= 0 {
 		return
 	}
-	o.dirty, o.dirtyLeft = make([]checkpoint, simShards), simShards
-	for i := range o.shards {
-		o.queues[i] = append(o.queues[i], simTask{visit: func(s *shard, appended int64) {
-			o.dirty[i].Position, o.dirty[i].Appended = s.firstDirty(o.appendedAt(s.applied))
-			o.dirtyLeft--
+	p.dirty, p.dirtyLeft = make([]checkpoint, simShards), simShards
+	for i := range p.shards {
+		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard, appended int64) {
+			p.dirty[i].Position, p.dirty[i].Appended = s.firstDirty(p.appendedAt(s.applied))
+			p.dirtyLeft--
 		}})
 	}
 }
 
 // appendedAt is the append time of the chunk that was applied last.
-func (o *owner) appendedAt(position uint64) int64 {
+func (p *simPart) appendedAt(position uint64) int64 {
 	var at int64
-	for _, c := range o.world.log.chunks {
+	for _, c := range p.log.chunks {
 		if c.Position < position {
 			at = c.Appended
 		}
@@ -218,43 +251,65 @@ func (o *owner) appendedAt(position uint64) int64 {
 	return at
 }
 
-func (o *owner) writeCheckpoint() error {
-	if o.dirtyLeft != 0 {
+func (p *simPart) writeCheckpoint() error {
+	if p.dirtyLeft != 0 {
 		return nil
 	}
-	o.dirtyLeft = -1
-	c := leastDirty(o.dirty)
-	err := o.high.writeCheckpoint(context.Background(), simGen, c)
+	p.dirtyLeft = -1
+	c := leastDirty(p.dirty)
+	err := p.high.writeCheckpoint(context.Background(), simGen, c)
 	if err != nil && !errors.Is(err, errStore) {
 		return err
+	}
+	if err == nil && p.log.frozen && !p.finished && c.covers(p.log.Durable()) {
+		p.world.counts.Finished++
+		p.finished, p.stored = true, c.Position
 	}
 	return nil
 }
 
-// ask sends the mark of a question.
+// ask sends the marks of a question.
 func (o *owner) ask() {
-	if o.question != nil || o.routed < o.ready {
-		return
+	for _, p := range o.parts {
+		if o.question != nil || !p.finished && p.routed < p.ready {
+			return
+		}
 	}
 	pl := o.world.newPlan()
-	q := &simQuestion{plan: pl, sum: &sum{sel: pl.selects(heatmap.KindClick)}, position: o.routed, copies: make([]copied, simShards)}
+	q := &simQuestion{
+		plan: pl, sum: &sum{sel: pl.selects(heatmap.KindClick)}, cuts: make(map[string]*cut), copies: make(map[string][]copied),
+	}
 	if o.world.rand.IntN(3) == 0 {
 		pl.periods, q.trend = daysOf(pl.first, pl.last), newTrend(pl)
 	}
-	for i := range o.shards {
-		if pl.exact && i != shardOf(simSite, pl.page, simShards) {
-			continue
-		}
-		q.left++
-		o.queues[i] = append(o.queues[i], simTask{visit: func(s *shard, _ int64) {
-			q.copies[i] = s.copy(pl, q.reducer())
-			q.left--
-		}})
+	for _, p := range o.parts {
+		q.mark(p)
 	}
 	if simReadsStoredFirst {
 		q.stored = maps.Clone(o.world.store.docs)
 	}
 	o.question = q
+}
+
+// mark sends the mark of a question to the shards of a part.
+func (q *simQuestion) mark(p *simPart) {
+	if p.finished {
+		q.cuts[p.log.id] = &cut{position: p.stored, ended: true}
+		return
+	}
+	q.cuts[p.log.id] = &cut{position: p.routed, ended: p.log.frozen && p.routed >= p.log.Durable()}
+	copies := make([]copied, simShards)
+	q.copies[p.log.id] = copies
+	for i := range p.shards {
+		if q.plan.exact && i != shardOf(simSite, q.plan.page, simShards) {
+			continue
+		}
+		q.left++
+		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard, _ int64) {
+			copies[i] = s.copy(q.plan, q.reducer())
+			q.left--
+		}})
+	}
 }
 
 // newPlan asks for a page or for all, over a random range of days.
@@ -286,11 +341,13 @@ func (o *owner) answer() error {
 		return nil
 	}
 	o.question = nil
-	all := make(copied)
-	for _, c := range q.copies {
-		maps.Copy(all, c)
+	for id, copies := range q.copies {
+		q.cuts[id].copies = make(copied)
+		for _, c := range copies {
+			maps.Copy(q.cuts[id].copies, c)
+		}
 	}
-	f := fold{source: simSource, position: q.position, copies: all, reducer: q.reducer()}
+	f := fold{cuts: q.cuts, reducer: q.reducer()}
 	if simReadsStoredFirst {
 		now := o.world.store.docs
 		o.world.store.docs = q.stored
@@ -305,78 +362,142 @@ func (o *owner) answer() error {
 		o.world.counts.Overtaken++
 		return nil
 	case errors.Is(err, errOverlap):
-		return o.conflict()
+		for _, p := range o.parts {
+			if p.log.id == f.overlap {
+				return p.conflict()
+			}
+		}
+		return err
 	case errors.Is(err, errStore):
 		return nil
 	case err != nil:
 		return err
 	}
 	o.world.counts.Answers++
-	return o.compare(q)
+	return o.compare(q, &f)
 }
 
-func (o *owner) compare(q *simQuestion) error {
-	if q.trend != nil {
-		return o.compareTrend(q)
+// cuts says what an answer must hold and may hold of each log.
+func (o *owner) cuts(f *fold) (map[string]simCut, error) {
+	cuts := make(map[string]simCut)
+	for _, l := range o.world.all {
+		high, _, err := (&highMark{store: calm{&o.world.store}, source: l.id}).read(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		c := f.cuts[l.id]
+		switch {
+		case c == nil: // only the store has hits of it
+			from, _, err := readCheckpoint(context.Background(), calm{&o.world.store}, simGen, l.id)
+			if err != nil {
+				return nil, err
+			}
+			cuts[l.id] = simCut{position: from.Position, high: high}
+			o.world.counts.Absent++
+		case c.ended && c.position < l.Durable():
+			return nil, fmt.Errorf("log %s is taken to be counted up to %d, it ends at %d", l.id, c.position, l.Durable())
+		case c.ended:
+			cuts[l.id] = simCut{position: c.position, high: high}
+		default:
+			cuts[l.id] = simCut{position: c.position}
+		}
 	}
-	layer := sumLayer(heatmap.KindClick)
-	got, want := q.sum.delta.Points(layer, heatmap.CellSize), o.world.log.recount(q.plan, q.position).Points(layer, heatmap.CellSize)
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("%s, periods %v, at position %d: answer %v, recount %v", q.plan.page, q.plan.periods, q.position, got, want)
+	return cuts, nil
+}
+
+func (o *owner) compare(q *simQuestion, f *fold) error {
+	cuts, err := o.cuts(f)
+	if err != nil {
+		return err
+	}
+	if q.trend != nil {
+		return o.compareTrend(q, cuts)
+	}
+	want := o.world.recount(q.plan, cuts)
+	for _, p := range q.sum.delta.Points(sumLayer(heatmap.KindClick), heatmap.CellSize) {
+		at := [2]uint16{uint16(p.X), uint16(p.Y)}
+		n := want[at]
+		if n == nil || uint64(p.Weight) < n.least || uint64(p.Weight) > n.most {
+			return fmt.Errorf("%s, periods %v, at %v: cell %v has %d, recount %v", q.plan.page, q.plan.periods, cuts, at, p.Weight, n)
+		}
+		if uint64(p.Weight) > n.least {
+			o.world.counts.Ahead++
+		}
+		delete(want, at)
+	}
+	for at, n := range want {
+		if n.least > 0 {
+			return fmt.Errorf("%s, periods %v, at %v: cell %v is empty, recount %v", q.plan.page, q.plan.periods, cuts, at, n)
+		}
 	}
 	return nil
 }
 
-func (o *owner) compareTrend(q *simQuestion) error {
+func (o *owner) compareTrend(q *simQuestion, cuts map[string]simCut) error {
 	got, err := q.trend.list()
 	if err != nil {
 		return err
 	}
-	want := o.world.log.recountDays(q.plan, q.position)
+	want := o.world.recountDays(q.plan, cuts)
 	for i := range got {
 		b := &got[i]
 		day := want[b.Start]
 		if day == nil {
 			day = new(simDay)
 		}
-		if b.Clicks != day.clicks || b.Hits() != day.clicks || b.Visitors != uint64(len(day.visitors)) {
-			return fmt.Errorf("trend of %s at position %d: %+v, recount %+v", q.plan.page, q.position, b, day)
+		visitors := simCount{uint64(len(day.must)), uint64(len(day.may))}
+		if !day.clicks.holds(b.Clicks) || b.Hits() != b.Clicks || !visitors.holds(b.Visitors) {
+			return fmt.Errorf("trend of %s at %v: %+v, recount %+v", q.plan.page, cuts, b, day)
 		}
 		delete(want, b.Start)
 	}
-	if len(want) > 0 {
-		return fmt.Errorf("trend of %s at position %d lacks %d days", q.plan.page, q.position, len(want))
+	for start, day := range want {
+		if day.clicks.least > 0 {
+			return fmt.Errorf("trend of %s at %v lacks %d", q.plan.page, cuts, start)
+		}
 	}
 	return nil
 }
 
 // finish applies and stores all there is.
 func (o *owner) finish() error {
+	for _, p := range o.parts {
+		if p.finished {
+			continue
+		}
+		if err := p.finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *simPart) finish() error {
 	for round := 0; ; round++ {
 		if round > 1000 {
 			return errors.New("an owner does not come to rest")
 		}
-		before := o.routed
-		if err := o.route(); err != nil {
+		before := p.routed
+		if err := p.route(); err != nil {
 			return err
 		}
-		busy := o.routed != before || o.routed < o.world.log.Durable()
-		for i := range o.shards {
-			for len(o.queues[i]) > 0 {
+		busy := p.routed != before || p.routed < p.log.Durable()
+		for i := range p.shards {
+			for len(p.queues[i]) > 0 {
 				busy = true
-				if err := o.work(i); err != nil {
+				if err := p.work(i); err != nil {
 					return err
 				}
 			}
-			if o.flights[i] == nil {
-				if taken := o.shards[i].take(-1, never, 8); len(taken) > 0 {
-					f := newFlush(&o.world.store, simGen, simSource, taken)
-					o.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
+			if p.flights[i] == nil {
+				if taken := p.shards[i].take(-1, never, 8); len(taken) > 0 {
+					f := newFlush(&p.world.store, simGen, p.log.id, taken)
+					p.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
 				}
 			}
-			if o.flights[i] != nil {
+			if p.flights[i] != nil {
 				busy = true
-				if err := o.stepFlush(i); err != nil {
+				if err := p.stepFlush(i); err != nil {
 					return err
 				}
 			}
@@ -385,15 +506,23 @@ func (o *owner) finish() error {
 			break
 		}
 	}
-	o.markCheckpoint()
-	for i := range o.shards {
-		for len(o.queues[i]) > 0 {
-			if err := o.work(i); err != nil {
+	p.markCheckpoint()
+	if err := p.workAll(); err != nil {
+		return err
+	}
+	return p.writeCheckpoint()
+}
+
+// workAll empties the queues.
+func (p *simPart) workAll() error {
+	for i := range p.shards {
+		for len(p.queues[i]) > 0 {
+			if err := p.work(i); err != nil {
 				return err
 			}
 		}
 	}
-	return o.writeCheckpoint()
+	return nil
 }
 
 // compareAll asks for everything and for each page, now that all is stored.
@@ -405,11 +534,9 @@ func (o *owner) compareAll() error {
 			}
 			o.question = nil
 			o.ask()
-			for i := range o.shards {
-				for len(o.queues[i]) > 0 {
-					if err := o.work(i); err != nil {
-						return err
-					}
+			for _, p := range o.parts {
+				if err := p.workAll(); err != nil {
+					return err
 				}
 			}
 			before := o.world.counts.Answers

@@ -21,6 +21,7 @@ type Source interface {
 // Reader gives the chunks of a source in order. The first may begin before the position that it was opened at.
 type Reader interface {
 	// Next fills c with the next durable chunk, waiting for one until ctx ends. Strings stay valid when c is reused.
+	// At the end of a frozen source the error is io.EOF.
 	Next(ctx context.Context, c *heatmap.Chunk) error
 	Close() error
 }
@@ -28,11 +29,19 @@ type Reader interface {
 // JournalSource makes a Source of a journal. If damaged is nil, damage ends a reader with a *journal.CorruptError; else
 // damaged is told of it, by each reader that meets it, and reading goes on behind.
 func JournalSource(j *journal.Journal, damaged func(*journal.CorruptError)) Source {
-	return journalSource{j, damaged}
+	return journalSource{&j.Log, damaged}
+}
+
+// FrozenSources makes Sources of a journal's frozen ones, in their order. Damaged is as in JournalSource.
+func FrozenSources(j *journal.Journal, damaged func(*journal.CorruptError)) (frozen []Source) {
+	for _, l := range j.Frozen() {
+		frozen = append(frozen, journalSource{l, damaged})
+	}
+	return frozen
 }
 
 type journalSource struct {
-	*journal.Journal
+	*journal.Log
 	damaged func(*journal.CorruptError)
 }
 

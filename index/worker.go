@@ -93,10 +93,7 @@ func (w *worker) learn(ops []op) {
 	const most = 1000
 	keys := w.shard.unknown(ops)
 	for len(keys) > 0 {
-		refs := make([]Ref, min(most, len(keys)))
-		for i := range refs {
-			refs[i] = Ref{Generation: w.options.Generation, Key: keys[i], Source: w.source.ID()}
-		}
+		refs := refsOf(w.options.Generation, w.source.ID(), keys[:min(most, len(keys))])
 		var docs []Doc
 		ok := w.persist("look up watermarks", func(ctx context.Context) (err error) {
 			docs, err = w.options.Store.Load(ctx, refs)
@@ -119,8 +116,8 @@ func (w *worker) startFlush() {
 		return
 	}
 	keep := math.MaxInt
-	if w.shard.liveBytes > w.budget {
-		keep = w.budget - w.budget/8
+	if budget := w.budget(); w.shard.liveBytes > budget {
+		keep = budget - budget/8
 	}
 	taken := w.shard.take(keep, w.due, flushEntries)
 	if len(taken) < flushEntries {
