@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -74,10 +75,15 @@ func segmentState(seg *journal.SegmentInfo) string {
 		return "damaged"
 	case seg.Superseded:
 		return "superseded"
+	case seg.Sealed && seg.Frozen:
+		return "sealed, frozen"
 	case seg.Sealed:
 		return "sealed"
 	case seg.TailBytes > 0:
 		return fmt.Sprintf("%d bytes behind the last chunk", seg.TailBytes)
+	}
+	if seg.Frozen {
+		return "frozen"
 	}
 	return "ok"
 }
@@ -99,20 +105,20 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: positions %d to %d, %d hits in %d chunks of %d segments, %s, read in %.1f s\n", report.Source,
-		report.First, report.End, report.Hits, report.Chunks, report.Segments, byteSize(report.StoredBytes), time.Since(start).Seconds())
-	if report.TailBytes > 0 {
-		fmt.Fprintf(s.out, "%d bytes behind the last chunk are being written, or were torn by a crash; nothing vouches that they were ever durable\n",
-			report.TailBytes)
+	var damages int
+	var lost uint64
+	var manifest []error
+	for _, rep := range append(slices.Clip(report.Others), report) {
+		printReport(s.out, rep, time.Since(start))
+		damages += len(rep.Damages)
+		lost += rep.Lost
+		manifest = append(manifest, rep.Manifest...)
 	}
-	for _, err := range report.Manifest {
-		fmt.Fprintln(s.out, err)
-	}
-	if len(report.Damages) > 0 {
-		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", len(report.Damages), report.Lost),
+	if damages > 0 {
+		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", damages, lost),
 			"nothing was deleted: put a copy of the segment back, or count what lies behind with heatlog serve --skip-damaged")
 	}
-	for _, err := range report.Manifest {
+	for _, err := range manifest {
 		if !errors.Is(err, journal.ErrManifest) {
 			return withHint(fmt.Errorf("journal does not hold what was sealed: %w", err), "put the copy of the segment back that MANIFEST lists")
 		}
@@ -121,9 +127,26 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 	return nil
 }
 
+// printReport says what one source holds. The time is that of all.
+func printReport(w io.Writer, rep *journal.Report, took time.Duration) {
+	frozen := ""
+	if rep.Frozen {
+		frozen = " (frozen)"
+	}
+	fmt.Fprintf(w, "%s%s: positions %d to %d, %d hits in %d chunks of %d segments, %s, read in %.1f s\n", rep.Source, frozen,
+		rep.First, rep.End, rep.Hits, rep.Chunks, rep.Segments, byteSize(rep.StoredBytes), took.Seconds())
+	if rep.TailBytes > 0 {
+		fmt.Fprintf(w, "%d bytes behind the last chunk are being written, or were torn by a crash; nothing vouches that they were ever durable\n",
+			rep.TailBytes)
+	}
+	for _, err := range rep.Manifest {
+		fmt.Fprintln(w, err)
+	}
+}
+
 // journalDumpCmd prints hits.
 type journalDumpCmd struct {
-	From  uint64 `help:"First position." placeholder:"N"`
+	From  uint64 `help:"First position, of each source." placeholder:"N"`
 	Limit uint64 `help:"Hits at most; 0 = all." placeholder:"N"`
 	folderFlags
 }

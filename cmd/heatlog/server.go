@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -161,14 +162,24 @@ func (s *server) openIndex(c *serveCmd) error {
 	if err != nil {
 		return err
 	}
-	s.index, err = index.Open(context.Background(), index.Options{
-		Store: s.store, Source: index.JournalSource(s.journal, s.damaged(c.SkipDamaged)), Rules: rules,
-		Zone:       s.sites.Zone,
-		KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
-		CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
-	})
+	damaged := s.damaged(c.SkipDamaged)
+	open := func() error {
+		s.index, err = index.Open(context.Background(), index.Options{
+			Store: s.store, Source: index.JournalSource(s.journal, damaged), Frozen: index.FrozenSources(s.journal, damaged), Rules: rules,
+			Zone:       s.sites.Zone,
+			KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
+			CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
+		})
+		return err
+	}
+	err = open()
+	if behind := (*index.JournalBehindError)(nil); errors.As(err, &behind) {
+		if err = s.freeze(behind); err == nil {
+			err = open()
+		}
+	}
 	if err != nil {
-		return hintForIndex(c.Data, err)
+		return err
 	}
 	s.opened("index", s.index.Close)
 	return nil
@@ -177,26 +188,34 @@ func (s *server) openIndex(c *serveCmd) error {
 // checkpointEvery is the longest time between two checkpoints.
 const checkpointEvery = 5 * time.Second
 
+// freeze lets a journal go on under a new source that turned out to be an older copy than the store.
+func (s *server) freeze(behind *index.JournalBehindError) error {
+	next, err := s.journal.Freeze()
+	if err != nil {
+		return err
+	}
+	s.journal = next
+	s.log.Warn("journal is an older copy than the store: it is frozen, and hits go on under a new source", "source", behind.Source,
+		"end", behind.End, "stored", behind.High, "missing_hits_at_most", behind.High-behind.End, "new_source", next.Source())
+	return nil
+}
+
 // damaged gives what becomes of damage in the journal: with skip it is logged once for each place and reading goes on,
 // else it ends reading.
 func (s *server) damaged(skip bool) func(*journal.CorruptError) {
 	if !skip {
 		return nil
 	}
+	type place struct {
+		source string
+		at     uint64
+	}
 	var known sync.Map
 	return func(e *journal.CorruptError) {
-		if _, again := known.LoadOrStore(e.From, true); !again {
+		if _, again := known.LoadOrStore(place{filepath.Dir(e.Segment), e.From}, true); !again {
 			s.log.Error("journal is damaged, going on behind", "segment", e.Segment, "offset", e.Offset, "lost_hits", e.Lost(), "err", e.Err)
 		}
 	}
-}
-
-// hintForIndex says what to do when store and journal do not fit each other.
-func hintForIndex(d dataDir, err error) error {
-	if errors.As(err, new(*index.JournalBehindError)) {
-		return withHint(err, "the journal is an older copy: put the newer one back, or move %s away to count anew what this one holds", d.store())
-	}
-	return err
 }
 
 // readRules reads a rules file; without a name the default rules hold.
