@@ -31,14 +31,44 @@
 // queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
 // that ends below it is an older copy, and what lies above it needs no look-up after a start.
 //
+// # Several sources
+//
+// A journal that ends below its high must not be written: documents hold hits of its next positions already, so new ones
+// there would be taken for stored. [Open] refuses it with a [JournalBehindError]; the caller freezes it and opens
+// again with a new source, and the old one among Options.Frozen.
+//
+// Each source is applied by pipelines of its own. Documents, checkpoint, high and the stream that tells repeats are per
+// source, so nothing of what is said above about one source depends on another, and the argument holds for each:
+//
+//   - A new source has a random id. No record and no document names it, so its checkpoint, high and watermarks are 0 and no
+//     hit of it is skipped, wherever the older source ended.
+//   - A frozen source is applied from its checkpoint to its end E as after any start. What it still has is a prefix of
+//     what it had, so a document with W <= E means the same as before. One with W > E, from before hits were
+//     lost, holds all hits of its key below E: they are skipped, and no flush touches it. When all is stored and the
+//     checkpoint has reached E, the pipeline ends. Later starts find that and make none, unless a longer copy is put back:
+//     then what lies between is applied, and what documents hold of it is skipped.
+//   - An answer takes a mark in each pipeline and then reads all blobs once. Of each source it holds an exact prefix. A
+//     frozen source with high > E is asked for only when it is applied to E, as its blobs may be ahead of any mark before.
+//
+// Hits that a frozen source lost stay counted as far as they were stored: they were acknowledged. So the position named for
+// it is the greatest below which every hit is counted: E, or the checkpoint if that is above. Up to high there may be more,
+// of some keys; after an orderly stop checkpoint and high are the same and the position is exact. Scans
+// and exports see what the source has: they name E. A source that only the store has hits of is named by its
+// checkpoint, with the same meaning.
+//
+// What cannot be told by positions: copies of one source that was written on from two copies, each after the store had
+// nothing above. Once a copy is written, others that go further must not be put back. And repeats are told within a
+// source: a batch sent again after a freeze counts again.
+//
 // # Records
 //
 //	generation/GENERATION           what the generation's rules and algorithms are
 //	checkpoint/GENERATION/SOURCE    position and append time, decimal, a space between
 //	high/SOURCE                     position, decimal
+//	sources/GENERATION              ids of the sources that were ever applied, one a line, written before anything is stored
 //
 // # Scans
 //
 // What blobs cannot answer, such as an expression over hits, hours, or widths that are not whole bands, is answered by
-// reading the source from its start through a stream of its own.
+// reading each source from its start through a stream of its own, the frozen ones first, in their order.
 package index

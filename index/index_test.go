@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 // memLog is a source in memory that can be appended to while it is read.
 type memLog struct {
+	id     string // default "jmem"
 	mu     sync.Mutex
 	grown  chan struct{} // closed and replaced when a chunk comes
 	chunks []heatmap.Chunk
@@ -47,7 +49,7 @@ func (l *memLog) state() ([]heatmap.Chunk, chan struct{}) {
 	return l.chunks, l.grown
 }
 
-func (l *memLog) ID() string { return "jmem" }
+func (l *memLog) ID() string { return cmp.Or(l.id, "jmem") }
 
 func (l *memLog) First() uint64 { return 0 }
 
