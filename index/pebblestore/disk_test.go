@@ -155,6 +155,42 @@ func TestFullDiskReads(t *testing.T) {
 	}
 }
 
+// TestReadsBetweenAttempts has a disk that lets the store be opened anew but not go on: all can be read meanwhile, also
+// before the next attempt to write is due.
+func TestReadsBetweenAttempts(t *testing.T) {
+	disk := newFaulty(vfs.NewMem())
+	var now clock
+	s := open(t, "store", pebblestore.Options{FS: disk, Now: now.now})
+	fill(t, s, 0, 100)
+	swap := func() error {
+		_, err := s.Swap(t.Context(), []index.Write{write(100)})
+		return err
+	}
+	disk.full.Store(true)
+	if swap() == nil {
+		t.Fatal("swap on a full disk has no error")
+	}
+	disk.empty()
+	if n := missing(t, s, 100); n > 0 || s.Stats().ReadOnly {
+		t.Fatalf("%d documents cannot be read, read-only %v", n, s.Stats().ReadOnly)
+	}
+	disk.full.Store(true)
+	for range 3 {
+		if swap() == nil {
+			t.Fatal("swap on a full disk has no error")
+		}
+		if n := missing(t, s, 100); n > 0 {
+			t.Fatalf("%d documents cannot be read", n)
+		}
+	}
+	disk.empty()
+	now.ms.Add(1000)
+	if err := swap(); err != nil {
+		t.Errorf("swap with space again: %v", err)
+	}
+	closeStore(t, s)
+}
+
 // slow is a disk whose fsync of the write-ahead log waits for a gate.
 type slow struct {
 	vfs.FS

@@ -230,26 +230,39 @@ func (s *Store) enter(ctx context.Context, write bool) (*engine, error) {
 	return s.engine, nil
 }
 
-// reopen replaces an engine that is broken or cannot write, by one that can only read if there is no other. s.mu is held.
+// reopen replaces an engine that is broken or cannot write, by one that can only read if there is no other. Attempts to
+// write are a second apart; a reader does not wait for the next one. s.mu is held.
 func (s *Store) reopen(write bool) error {
 	why := s.engine.fence.broken()
 	now := s.o.Now()
 	if now.Before(s.retryAt) {
-		return fmt.Errorf("store %s is broken: %w", s.dir, cmp.Or(s.lastErr, why))
+		err := fmt.Errorf("store %s is broken: %w", s.dir, cmp.Or(s.lastErr, why))
+		if !write && s.lastErr == nil && s.reopenToRead(why) {
+			return nil
+		}
+		return err
 	}
 	s.retryAt = now.Add(time.Second)
 	e, err := s.open(false)
-	s.lastErr = err
-	if err != nil && why != nil {
-		e, _ = s.open(true) // err says why writing cannot go on
-	}
-	if e != nil {
+	if s.lastErr = err; err == nil {
 		s.replace(e, why)
+		return nil
 	}
-	if err != nil && (write || e == nil) {
-		return fmt.Errorf("open broken store %s: %w", s.dir, err)
+	if why != nil && s.reopenToRead(why) && !write {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("open broken store %s: %w", s.dir, err)
+}
+
+// reopenToRead replaces a broken engine by one that can only read, and reports whether there is one.
+func (s *Store) reopenToRead(why error) bool {
+	e, err := s.open(true)
+	if err != nil {
+		s.lastErr = cmp.Or(s.lastErr, err)
+		return false
+	}
+	s.replace(e, why)
+	return true
 }
 
 func (s *Store) replace(e *engine, why error) {
