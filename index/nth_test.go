@@ -124,6 +124,45 @@ func storeStory(t *testing.T, s *nthStore) {
 	}
 }
 
+// scanFailer fails so many scans, some in the middle.
+type scanFailer struct {
+	*mapStore
+	fails int
+}
+
+func (s *scanFailer) Scan(ctx context.Context, r Range, fn func(Doc) error) error {
+	if s.fails == 0 {
+		return s.mapStore.Scan(ctx, r, fn)
+	}
+	s.fails--
+	if err := s.mapStore.Scan(ctx, r, fn); err != nil {
+		return err
+	}
+	return errDown
+}
+
+// TestQueryAsksStoreAgain answers though the store fails twice while it is read, and gives up after that.
+func TestQueryAsksStoreAgain(t *testing.T) {
+	log, s := newMemLog(), &scanFailer{mapStore: newMapStore()}
+	log.append(randomBatch(rand.New(rand.NewPCG(14, 14)), 1))
+	x := openTest(t, Options{Store: s, Source: log})
+	defer x.kill()
+	waitApplied(t, x)
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q := heatmap.Query{Site: testSite, URL: testPage(0), Bots: true}
+	_, hits, views, _ := log.recount(q, heatmap.KindClick, log.Durable())
+	s.fails = 2
+	if a, err := x.Heatmap(t.Context(), q); err != nil || a.Hits != hits || a.Views != views {
+		t.Errorf("%d clicks, %d views, %v; recount %d and %d", a.Hits, a.Views, err, hits, views)
+	}
+	s.fails = 3
+	if _, err := x.Heatmap(t.Context(), q); !errors.Is(err, errDown) {
+		t.Errorf("a store that cannot be read: %v", err)
+	}
+}
+
 // openStubborn opens an index, again if it fails once.
 func openStubborn(t *testing.T, o Options) *Index {
 	t.Helper()

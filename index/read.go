@@ -27,6 +27,12 @@ var errOvertaken = errors.New("a flush has overtaken the query")
 // same source.
 var errOverlap = errors.New("another index stores what this one holds")
 
+// readError says that the store could not be read.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
 // copied is what the live entries held of some keys when they had applied exactly the position of the mark.
 type copied map[heatmap.Key][]held
 
@@ -35,7 +41,8 @@ type copied map[heatmap.Key][]held
 //
 // The live deltas are copied first, at a mark that all workers pass at the same position; then the blobs are read. A
 // delta that a blob's watermark covers by then is dropped, and a blob that is ahead of the mark means that the copy
-// must be taken again. A query that is overtaken again and again holds the flushes back while it tries.
+// must be taken again. A query that is overtaken again and again holds the flushes back while it tries. A store that was
+// being read when a write broke it can often be read all the same when it is asked again.
 func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix, error) {
 	const patience = 3
 	x.stats.queries.Add(1)
@@ -44,7 +51,8 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 			return heatmap.Prefix{}, err
 		}
 		prefix, err := x.tryReduce(ctx, pl, r, try >= patience)
-		if !errors.Is(err, errOvertaken) && !errors.Is(err, errEnded) {
+		again := errors.Is(err, errOvertaken) || errors.Is(err, errEnded) || errors.As(err, new(*readError)) && try < patience
+		if !again {
 			return prefix, err
 		}
 		x.stats.retries.Add(1)
@@ -83,12 +91,16 @@ func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Pr
 	where := Range{
 		Generation: x.options.Generation, Site: pl.query.Site, Page: pl.prefix, IsPrefix: !pl.exact, Periods: pl.periods,
 	}
+	var refused error
 	err := x.options.Store.Scan(ctx, where, func(d Doc) error {
-		if !pl.match(d.Page) {
-			return nil
+		if pl.match(d.Page) {
+			refused = f.doc(d)
 		}
-		return f.doc(d)
+		return refused
 	})
+	if err != nil && refused == nil {
+		err = &readError{err}
+	}
 	if err == nil {
 		err = f.rest()
 	}
