@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestFaultPowerCut cuts the power again and again: the data folder is on an ext4 image that lies on a file system which
+// can clone a file at once. A clone holds what had reached the disk at one instant; what was in the memory of the system
+// is not in it. A server on the clone must count every batch that was acknowledged with --ack sync before the cut began,
+// and no batch twice. The load goes on through all cuts.
+func TestFaultPowerCut(t *testing.T) {
+	cuts := faultRuns(20, 500)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	dir := t.TempDir()
+	pool, live, cut := filepath.Join(dir, "pool"), filepath.Join(dir, "live"), filepath.Join(dir, "cut")
+	kind := mountPool(t, dir, pool)
+	image, clone := filepath.Join(pool, "image"), filepath.Join(pool, "clone")
+	makeImage(t, image, 512<<20)
+	mountImage(t, live, image)
+	data := func(mount string) string { return filepath.Join(mount, "data") }
+	flags := []string{"--flush-every", "100ms", "--cache-bytes", "1MiB"}
+	p := startServer(t, data(live), flags...)
+	l := newFaultLoad(t, p)
+	l.start()
+	violations, missing, slowest := 0, 0, time.Duration(0)
+	for n := range cuts {
+		l.waitAcks(20)
+		time.Sleep(time.Duration(random.Int64N(int64(150 * time.Millisecond))))
+		known := l.ledger()
+		begin := time.Now()
+		if out, err := runCommand("cp", "--reflink=always", image, clone); err != nil {
+			t.Fatal(out, err)
+		}
+		slowest = max(slowest, time.Since(begin))
+		tried := l.ledger().count()
+		mountImage(t, cut, clone)
+		q := startServer(t, data(cut), flags...)
+		if bad := l.check(q, known); bad > 0 {
+			violations += bad
+			missing++
+			t.Errorf("cut %d of seed %d: %d violations, %d batches acknowledged\n%s", n, seed, bad, known.count(), q.logTail())
+		}
+		if n%20 == 0 {
+			t.Logf("cut %d: %d batches acknowledged before, %d when the clone was made", n, known.count(), tried)
+		}
+		q.kill()
+		unmount(t, cut)
+		if t.Failed() && missing > 5 {
+			break
+		}
+	}
+	l.end()
+	violations += l.check(p, l.ledger())
+	p.stop()
+	t.Logf("%d cuts on %s, %d batches acknowledged, cloning took at most %v, %d violations", cuts, kind, l.ledger().count(), slowest, violations)
+	recordTorture(t, "power cuts", cuts, violations, seed)
+}
+
+// mountPool mounts a file system that can clone files on pool, from an image in dir, and gives its kind. It is skipped
+// where the system cannot make or mount one.
+func mountPool(t *testing.T, dir, pool string) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skipf("mounting needs root, this is user %d", os.Getuid())
+	}
+	image := filepath.Join(dir, "pool.img")
+	var why error
+	for _, mkfs := range [][]string{{"xfs", "-q", "-m", "reflink=1"}, {"btrfs", "-q", "-f"}} {
+		kind := mkfs[0]
+		if _, err := exec.LookPath("mkfs." + kind); err != nil {
+			why = errors.Join(why, err)
+			continue
+		}
+		f, err := os.Create(image)
+		if err == nil {
+			err = errors.Join(f.Truncate(2<<30), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = runCommand("mkfs."+kind, append(mkfs[1:], image)...); err == nil {
+			mountOn(t, pool, "-o", "loop", image)
+			return kind
+		}
+		why = errors.Join(why, err)
+	}
+	t.Skipf("no file system that clones files is to be had here: %v", why)
+	return ""
+}
