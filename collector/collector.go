@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -73,6 +74,9 @@ type Collector struct {
 	groups    sync.Pool // *group
 	batches   sync.Pool // *batchParser
 	refused   refusals
+
+	failedAt atomic.Int64  // when the last line about hits that could not be stored was logged, Unix ns
+	unlogged atomic.Uint64 // requests that could not be stored since
 }
 
 // New makes a collector. It panics without a journal or sites, and for a rate limit outside its bounds.
@@ -113,10 +117,20 @@ func connectionIP(ctx *fasthttp.RequestCtx) netip.Addr {
 	return addr.Unmap()
 }
 
-// storeFailed counts and logs hits that could not be stored.
+// logEvery is how far apart lines of the log about hits that could not be stored are: a full disk must not get fuller by
+// a line for each request.
+const logEvery = time.Second
+
+// storeFailed counts hits that could not be stored and logs them; the requests of which no line tells are counted in the
+// next one.
 func (c *Collector) storeFailed(err error) {
 	c.counts.storeFailures.Add(1)
-	c.o.Logger.Warn("hits not stored", "err", err)
+	now, last := c.o.Now().UnixNano(), c.failedAt.Load()
+	if last != 0 && now >= last && now-last < int64(logEvery) || !c.failedAt.CompareAndSwap(last, now) {
+		c.unlogged.Add(1)
+		return
+	}
+	c.o.Logger.Warn("hits not stored", "err", err, "requests", 1+c.unlogged.Swap(0))
 }
 
 // errStore is an error of storing hits, as the client is told of it.

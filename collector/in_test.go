@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -307,6 +308,37 @@ func TestInUnavailable(t *testing.T) {
 	}, 500, codeInternal, "")
 	f(func(o *Options, _ *memJournal) { o.Admit = func(int) error { return fail } }, 503, codeUnavailable, retryAfter)
 	f(func(o *Options, _ *memJournal) { o.Salt = func(heatmap.Date) []byte { return make([]byte, 15) } }, 503, codeUnavailable, retryAfter)
+}
+
+// TestInUnavailableLogsSeldom refuses many requests within a second: the log gets one line, and the next tells of the others.
+func TestInUnavailableLogsSeldom(t *testing.T) {
+	var log bytes.Buffer
+	now := testNow
+	r := newRig(t, func(o *Options, _ *fasthttp.Server) {
+		o.Now = func() time.Time { return now }
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		o.Journal.(*memJournal).before = func(int) error { return errors.New("disk is full") }
+	})
+	f := func(after time.Duration, want string) {
+		t.Helper()
+		log.Reset()
+		now = now.Add(after)
+		if resp := r.in(smallBatch, plain); resp.status != 503 {
+			t.Errorf("%d %s", resp.status, resp.body)
+		}
+		if got := log.String(); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("after %v the log is %q, want %q", after, got, want)
+		}
+	}
+	f(0, `disk is full" requests=1`)
+	for range 20 {
+		f(40*time.Millisecond, "")
+	}
+	f(200*time.Millisecond, "requests=21")
+	f(-time.Hour, "requests=1") // the clock was set back
+	if s := r.c.Stats(); s.StoreErrors != 23 {
+		t.Errorf("%+v", s)
+	}
 }
 
 // TestInVisitor checks what makes a visitor another one.
