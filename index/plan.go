@@ -118,7 +118,9 @@ func (pl *plan) chooseTime() error {
 		}
 		pl.last = &d
 	}
-	if pl.from >= pl.to {
+	f, t := pl.query.From, pl.query.To
+	skipped := pl.from == pl.to && f.IsDate && t.IsDate && f.Date <= t.Date // as 2011-12-30 in Apia: a day without hits
+	if pl.from >= pl.to && !skipped {
 		return &heatmap.ParamError{Field: "from", Message: "from is not before to"}
 	}
 	pl.periods = periodsOf(pl.first, pl.last)
