@@ -18,6 +18,8 @@ var (
 	ErrLocked = errors.New("in use by another process")
 	// ErrReadOnly means that a segment has features that this version can read but must not write beside.
 	ErrReadOnly = errors.New("journal can only be read by this version")
+	// ErrIdentity means that the file which names a source's folder is missing, damaged or that of another one.
+	ErrIdentity = errors.New("the folder is not that of this source")
 	// ErrPosition means that a position is not in the journal: before its first hit or after its last.
 	ErrPosition = errors.New("position is not in the journal")
 )

@@ -107,12 +107,10 @@ func checkIdentity(fsys FS, dir string, source uint64) (ok bool, err error) {
 	b := make([]byte, len(want)+1)
 	n, err := f.ReadAt(b, 0)
 	if string(b[:n]) != want {
-		return false, fmt.Errorf("journal identity %s does not say %q: %w", path, strings.TrimSpace(want), errors.Join(errIdentity, err))
+		return false, fmt.Errorf("journal identity %s does not say %q: %w", path, strings.TrimSpace(want), errors.Join(ErrIdentity, err))
 	}
 	return true, nil
 }
-
-var errIdentity = errors.New("the folder is not that of this source")
 
 // loadFolder reads the folder of a source without a change to it: the names of its segments, their headers, and all of
 // the last one.

@@ -155,7 +155,7 @@ func openFolder(dir string, source uint64, o Options) (*folder, error) {
 		return nil, err
 	}
 	if !hasIdentity && f.epoch > 0 {
-		return nil, fmt.Errorf("source folder %s has segments but no %s: %w", sub, identityName, errIdentity)
+		return nil, fmt.Errorf("source folder %s has segments but no %s: %w", sub, identityName, ErrIdentity)
 	}
 	if !hasIdentity { // a crash came between the folder and the file
 		if err := createSource(o.FS, dir, source); err != nil {

@@ -51,7 +51,12 @@ func (d dataDir) readToken() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read token: %w", err)
 	}
-	return strings.TrimSpace(string(b)), nil
+	token := strings.TrimSpace(string(b))
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", withHint(fmt.Errorf("read token %s: it has characters that no request can send", d.token()),
+			"remove the file and start again: a new token is made, nothing else changes")
+	}
+	return token, nil
 }
 
 // ensureToken gives the token of the folder and makes one where there is none.

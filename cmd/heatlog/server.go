@@ -94,6 +94,9 @@ func hintForJournal(d dataDir, err error) error {
 		return withHint(fmt.Errorf("data folder %s is in use by another heatlog: %w", d, err),
 			"stop the other one, or choose another folder with --data DIR")
 	}
+	if errors.Is(err, journal.ErrIdentity) {
+		return withHint(err, "nothing was changed: put a copy of IDENTITY back, whose second line is source and the name of its folder; if the folder is not this journal's, move it away")
+	}
 	if errors.As(err, new(*journal.CorruptError)) {
 		return withHint(err, "heatlog journal verify --data %s says what is damaged; nothing was deleted", d)
 	}
