@@ -74,8 +74,9 @@ func newFaultLoad(t *testing.T, p *process) *faultLoad {
 		t.Fatal(err)
 	}
 	l := &faultLoad{t: t, token: token, client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
-	for _, c := range []faultClient{{name: "in"}, {name: "import", bulk: true}, {name: "loose", giveUp: true}, {name: "loose-import", bulk: true, giveUp: true}} {
-		l.clients = append(l.clients, &faultClient{l: l, name: c.name, bulk: c.bulk, giveUp: c.giveUp})
+	l.clients = []*faultClient{
+		{l: l, name: "in"}, {l: l, name: "loose", giveUp: true},
+		{l: l, name: "import", bulk: true}, {l: l, name: "loose-import", bulk: true, giveUp: true},
 	}
 	l.use(p)
 	t.Cleanup(l.end)
