@@ -45,7 +45,8 @@ bench: build
 torture:
 	HEATLOG_SIM_RUNS=200000 $(GO) test -count=1 -timeout 60m -v -run 'TestSimulation$$' ./index
 	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m ./journal
-	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKill|TestTorture' ./cmd/heatlog
+	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestStoreIll' ./index
+	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 120m -v -run 'TestKill|TestTorture|TestFault' ./cmd/heatlog
 
 fuzz:
 	@for package in $$($(GO) list ./...); do \
