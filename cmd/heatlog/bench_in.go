@@ -78,6 +78,29 @@ func (b *bench) runIn() error {
 		bare, ours = append(bare, yard), append(ours, run)
 	}
 	b.inRows(bare, ours)
+	return b.runAcks(bodies)
+}
+
+// runAcks posts batches over few and many connections in both modes of --ack, one beside the other.
+func (b *bench) runAcks(bodies [][]byte) error {
+	for _, conns := range []int{64, 1000} {
+		perSecond := map[string][]float64{}
+		for round := range b.Rounds {
+			for _, ack := range []string{"sync", "write"} {
+				flags := *b.benchRunCmd
+				flags.Ack, flags.Conns = ack, conns
+				in := &bench{benchRunCmd: &flags, log: b.log, dir: b.dir}
+				run, err := in.loadOnce(bodies, true)
+				if err != nil {
+					return fmt.Errorf("%s over %d connections: %w", ack, conns, err)
+				}
+				b.note("in, %s, %d connections, round %d: %.0f requests/s (p50 %v, p99 %v)", ack, conns, round+1, run.perSecond, run.p50, run.p99)
+				perSecond[ack] = append(perSecond[ack], run.perSecond)
+			}
+		}
+		b.rows = append(b.rows, atLeast(fmt.Sprintf("in requests of 20 hits, sync, %d connections", conns),
+			median(perSecond["sync"]), "requests/s", median(perSecond["write"]), "write", 0.1))
+	}
 	return nil
 }
 
