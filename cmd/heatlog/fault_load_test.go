@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -277,9 +278,7 @@ func (l *faultLoad) check(p *process, known ledger) (violations int) {
 			page := c.page(n)
 			rest[page] = l.cells(p, page, positions)
 			answers[page] = map[cell]int{}
-			for at, n := range rest[page] {
-				answers[page][at] = n
-			}
+			maps.Copy(answers[page], rest[page])
 		}
 		c.mu.Lock()
 		tried := len(c.acked)
