@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,15 +15,18 @@ import (
 
 // syncWatch is a plan of faults that lets syncs fail at random and complains of whatever is done with a segment after.
 type syncWatch struct {
-	r        *rand.Rand
-	one      int  // one in so many syncs fails; 0 = none
-	delayed  bool // what was written before is always lost then, else at times
+	mu       sync.Mutex // syncs come from goroutines of the journal
+	r        *rand.Rand // its own
+	one      int        // one in so many syncs fails; 0 = none
+	delayed  bool       // what was written before is always lost then, else at times
 	failed   map[string]bool
 	failures int
 	misuse   []string
 }
 
 func (w *syncWatch) plan(op journaltest.Op) (journaltest.Fault, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	name := strings.TrimSuffix(op.Name, ".tmp")
 	if op.Kind == "create" {
 		delete(w.failed, name) // another file
@@ -39,6 +43,13 @@ func (w *syncWatch) plan(op journaltest.Op) (journaltest.Fault, bool) {
 		return journaltest.EIO, true
 	}
 	return []journaltest.Fault{journaltest.EIO, journaltest.Unknown}[w.r.IntN(2)], true
+}
+
+// fail lets one in so many syncs fail, 0 = none.
+func (w *syncWatch) fail(one int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.one = one
 }
 
 // TestFailedSyncIsFinal lets syncs fail at random, with the bytes on the disk or lost: a segment whose sync failed is
@@ -73,12 +84,12 @@ func TestFailedSyncIsFinal(t *testing.T) {
 func failSyncs(t *testing.T, ack journal.Ack, r *rand.Rand) (failures, refused, segments int) {
 	fsys, l := new(journaltest.FS), newLedger()
 	j := mustOpen(t, journal.Options{FS: fsys, Ack: ack, SegmentBytes: 16 << 10, SyncEvery: 10 * time.Millisecond})
-	w := &syncWatch{r: r, failed: map[string]bool{}, delayed: r.IntN(2) == 0}
+	w := &syncWatch{r: rand.New(rand.NewPCG(r.Uint64(), 0)), failed: map[string]bool{}, delayed: r.IntN(2) == 0}
 	fsys.FailWhen(w.plan)
 	batch := journal.NewTraffic(r.Uint64())
 	for step := range 60 {
 		if step%6 == 0 {
-			w.one = []int{0, 8, 3, 2, 1}[r.IntN(5)]
+			w.fail([]int{0, 8, 3, 2, 1}[r.IntN(5)])
 		}
 		if l.append(j, batch(1+r.IntN(20))) != nil {
 			refused++
@@ -96,10 +107,13 @@ func failSyncs(t *testing.T, ack journal.Ack, r *rand.Rand) (failures, refused, 
 			t.Errorf("step %d: %d hits published as durable, after a power cut %+v, %v", step, durable, rep, err)
 		}
 	}
-	if len(w.misuse) > 0 {
-		t.Errorf("%v", w.misuse)
+	w.mu.Lock()
+	misuse, failures := w.misuse, w.failures
+	w.mu.Unlock()
+	if len(misuse) > 0 {
+		t.Errorf("%v", misuse)
 	}
-	w.one = 0
+	w.fail(0)
 	time.Sleep(time.Second)
 	synctest.Wait()
 	l.read(j)
@@ -110,5 +124,5 @@ func failSyncs(t *testing.T, ack journal.Ack, r *rand.Rand) (failures, refused, 
 	}
 	mustClose(t, after)
 	j.Close()
-	return w.failures, refused, segments
+	return failures, refused, segments
 }
