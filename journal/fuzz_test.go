@@ -42,24 +42,13 @@ func FuzzPayload(f *testing.F) {
 // FuzzSegment opens a journal whose last segment is any bytes: no panic, it opens, and everything that it has taken over
 // can be read.
 func FuzzSegment(f *testing.F) {
-	const source = "j00000000000c0ffe"
 	names, err := filepath.Glob("testdata/v1/*.hj")
 	if err != nil || len(names) != 2 {
 		f.Fatal(names, err)
 	}
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-		f.Add(b[:len(b)-64])
-		f.Add(bytes.Replace(b, []byte("HCNK"), []byte("HCNk"), 1))
-	}
+	addDamaged(f, names, 64)
 	f.Fuzz(func(t *testing.T, segment []byte) {
-		fsys := new(journaltest.FS)
-		fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
-		fsys.Put(filepath.Join(dir, source, filepath.Base(names[0])), segment)
+		fsys := journalOf(filepath.Base(names[0]), segment)
 		j, err := journal.Open(dir, journal.Options{FS: fsys})
 		if err != nil {
 			return // of a later format
@@ -164,21 +153,10 @@ func sealedGolden(t testing.TB) []string {
 
 // FuzzSealed opens a journal whose sealed segment is any bytes: no panic, all that it holds is read or told as lost.
 func FuzzSealed(f *testing.F) {
-	const source = "j00000000000c0ffe"
 	names := sealedGolden(f)
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-		f.Add(b[:len(b)-16])
-		f.Add(bytes.Replace(b, []byte("HCNK"), []byte("HCNk"), 1))
-	}
+	addDamaged(f, names, 16)
 	f.Fuzz(func(t *testing.T, segment []byte) {
-		fsys := new(journaltest.FS)
-		fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
-		fsys.Put(filepath.Join(dir, source, filepath.Base(names[0])), segment)
+		fsys := journalOf(filepath.Base(names[0]), segment)
 		j, err := journal.Open(dir, journal.Options{FS: fsys})
 		if err != nil {
 			return // of a later format
@@ -189,4 +167,27 @@ func FuzzSealed(f *testing.F) {
 			t.Fatalf("verify: %+v, %v", rep, err)
 		}
 	})
+}
+
+// addDamaged adds segments as seeds: whole, without their last bytes, and with a chunk that is none.
+func addDamaged(f *testing.F, names []string, cut int) {
+	f.Helper()
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(b[:len(b)-cut])
+		f.Add(bytes.Replace(b, []byte("HCNK"), []byte("HCNk"), 1))
+	}
+}
+
+// journalOf is a disk with the journal of the golden files that has one segment.
+func journalOf(name string, segment []byte) *journaltest.FS {
+	const source = "j00000000000c0ffe"
+	fsys := new(journaltest.FS)
+	fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
+	fsys.Put(filepath.Join(dir, source, name), segment)
+	return fsys
 }

@@ -1,0 +1,219 @@
+package index
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"heatlog/heatmap"
+)
+
+// sum reduces to one delta, in which each wanted kind is one layer.
+type sum struct {
+	daysSeen
+	delta heatmap.Delta
+	sel   heatmap.Select
+}
+
+// daysSeen reduces to the first and the last day of what there is.
+type daysSeen struct {
+	first, last heatmap.Date
+	dated       bool
+}
+
+func (s *daysSeen) part(*heatmap.Delta) any { return nil }
+
+func (s *daysSeen) add(k heatmap.Key, _ any) { s.see(k.Period.First(), k.Period.Last()) }
+
+func (s *daysSeen) blob(k heatmap.Key, _ []byte) error {
+	s.see(k.Period.First(), k.Period.Last())
+	return nil
+}
+
+func (s *daysSeen) reset() { *s = daysSeen{} }
+
+func (s *daysSeen) see(first, last heatmap.Date) {
+	if !s.dated || first < s.first {
+		s.first = first
+	}
+	if !s.dated || last > s.last {
+		s.last = last
+	}
+	s.dated = true
+}
+
+func (s *sum) part(d *heatmap.Delta) any {
+	part := new(heatmap.Delta)
+	part.MergeSelected(d, s.sel)
+	return part
+}
+
+func (s *sum) add(k heatmap.Key, part any) {
+	s.see(k.Period.First(), k.Period.Last())
+	s.delta.Merge(part.(*heatmap.Delta))
+}
+
+func (s *sum) blob(k heatmap.Key, blob []byte) error {
+	s.see(k.Period.First(), k.Period.Last())
+	return s.delta.MergeBlobSelected(blob, s.sel)
+}
+
+func (s *sum) reset() { *s = sum{sel: s.sel} }
+
+// span gives the days that an answer is about: those asked for, or where a bound is open the first or last with hits. It
+// is not known for patterns with an open bound, as blobs of months do not say it and a pattern has many.
+func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap.Date, dated bool, err error) {
+	open := pl.first == nil || pl.last == nil
+	switch {
+	case open && pl.scan:
+		dated = s.dated
+	case open && s.dated && pl.exact:
+		days := *pl
+		days.periods = []PeriodRange{
+			{heatmap.DayPeriod(s.first), heatmap.DayPeriod(min(s.first+31, s.last))},
+			{heatmap.DayPeriod(max(s.last-31, s.first+32, s.first)), heatmap.DayPeriod(s.last)},
+		}
+		seen := &daysSeen{}
+		if _, err := x.reduce(ctx, &days, seen); err != nil {
+			return 0, 0, false, err
+		}
+		s.first, s.last, dated = seen.first, seen.last, seen.dated
+	default:
+		dated = !open
+	}
+	first, last = s.first, s.last
+	if pl.first != nil {
+		first = *pl.first
+	}
+	if pl.last != nil {
+		last = *pl.last
+	}
+	return first, last, dated, nil
+}
+
+// answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
+func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*sum, heatmap.Prefix, error) {
+	s := &sum{sel: pl.selects(kinds...)}
+	if pl.scan {
+		prefix, err := x.scan(ctx, pl, s, kinds)
+		return s, prefix, err
+	}
+	prefix, err := x.reduce(ctx, pl, s)
+	return s, prefix, err
+}
+
+// Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
+// it was put.
+func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
+	if q.Kind == 0 {
+		q.Kind = heatmap.KindClick
+	}
+	if q.Cell == 0 {
+		q.Cell = heatmap.CellSize
+	}
+	if q.Kind == heatmap.KindView || q.Kind == heatmap.KindScroll || !q.Kind.Valid() {
+		return nil, &heatmap.ParamError{Field: "kind", Message: "kind " + q.Kind.String() + " has no points: want click, move, rage or dead"}
+	}
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	s, prefix, err := x.answer(ctx, pl, q.Kind, heatmap.KindView)
+	if err != nil {
+		return nil, err
+	}
+	layer := sumLayer(q.Kind)
+	if have := s.delta.CellSize(layer); have > q.Cell {
+		return nil, &heatmap.ParamError{
+			Field: "cell", Message: fmt.Sprintf("the map has so many cells that it is kept at %d px: ask for cell=%d or a multiple", have, have),
+		}
+	}
+	a := &heatmap.Heatmap{
+		Prefix: prefix, Page: pl.page, Cell: q.Cell, Scanned: pl.scan,
+		Points: s.delta.Points(layer, q.Cell), Hits: s.delta.Hits(layer),
+		Visitors: s.delta.Visitors(q.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
+	}
+	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
+		return nil, err
+	}
+	if a.Hits == 0 {
+		a.Why, err = x.why(ctx, pl, q.Kind)
+	}
+	return a, err
+}
+
+// Scroll answers a query for reach, attention and fold.
+func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	s, prefix, err := x.answer(ctx, pl, heatmap.KindScroll)
+	if err == nil && pl.query.Width.Set && !pl.scan && s.delta.ScrollWidth() > heatmap.WidthBandSize {
+		pl.scan = true // a page seen at so many sizes that its blobs join bands of widths
+		s, prefix, err = x.answer(ctx, pl, heatmap.KindScroll)
+	}
+	if err != nil {
+		return nil, err
+	}
+	layer := sumLayer(heatmap.KindScroll)
+	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots)}
+	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
+	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
+	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
+		return nil, err
+	}
+	if a.Views == 0 {
+		a.Why, err = x.why(ctx, pl, heatmap.KindScroll)
+	}
+	return a, err
+}
+
+// Pages answers a query for the pages of a site with their counts.
+func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
+	pl, err := x.newPlan(q)
+	if err != nil {
+		return nil, err
+	}
+	counts := newPageCounts(pl)
+	var prefix heatmap.Prefix
+	if pl.scan {
+		prefix, err = x.scanPages(ctx, pl, counts)
+	} else {
+		prefix, err = x.reduce(ctx, pl, counts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := counts.list(q)
+	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
+	for _, c := range list {
+		a.Hits += c.Hits
+	}
+	a.Pages = pageOf(list, q.Offset, q.Limit)
+	switch {
+	case a.Total == 0 && q.Search != "" && len(counts.pages) > 0:
+		a.Why = &heatmap.Why{Reason: heatmap.WhyNoHitsForURL, Message: "no page with hits contains " + q.Search}
+	case a.Total == 0:
+		a.Why, err = x.why(ctx, pl, 0)
+	}
+	return a, err
+}
+
+func pageOf(list []heatmap.PageCount, offset, limit int) []heatmap.PageCount {
+	list = list[min(max(offset, 0), len(list)):]
+	if limit > 0 {
+		list = list[:min(limit, len(list))]
+	}
+	return list
+}
+
+// sortPages puts the pages with most hits first, then orders by page.
+func sortPages(list []heatmap.PageCount) {
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Hits != list[j].Hits {
+			return list[i].Hits > list[j].Hits
+		}
+		return list[i].Page < list[j].Page
+	})
+}
