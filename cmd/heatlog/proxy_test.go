@@ -141,7 +141,7 @@ func FuzzClientIP(f *testing.F) {
 	real := netip.MustParseAddr("203.0.113.9")
 	f.Fuzz(func(t *testing.T, header string) {
 		if strings.ContainsAny(header, "\r\n") {
-			t.Skip() // no header has them
+			return // no header has them
 		}
 		got := proxies.clientIP(requestOf("10.0.0.1", header))
 		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
