@@ -341,6 +341,50 @@ func TestInUnavailableLogsSeldom(t *testing.T) {
 	}
 }
 
+// TestInAgain sends a body again as a page does: what tells the index that it is the same batch is recorded the same,
+// whatever the time, the address and the coding are.
+func TestInAgain(t *testing.T) {
+	now, ip := testNow, netip.MustParseAddr("192.0.2.7")
+	r := newRig(t, func(o *Options, _ *fasthttp.Server) {
+		o.Now = func() time.Time { return now }
+		o.ClientIP = func(*fasthttp.RequestCtx) netip.Addr { return ip }
+	})
+	agents := []string{"", "Mozilla/5.0", strings.Repeat("é", 200) + "\xff", "\xff"}
+	bodies := []string{
+		smallBatch,
+		`{"site":"shop","url":"https://shop.example/","view":"v\u00e9","b":"\u00e9","hits":[{"age":1,"kind":"view"},{"age":0,"kind":"view","view":"w"}]}`,
+		`{"hits":[{"age":1,"kind":"view","view":"joe@example.com"},{"age":0,"kind":"view"}],"b":"b","view":"","url":"https://shop.example/?m=joe@example.com","site":"shop"}`,
+	}
+	type name struct{ site, id, view, agent string }
+	for _, agent := range agents {
+		for _, body := range bodies {
+			names := map[name]bool{}
+			for n := range 8 {
+				now, ip = now.Add(time.Duration(n)*3*time.Minute), ip.Next()
+				header := []string{plain, "User-Agent: " + agent}
+				sent := body
+				if n%2 == 1 {
+					sent, header = string(pack(t, []byte(body), "gzip")), append(header, "Content-Encoding: gzip")
+				}
+				r.journal.batches = nil
+				if resp := r.in(sent, header...); resp.status != 204 {
+					t.Fatal(resp.status, resp.body)
+				}
+				b := r.journal.batches[0]
+				names[name{b.Site, b.ID, b.Hits[0].View, b.Hits[0].UserAgent}] = true
+				for _, h := range b.Hits {
+					if h.UserAgent != b.Hits[0].UserAgent || h.Site != b.Site {
+						t.Errorf("the hits of a batch differ in what they share: %+v", b.Hits)
+					}
+				}
+			}
+			if len(names) != 1 {
+				t.Errorf("%s of %q has the names %v", body, agent, names)
+			}
+		}
+	}
+}
+
 // TestInVisitor checks what makes a visitor another one.
 func TestInVisitor(t *testing.T) {
 	now, ip := testNow, netip.MustParseAddr("192.0.2.7")

@@ -142,9 +142,10 @@ type Hit struct {
 }
 
 // Batch is what was sent as one thing and is counted at most once. An empty ID means that only the hits' own IDs tell
-// repeats.
+// repeats. Of a batch with a site, ID names it together with the site, and with view and user agent of its first hit;
+// of one without, a part of an import, ID alone.
 type Batch struct {
-	Site, Visitor, ID string // together the batch's identity
+	Site, Visitor, ID string // Visitor is no part of the name: a batch sent again can have another one
 	Hits              []Hit
 }
 

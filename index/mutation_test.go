@@ -45,6 +45,8 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"new source's hits go into the old one's blobs", "flush.go", "Period: e.period}, Source: source}", "Period: e.period}, Source: \"j1\"}"},
 	{"frozen source is not caught up", "feed.go", "return c.Position >= end", "return true"},
 	{"frozen source's blobs are ahead for ever", "read.go", "d.Watermark > c.position && !c.ended", "d.Watermark > c.position"},
+	{"a batch is named by its visitor", "repeats.go", "view, agent = b.Hits[0].View, b.Hits[0].UserAgent", "view, agent = b.Visitor, \"\""},
+	{"a batch is named by its id alone", "repeats.go", "if b.Site != \"\" {", "if false {"},
 	{"recovery does not know the batches before", "intake.go", "in.stream.WarmFrom(from.Appended)", "from.Appended"},
 }
 

@@ -6,15 +6,18 @@ import (
 	"math/rand/v2"
 
 	"github.com/cespare/xxhash/v2"
+
+	"heatlog/heatmap"
 )
 
 // bucketMillis is the length of a bucket of append time, ms. What the stream remembers, it remembers by buckets.
 const bucketMillis = 600_000
 
-// repeats applies repeats/1: it tells batches and hits that came before. A batch (site, visitor, id) or a hit (site, id)
-// is a repeat if it is one in a log that begins with the bucket before this one. So a batch that is sent again and again
-// counts once for as long as that goes on, and whoever has read the bucket before knows what one knows who has read the
-// whole log. (Were it "unless the earlier one was dropped itself", that could depend on any bucket of the past.)
+// repeats applies repeats/2: it tells batches and hits that came before. A batch (see repeats.batch for what names it) or
+// a hit (site, id) is a repeat if it is one in a log that begins with the bucket before this one. So a batch that is sent
+// again and again counts once for as long as that goes on, and whoever has read the bucket before knows what one knows
+// who has read the whole log. (Were it "unless the earlier one was dropped itself", that could depend on any bucket of
+// the past.)
 //
 // Two logs are followed at once, therefore: the one since the bucket before, which decides, and the one since this
 // bucket, which the next bucket goes on with. They differ in the hits of a batch that repeats one of the bucket before.
@@ -35,12 +38,22 @@ func (r *repeats) rotate() { r.before, r.current = r.current, fingerprints{} }
 // reset forgets everything.
 func (r *repeats) reset() { r.before, r.current = fingerprints{}, fingerprints{} }
 
-// batch judges a batch and remembers it. One without an id is never a repeat.
-func (r *repeats) batch(site, visitor, id string) verdict {
-	if id == "" {
+// batch judges a batch that has hits, and remembers it. One without an id is never a repeat.
+//
+// A batch of a site, which a tracker sent, is named by site and id, and by view and user agent of its first hit: all of
+// that is in the body and in the headers that a page sends again, and the collector takes all hits or none. The visitor is
+// not: it is another one after midnight and from another address. View and user agent keep apart two senders that
+// happen to choose the same id. A batch without a site is a part of an import and is named by its id alone: which of its
+// hits comes first can differ when it is sent again, as lines are refused that name an unknown site or a time to come.
+func (r *repeats) batch(b *heatmap.Batch) verdict {
+	if b.ID == "" {
 		return verdict{counts: true, fresh: true}
 	}
-	key := r.key('b', site, visitor, id)
+	var view, agent string
+	if b.Site != "" {
+		view, agent = b.Hits[0].View, b.Hits[0].UserAgent
+	}
+	key := r.key('b', b.Site, view, agent, b.ID)
 	fresh := r.current.add(key, true) == absent
 	return verdict{counts: fresh && r.before.find(key) == absent, fresh: fresh}
 }
@@ -50,7 +63,7 @@ func (r *repeats) hit(site, id string, batch verdict) verdict {
 	if id == "" || !batch.fresh {
 		return batch
 	}
-	key := r.key('h', site, "", id)
+	key := r.key('h', site, id)
 	was := r.current.add(key, batch.counts)
 	return verdict{
 		counts: batch.counts && was != marked && r.before.find(key) == absent,
@@ -59,13 +72,12 @@ func (r *repeats) hit(site, id string, batch verdict) verdict {
 }
 
 // key hashes an identity. The lengths keep ("a", "bc") and ("ab", "c") apart.
-func (r *repeats) key(kind byte, site, visitor, id string) uint64 {
+func (r *repeats) key(kind byte, parts ...string) uint64 {
 	b := append(r.scratch[:0], kind)
-	b = binary.AppendUvarint(b, uint64(len(site)))
-	b = append(b, site...)
-	b = binary.AppendUvarint(b, uint64(len(visitor)))
-	b = append(b, visitor...)
-	b = append(b, id...)
+	for _, part := range parts {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
 	r.scratch = b
 	return xxhash.Sum64(b)
 }

@@ -31,7 +31,7 @@ type pageGroup struct {
 // Algorithms gives the names of the algorithms by which this build counts. What a name stands for never changes; an
 // algorithm that gives another result has another name.
 func Algorithms() []string {
-	return []string{"bots/1", "canon/1", "device/1", "grid/1", "hll/1", "rage/1", "repeats/1"}
+	return []string{"bots/1", "canon/1", "device/1", "grid/1", "hll/1", "rage/1", "repeats/2"}
 }
 
 func defaultDropParams() []string { return []string{"utm_*", "gclid", "fbclid", "msclkid"} }

@@ -69,7 +69,7 @@ func TestParseRulesErrors(t *testing.T) {
 	f("sites: {shop: {zone: UTC}}", `rules 1:16: unknown key "zone"`)
 	f("bots: {headless: yes}", `rules 1:18: a text is not true or false`)
 	f("bots: {patterns: ['!']}", `rules 1:18: a pattern is only a !`)
-	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of bots/1, canon/1, device/1, grid/1, hll/1, rage/1, repeats/1`)
+	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of bots/1, canon/1, device/1, grid/1, hll/1, rage/1, repeats/2`)
 	f("bots: {}\nbots: {}", `rules 2:1: mapping key "bots" already defined at [1:1]`)
 	f("bots: {}\n---\nbots: {}", `rules 3:5: rules are more than one document`)
 	f("urls: &a {}\nbots: *a", `rules 1:7: an anchor, alias or tag is not a mapping`)
@@ -144,7 +144,7 @@ func TestSpecGolden(t *testing.T) {
     "grid/1",
     "hll/1",
     "rage/1",
-    "repeats/1"
+    "repeats/2"
   ],
   "urls": {
     "drop_params": [

@@ -198,7 +198,7 @@ func (l *simLog) append() {
 		b := w.newBatch()
 		if from := w.all[w.rand.IntN(len(w.all))]; len(from.chunks) > 0 && w.rand.IntN(4) == 0 {
 			old := from.chunks[w.rand.IntN(len(from.chunks))]
-			b = old.Batches[w.rand.IntN(len(old.Batches))]
+			b = w.again(old.Batches[w.rand.IntN(len(old.Batches))])
 		}
 		c.Batches = append(c.Batches, b)
 		c.Count += len(b.Hits)
@@ -207,16 +207,29 @@ func (l *simLog) append() {
 	l.chunks = append(l.chunks, c)
 }
 
-// newBatch makes hits with a cell of their own each, some of them late.
+// again gives a batch as it is sent again: now and then from another address or after midnight, as another visitor.
+func (w *sim) again(b heatmap.Batch) heatmap.Batch {
+	if w.rand.IntN(2) == 0 {
+		return b
+	}
+	b.Visitor, b.Hits = "v"+strconv.Itoa(w.rand.IntN(4)), slices.Clone(b.Hits)
+	for i := range b.Hits {
+		b.Hits[i].Visitor = b.Visitor
+	}
+	return b
+}
+
+// newBatch makes hits with a cell of their own each, some of them late. Now and then two senders have chosen the same id.
 func (w *sim) newBatch() heatmap.Batch {
 	w.batches++
-	b := heatmap.Batch{Site: simSite, Visitor: "v" + strconv.Itoa(w.rand.IntN(4)), ID: "b" + strconv.Itoa(w.batches)}
+	b := heatmap.Batch{Site: simSite, Visitor: "v" + strconv.Itoa(w.rand.IntN(4)), ID: "b" + strconv.Itoa(w.batches-w.rand.IntN(16)/15)}
+	view, agent := "w"+strconv.Itoa(w.batches/2), "a"+strconv.Itoa(w.batches%2)
 	page := simPages[w.rand.IntN(len(simPages))]
 	for range 1 + w.rand.IntN(3) {
 		w.serial++
 		day, _ := heatmap.ParseDate(simDays[w.rand.IntN(len(simDays))])
 		b.Hits = append(b.Hits, heatmap.Hit{
-			Time: day.Start(time.UTC) + int64(w.rand.IntN(86_400_000)), Site: simSite, URL: page, Visitor: b.Visitor,
+			Time: day.Start(time.UTC) + int64(w.rand.IntN(86_400_000)), Site: simSite, URL: page, Visitor: b.Visitor, View: view, UserAgent: agent,
 			Kind: heatmap.KindClick, X: w.serial % 1000 * 8, Y: w.serial / 1000 * 8,
 		})
 	}
@@ -291,7 +304,7 @@ func (l *simLog) each(pl *plan, cut simCut, fn func(h *heatmap.Hit, must bool)) 
 	for _, c := range l.whole() {
 		bucket, at := c.Appended/600_000, c.Position
 		for _, b := range c.Batches {
-			id := b.Visitor + " " + b.ID
+			id := b.Hits[0].View + " " + b.Hits[0].UserAgent + " " + b.ID
 			repeated := slices.ContainsFunc(came[id], func(k int64) bool { return k == bucket || k == bucket-1 })
 			came[id] = append(came[id], bucket)
 			if repeated {

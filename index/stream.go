@@ -213,7 +213,7 @@ func (s *Stream) forget() {
 }
 
 func (s *Stream) takeBatch(b *heatmap.Batch, position uint64, fn func(*Event)) {
-	in := s.repeats.batch(b.Site, b.Visitor, b.ID)
+	in := s.repeats.batch(b)
 	if fn != nil && !in.counts {
 		s.stats.RepeatedBatches++
 		s.stats.RepeatedHits += uint64(len(b.Hits))

@@ -1,6 +1,7 @@
 package index
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -87,7 +88,7 @@ func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 	for _, c := range chunks {
 		position := c.Position
 		for _, b := range c.Batches {
-			name := fmt.Sprintf("%q %q %q", b.Site, b.Visitor, b.ID)
+			name := naiveName(&b)
 			repeat := b.ID != "" && batches[name]
 			batches[name] = batches[name] || len(b.Hits) > 0
 			for _, h := range b.Hits {
@@ -105,6 +106,14 @@ func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 		}
 	}
 	return events
+}
+
+// naiveName names a batch as repeats/2 does.
+func naiveName(b *heatmap.Batch) string {
+	if b.Site == "" || len(b.Hits) == 0 {
+		return fmt.Sprintf("%q %q", b.Site, b.ID)
+	}
+	return fmt.Sprintf("%q %q %q %q", b.Site, b.ID, b.Hits[0].View, b.Hits[0].UserAgent)
 }
 
 func naiveEvent(t *testing.T, r *Rules, h heatmap.Hit, position uint64, clicks map[string][]*naiveClick) told {
@@ -168,11 +177,12 @@ func randomLog(rng *rand.Rand, chunks int) []heatmap.Chunk {
 		}
 		c := heatmap.Chunk{Position: position, Appended: appended}
 		for range rng.IntN(4) {
-			b := heatmap.Batch{Site: pick("utc", "prague"), Visitor: pick("", "ann", "bob"), ID: pick("", "a", "b", "c", fmt.Sprint("own", number))}
+			b := heatmap.Batch{Site: pick("", "utc", "prague"), Visitor: pick("", "ann", "bob"), ID: pick("", "a", "b", "c", fmt.Sprint("own", number))}
+			site := pick("utc", "prague")
 			for range rng.IntN(8) {
 				number++
 				h := heatmap.Hit{
-					Time: 1_767_221_999_000 + rng.Int64N(2000), Site: b.Site, Visitor: pick(b.Visitor, b.Visitor, "excluded"),
+					Time: 1_767_221_999_000 + rng.Int64N(2000), Site: stdcmp.Or(b.Site, site), Visitor: pick(b.Visitor, b.Visitor, "excluded"),
 					URL:  "https://x.example/" + pick("", "#a", "p/1", "p/2"),
 					View: pick("", "v", "v", "v", "v", "w"), UserAgent: pick("", "iPhone", "iPad", "Googlebot/2.1"),
 					ID: pick("", "", "", "h1", "h2", "h3", fmt.Sprint("own", number)), Kind: heatmap.Kind(1 + rng.IntN(4)),

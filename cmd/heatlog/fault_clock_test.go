@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,8 @@ type clockRig struct {
 	index   *index.Index
 	taker   *collector.Collector
 	next    int
+	zone    string         // of the site, "" = UTC
+	from    netip.Addr     // that batches come from
 	want    map[string]int // hits by day in UTC
 }
 
@@ -40,7 +43,7 @@ func (r *clockRig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := sites.Put(heatmap.Site{Key: faultSite, Origins: []string{"https://fault.example"}}); err != nil {
+	if err := sites.Put(heatmap.Site{Key: faultSite, Origins: []string{"https://fault.example"}, Timezone: r.zone}); err != nil {
 		r.t.Fatal(err)
 	}
 	keep, err := openSalts(r.dir.salts(), r.now, slog.New(slog.DiscardHandler))
@@ -60,7 +63,8 @@ func (r *clockRig) open() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.taker = collector.New(collector.Options{Journal: r.journal, Sites: sites, Now: r.now, Admit: r.index.Admit, Salt: keep.of})
+	r.taker = collector.New(collector.Options{Journal: r.journal, Sites: sites, Now: r.now, Admit: r.index.Admit, Salt: keep.of,
+		ClientIP: func(*fasthttp.RequestCtx) netip.Addr { return r.from }})
 }
 
 // close ends the parts, in order or as a crash does to the index: without storing anything.
