@@ -19,7 +19,8 @@
 // A [checkpoint] is the smallest first position of all entries, live or on their way to the store, at a mark that every
 // worker passes at the same position; with no entries it is that position. A start reads the source from there. Up to
 // the position that flushes may have gone to, the record high, a hit below the W of its key is skipped. The stream is warmed up
-// with what lies before, from the start of the 10-minute bucket before the checkpoint's. When a flush finds that
+// with what lies before, from the start of the last 10-minute bucket of append time before the checkpoint's that holds a
+// hit. When a flush finds that
 // somebody else has stored a part of an entry, everything in memory is thrown away and read again from the checkpoint:
 // the log and the store together always say what is missing.
 //

@@ -27,7 +27,7 @@ type Options struct {
 	Generation      string        // default "g1"
 	Workers         int           // default one a core
 	CacheBytes      int64         // memory of deltas, live and on their way to the store, default 64 MiB, at least 1 MiB
-	RepeatBytes     int64         // memory of the set that tells repeats, used as it is needed, default 256 MiB: 20 million batches in 20 minutes
+	RepeatBytes     int64         // memory of the set that tells repeats, used as it is needed, default 256 MiB: 11 million batches in 10 minutes
 	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
@@ -81,8 +81,9 @@ func (o Options) withDefaults() Options {
 
 const minCacheBytes = 1 << 20
 
-// ErrFull says that the set which tells repeats holds as many batches of the last 20 minutes as it may.
-var ErrFull = errors.New("too many batches within 20 minutes to tell repeats: wait, or send larger batches")
+// ErrFull says that the set which tells repeats holds as many batches of a bucket of 10 minutes as it may. If the clock was set
+// back, the bucket lasts until it is where it was.
+var ErrFull = errors.New("too many batches within 10 minutes to tell repeats: wait, or send larger batches")
 
 // JournalBehindError says that a journal ends before what the store has of it: it is an older copy, or it lost its end.
 // Hits may be added to it no more. It can be opened as a frozen source, beside a new one.

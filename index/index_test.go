@@ -71,6 +71,16 @@ func (l *memLog) Since(appended int64) (uint64, error) {
 	return l.Durable(), nil
 }
 
+func (l *memLog) Before(appended int64) (last int64, ok bool, err error) {
+	chunks, _ := l.state()
+	for _, c := range chunks {
+		if c.Appended < appended {
+			last, ok = c.Appended, true
+		}
+	}
+	return last, ok, nil
+}
+
 func (l *memLog) Open(position uint64) (Reader, error) {
 	chunks, _ := l.state()
 	i := slices.IndexFunc(chunks, func(c heatmap.Chunk) bool { return c.End() > position })

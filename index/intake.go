@@ -21,11 +21,29 @@ func (in *intake) start(source Source, from checkpoint) (uint64, error) {
 	if from.Position == 0 {
 		return source.First(), nil
 	}
-	warm, err := source.Since(in.stream.WarmFrom(from.Appended))
+	warm, err := warmFrom(source, from.Appended)
 	if err != nil {
-		return 0, fmt.Errorf("find position in journal %s: %w", source.ID(), err)
+		return 0, err
 	}
 	return max(source.First(), min(warm, from.Position)), nil
+}
+
+// warmFrom gives the position from which a source must have been read for what comes at append time appended, Unix ms, or
+// later to be judged as if all of it had been: the start of the last bucket before that holds a hit.
+func warmFrom(source Source, appended int64) (uint64, error) {
+	begin := bucketOf(appended) * bucketMillis
+	before, ok, err := source.Before(begin)
+	if err == nil && ok {
+		begin = bucketOf(before) * bucketMillis
+	}
+	var position uint64
+	if err == nil {
+		position, err = source.Since(begin)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find begin of buckets in journal %s: %w", source.ID(), err)
+	}
+	return position, nil
 }
 
 // warms takes a chunk that lies before the checkpoint and reports whether it did.

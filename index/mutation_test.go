@@ -47,7 +47,10 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"frozen source's blobs are ahead for ever", "read.go", "d.Watermark > c.position && !c.ended", "d.Watermark > c.position"},
 	{"a batch is named by its visitor", "repeats.go", "view, agent = b.Hits[0].View, b.Hits[0].UserAgent", "view, agent = b.Visitor, \"\""},
 	{"a batch is named by its id alone", "repeats.go", "if b.Site != \"\" {", "if false {"},
-	{"recovery does not know the batches before", "intake.go", "in.stream.WarmFrom(from.Appended)", "from.Appended"},
+	{"recovery does not know the batches before", "intake.go", "warmFrom(source, from.Appended)", "source.Since(from.Appended)"},
+	{"recovery knows the ten minutes before only", "intake.go", "source.Before(begin)", "begin-1, true, error(nil)"},
+	{"a gap makes batches be forgotten", "stream.go", "	s.repeats.rotate()\n", "	s.repeats.rotate()\n	if bucket > s.bucket+1 {\n		s.repeats.before = fingerprints{}\n	}\n"},
+	{"a gap keeps what is two buckets old", "stream.go", "	s.repeats.rotate()\n", "	if bucket == s.bucket+1 {\n		s.repeats.rotate()\n	}\n"},
 }
 
 // TestSimulationFindsPlantedBugs compiles the package with each bug in place of the real line and lets the simulation

@@ -112,6 +112,76 @@ func TestPrunedJournal(t *testing.T) {
 	}
 }
 
+// TestPrunedJournalTellsRepeats prunes all that may go of a journal to which hits come once in an hour, kills the index and
+// sends again what came an hour before, and what came two hours before.
+func TestPrunedJournalTellsRepeats(t *testing.T) {
+	var now atomic.Int64
+	now.Store(1_769_500_000_000)
+	j, err := journal.Open(t.TempDir(), journal.Options{
+		SegmentBytes: 4 << 10, Now: func() time.Time { return time.UnixMilli(now.Load()) },
+	}) // synced before it is acknowledged, so that what was sent can be waited for
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	r := rand.New(rand.NewPCG(1, 1))
+	var hours [][]heatmap.Batch
+	send := func(b heatmap.Batch) {
+		t.Helper()
+		if _, err := j.Append([]heatmap.Batch{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		var hour []heatmap.Batch
+		for n := j.Stats().Segments; n > 0 && j.Stats().Segments == n || len(hour) == 0; {
+			b := randomBatch(r, 8)
+			b.ID = fmt.Sprint(len(hours), "-", len(hour))
+			send(b)
+			hour = append(hour, b)
+		}
+		hours = append(hours, hour)
+		now.Add(time.Hour.Milliseconds())
+	}
+	now.Add(-time.Hour.Milliseconds())
+	if _, err := j.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store := newMapStore()
+	x := openTest(t, Options{Store: store, Source: JournalSource(j, nil)})
+	waitApplied(t, x)
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	below, err := x.Needed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: below})
+	if err != nil || rep.Segments == 0 || !rep.Held {
+		t.Fatalf("prune: %+v, %v", rep, err)
+	}
+	x.kill()
+	x = openTest(t, Options{Store: store, Source: JournalSource(j, nil)})
+	defer x.kill()
+	counted := func(b heatmap.Batch) uint64 {
+		t.Helper()
+		waitApplied(t, x)
+		before := x.Stats().Stream.Hits
+		send(b)
+		waitApplied(t, x)
+		return x.Stats().Stream.Hits - before
+	}
+	for _, b := range append(hours[3], hours[4]...) {
+		if n := counted(b); n != 0 {
+			t.Errorf("batch %s, of the last two hours with hits, counts %d hits again", b.ID, n)
+		}
+	}
+	if b := hours[2][0]; counted(b) != uint64(len(b.Hits)) {
+		t.Errorf("batch %s, of an hour before, does not count", b.ID)
+	}
+}
+
 func TestPins(t *testing.T) {
 	var p pins
 	if p.least() != math.MaxUint64 {

@@ -13,8 +13,9 @@ type Spot struct{ X, Y uint16 }
 
 // rage applies rage/1: the third of three clicks of one view on one page, within a second and 24 px of each other,
 // completes a burst. Of the eight clicks of the view on the page before it, those that belong to no burst yet count, and
-// the latest two in the order of the log that fit are taken. Like repeats it sees a log that begins with the bucket
-// before this one, so a burst lies in one bucket or in two that follow each other. It sees the last rageClicks clicks of
+// the latest two in the order of the log that fit are taken. It sees a log that begins with the ten minutes before this
+// bucket, so a burst lies in one bucket or in two that follow each other without a gap: unlike repeats it forgets all
+// over a gap, where only an import or an odd clock could have clicks of one second on both sides. It sees the last rageClicks clicks of
 // that log only, which bounds its memory to about 20 MiB whatever the traffic: a burst whose clicks come in several
 // batches is lost if more clicks than that come between them.
 type rage struct {
@@ -25,7 +26,7 @@ type rage struct {
 // rotate moves on to the next bucket.
 func (r *rage) rotate() { r.since, r.current = r.current, bursts{} }
 
-// reset forgets everything.
+// reset moves on to a bucket behind a gap.
 func (r *rage) reset() { r.since, r.current = bursts{}, bursts{} }
 
 // click takes a trusted click of a view on a page, which key names, at a time in Unix ms. It gives the spots of the

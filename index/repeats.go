@@ -10,11 +10,15 @@ import (
 	"heatlog/heatmap"
 )
 
-// bucketMillis is the length of a bucket of append time, ms. What the stream remembers, it remembers by buckets.
+// bucketMillis is the length of a bucket of append time, ms. What the stream remembers, it remembers by buckets: those of the
+// log, one that holds no hit is none. So time that passes without hits makes nothing be forgotten, nor does a jump of the
+// clock by itself.
 const bucketMillis = 600_000
 
 // repeats applies repeats/2: it tells batches and hits that came before. A batch (see repeats.batch for what names it) or
-// a hit (site, id) is a repeat if it is one in a log that begins with the bucket before this one. So a batch that is sent
+// a hit (site, id) is a repeat if it is one in a log that begins with the last bucket before this one that holds a hit,
+// however long ago that is. So a batch is told for as long as buckets turn no more than once: for ten minutes, and over
+// one jump of the clock or pause of any length. One that is sent
 // again and again counts once for as long as that goes on, and whoever has read the bucket before knows what one knows
 // who has read the whole log. (Were it "unless the earlier one was dropped itself", that could depend on any bucket of
 // the past.)
@@ -34,9 +38,6 @@ type verdict struct {
 
 // rotate moves on to the next bucket.
 func (r *repeats) rotate() { r.before, r.current = r.current, fingerprints{} }
-
-// reset forgets everything.
-func (r *repeats) reset() { r.before, r.current = fingerprints{}, fingerprints{} }
 
 // batch judges a batch that has hits, and remembers it. One without an id is never a repeat.
 //
@@ -146,9 +147,12 @@ func (f *fingerprints) grow() {
 	}
 }
 
-// bytes is the memory of the table, twice that if it is about to grow.
-func (f *fingerprints) bytes() int64 {
-	size := int64(len(f.slots)) * 8
+// bytes is the memory of the table.
+func (f *fingerprints) bytes() int64 { return int64(len(f.slots)) * 8 }
+
+// soon is the memory of the table, twice that if it is about to grow.
+func (f *fingerprints) soon() int64 {
+	size := f.bytes()
 	if limit := len(f.slots) / 4 * 3; limit > minFingerprints && f.n >= limit-limit/16 {
 		size *= 2
 	}

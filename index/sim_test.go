@@ -38,7 +38,7 @@ func envInt(name string, def int) int {
 
 // simCounts says what the schedules met, so that a simulator which never gets anywhere is found out.
 type simCounts struct {
-	Hits, Repeats, Answers, Overtaken, Conflicts, Kills, PowerCuts, LostAnswers, LateWrites, Skips int
+	Hits, Repeats, Gaps, Answers, Overtaken, Conflicts, Kills, PowerCuts, LostAnswers, LateWrites, Skips int
 
 	Restores, StoreRestores, Freezes, FrozenAgain, NotBehind, Returned, Finished, Ahead, Absent int
 }
@@ -46,6 +46,7 @@ type simCounts struct {
 func (c *simCounts) add(o simCounts) {
 	c.Hits += o.Hits
 	c.Repeats += o.Repeats
+	c.Gaps += o.Gaps
 	c.Answers += o.Answers
 	c.Overtaken += o.Overtaken
 	c.Conflicts += o.Conflicts
@@ -67,7 +68,7 @@ func (c *simCounts) add(o simCounts) {
 
 func (c *simCounts) check(t *testing.T) {
 	for _, n := range []int{
-		c.Hits, c.Repeats, c.Answers, c.Overtaken, c.Conflicts, c.Kills, c.PowerCuts, c.LostAnswers, c.LateWrites,
+		c.Hits, c.Repeats, c.Gaps, c.Answers, c.Overtaken, c.Conflicts, c.Kills, c.PowerCuts, c.LostAnswers, c.LateWrites,
 		c.Restores, c.StoreRestores, c.Freezes, c.FrozenAgain, c.NotBehind, c.Returned, c.Finished, c.Ahead, c.Absent,
 	} {
 		if n == 0 {

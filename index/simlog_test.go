@@ -155,6 +155,15 @@ func (l *simLog) Since(appended int64) (uint64, error) {
 	return l.Durable(), nil
 }
 
+func (l *simLog) Before(appended int64) (last int64, ok bool, err error) {
+	for _, c := range l.chunks[:l.durable] {
+		if c.Appended < appended {
+			last, ok = c.Appended, true
+		}
+	}
+	return last, ok, nil
+}
+
 func (l *simLog) Open(position uint64) (Reader, error) {
 	for i, c := range l.chunks {
 		if c.End() > position {
@@ -193,11 +202,19 @@ func (l *simLog) cut() { l.chunks = slices.Clip(l.chunks[:l.durable]) }
 func (l *simLog) append() {
 	w := l.world
 	w.clock += int64(w.rand.IntN(400_000)) // up to 7 minutes: buckets of repeats come and go
+	if w.rand.IntN(12) == 0 {
+		w.counts.Gaps++
+		w.clock += 1_200_000 + int64(w.rand.IntN(100_000_000)) // nobody comes for hours, or the clock jumps
+	}
 	c := heatmap.Chunk{Position: l.end(len(l.chunks)), Appended: w.clock}
 	for range 1 + w.rand.IntN(2) {
 		b := w.newBatch()
 		if from := w.all[w.rand.IntN(len(w.all))]; len(from.chunks) > 0 && w.rand.IntN(4) == 0 {
-			old := from.chunks[w.rand.IntN(len(from.chunks))]
+			n := len(from.chunks)
+			if w.rand.IntN(2) == 0 {
+				n = min(n, 6) // for the most part what came last is sent again
+			}
+			old := from.chunks[len(from.chunks)-1-w.rand.IntN(n)]
 			b = w.again(old.Batches[w.rand.IntN(len(old.Batches))])
 		}
 		c.Batches = append(c.Batches, b)
@@ -297,15 +314,19 @@ func (w *sim) each(pl *plan, cuts map[string]simCut, fn func(h *heatmap.Hit, mus
 	}
 }
 
-// each calls fn for the plan's hits that an answer may hold, of batches that did not come earlier in the same or the preceding
-// 10 minutes.
+// each calls fn for the plan's hits that an answer may hold, of batches that did not come earlier in the same 10 minutes or in
+// the last ones before with hits.
 func (l *simLog) each(pl *plan, cut simCut, fn func(h *heatmap.Hit, must bool)) {
 	came := make(map[string][]int64) // buckets in which a batch came
+	last, before := int64(-1), int64(-1)
 	for _, c := range l.whole() {
 		bucket, at := c.Appended/600_000, c.Position
+		if bucket != last {
+			last, before = bucket, last
+		}
 		for _, b := range c.Batches {
 			id := b.Hits[0].View + " " + b.Hits[0].UserAgent + " " + b.ID
-			repeated := slices.ContainsFunc(came[id], func(k int64) bool { return k == bucket || k == bucket-1 })
+			repeated := slices.ContainsFunc(came[id], func(k int64) bool { return k == bucket || k == before })
 			came[id] = append(came[id], bucket)
 			if repeated {
 				l.world.counts.Repeats++

@@ -12,9 +12,10 @@ import (
 // use.
 type Source interface {
 	ID() string
-	First() uint64                        // first position that is still kept
-	Durable() uint64                      // position below which nothing can be lost any more
-	Since(appended int64) (uint64, error) // first position appended at or after a Unix time in ms, Durable if there is none
+	First() uint64                                          // first position that is still kept
+	Durable() uint64                                        // position below which nothing can be lost any more
+	Since(appended int64) (uint64, error)                   // first position appended at or after a Unix time in ms, Durable if there is none
+	Before(appended int64) (last int64, ok bool, err error) // append time of the last hit from before a Unix time in ms that is kept
 	Open(position uint64) (Reader, error)
 }
 

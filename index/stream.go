@@ -13,7 +13,7 @@ import (
 
 // StreamOptions bound what a stream remembers. The zero value works.
 type StreamOptions struct {
-	MaxBytes int64 // memory for telling repeats at which Full begins, default 64 MiB
+	MaxBytes int64 // memory for telling repeats, half of it for each of two buckets; default 64 MiB
 }
 
 // Bounds of what a stream remembers of URLs and user agents, for each of two halves.
@@ -44,8 +44,8 @@ type Event struct {
 
 // Stream is the sequential part of applying: it takes a source's chunks in order and gives the hits that count, each
 // with its page, day, device and so on, and with the bursts that are derived. What it gives for a hit is a function of
-// the rules and of the log from the start of the 10-minute bucket of append time before the hit's. Only Full and Stats
-// are safe for concurrent use.
+// the rules and of the log from the start of the last 10-minute bucket of append time before the hit's that holds a hit.
+// Only Full and Stats are safe for concurrent use.
 type Stream struct {
 	rules    *Rules
 	zone     func(site string) *time.Location
@@ -95,10 +95,10 @@ type StreamStats struct {
 	RepeatBytes     int64    // memory for telling repeats
 }
 
-// streamMemory is what telling repeats takes, by when it is forgotten.
+// streamMemory is what a bucket takes.
 type streamMemory struct {
-	bucket          int64
-	before, current int64 // bytes
+	bucket  int64
+	current int64 // bytes, also those by which it is about to grow
 }
 
 // NewStream makes a stream that has seen nothing. zone gives the time zone of a site that the rules do not name, nil
@@ -117,10 +117,6 @@ func NewStream(r *Rules, zone func(site string) *time.Location, o StreamOptions)
 	return s
 }
 
-// WarmFrom gives the append time, Unix ms, from which the log must have been read for what comes at append time
-// appended to be as if all of it had been: the start of the bucket before.
-func (s *Stream) WarmFrom(appended int64) int64 { return (bucketOf(appended) - 1) * bucketMillis }
-
 // Warm takes a chunk as Events does, without events: it is for what was applied before.
 func (s *Stream) Warm(c *heatmap.Chunk) { s.take(c, nil) }
 
@@ -128,19 +124,13 @@ func (s *Stream) Warm(c *heatmap.Chunk) { s.take(c, nil) }
 // and counted in Stats. Chunks must come in the order of the log.
 func (s *Stream) Events(c *heatmap.Chunk, fn func(*Event)) { s.take(c, fn) }
 
-// Full reports whether what the stream remembers takes MaxBytes or more at the time now, Unix ms, by which some of it
-// is forgotten even if no chunk comes. It goes on taking chunks: whoever accepts hits must stop.
+// Full reports whether a bucket holds more than its half of MaxBytes, and the time now, Unix ms, is not behind it. It goes on
+// taking chunks: whoever accepts hits must stop, until the next bucket begins. A clock that was set back does not
+// begin one before it is where it was, as append times never fall.
 func (s *Stream) Full(now int64) bool {
 	s.mu.Lock()
-	held := s.held
-	s.mu.Unlock()
-	switch ahead := bucketOf(now) - held.bucket; {
-	case ahead <= 0:
-		return held.before+held.current >= s.maxBytes
-	case ahead == 1:
-		return held.current >= s.maxBytes
-	}
-	return false
+	defer s.mu.Unlock()
+	return bucketOf(now) <= s.held.bucket && s.held.current > s.maxBytes/2
 }
 
 // Stats gives the counts up to the last chunk.
@@ -156,15 +146,11 @@ func (s *Stream) Stats() StreamStats {
 func (s *Stream) publish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = streamMemory{
-		bucket:  s.bucket,
-		before:  s.repeats.before.bytes(),
-		current: s.repeats.current.bytes(),
-	}
+	s.held = streamMemory{bucket: s.bucket, current: s.repeats.current.soon()}
 	by := append(s.published.ExcludedBy[:0], s.stats.ExcludedBy...)
 	s.published = s.stats
 	s.published.ExcludedBy = by
-	s.published.RepeatBytes = s.held.before + s.held.current
+	s.published.RepeatBytes = s.repeats.before.bytes() + s.held.current
 }
 
 // bucketOf gives the bucket of an append time, Unix ms.
@@ -178,17 +164,19 @@ func bucketOf(ms int64) int64 {
 // advance moves on to the bucket of a chunk. Append time never falls; if it did, the hits would count to the bucket of
 // those before.
 func (s *Stream) advance(bucket int64) {
-	switch {
-	case !s.started || bucket > s.bucket+1:
-		s.repeats.reset()
-		s.rage.reset()
-	case bucket == s.bucket+1:
-		s.repeats.rotate()
-		s.rage.rotate()
-	default:
+	if !s.started {
+		s.bucket, s.started = bucket, true
+	}
+	if bucket <= s.bucket {
 		return
 	}
-	s.bucket, s.started = bucket, true
+	s.repeats.rotate()
+	if bucket == s.bucket+1 {
+		s.rage.rotate()
+	} else {
+		s.rage.reset()
+	}
+	s.bucket = bucket
 }
 
 // take takes a chunk; fn is nil for what only must be remembered.

@@ -61,8 +61,14 @@ func mustParseRules(t testing.TB, text string) *Rules {
 func naiveEvents(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 	var events []told
 	for i := range chunks {
-		first := i
-		for first > 0 && bucketOf(chunks[first-1].Appended) >= bucketOf(chunks[i].Appended)-1 {
+		first, bucket := i, bucketOf(chunks[i].Appended)
+		for first > 0 && bucketOf(chunks[first-1].Appended) == bucket {
+			first--
+		}
+		if first > 0 {
+			bucket = bucketOf(chunks[first-1].Appended)
+		}
+		for first > 0 && bucketOf(chunks[first-1].Appended) == bucket {
 			first--
 		}
 		for _, e := range naiveWalk(t, r, chunks[first:i+1]) {
@@ -80,11 +86,13 @@ type naiveClick struct {
 	used bool
 }
 
-// naiveWalk gives the events of a log of which nothing is forgotten.
+// naiveWalk gives the events of a log of which nothing is forgotten but the clicks of more than ten minutes before its last
+// bucket.
 func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 	var events []told
 	batches, hits := make(map[string]bool), make(map[string]bool)
 	clicks := make(map[string][]*naiveClick)
+	last := bucketOf(chunks[len(chunks)-1].Appended)
 	for _, c := range chunks {
 		position := c.Position
 		for _, b := range c.Batches {
@@ -103,6 +111,9 @@ func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 				}
 				events = append(events, naiveEvent(t, r, h, position-1, clicks))
 			}
+		}
+		if bucketOf(c.Appended) < last-1 {
+			clear(clicks)
 		}
 	}
 	return events
@@ -199,6 +210,9 @@ func randomLog(rng *rand.Rand, chunks int) []heatmap.Chunk {
 			c.Batches = append(c.Batches, b)
 			c.Count += len(b.Hits)
 		}
+		if c.Count == 0 {
+			continue // a journal has none
+		}
 		position = c.End()
 		log = append(log, c)
 	}
@@ -237,7 +251,7 @@ func TestStreamAgainstModel(t *testing.T) {
 	}
 }
 
-// TestStreamWarmUp checks that a stream that begins as far before a position as WarmFrom says gives the same from there
+// TestStreamWarmUp checks that a stream that begins as far before a position as warmFrom says gives the same from there
 // on as one that has read everything, for every position.
 func TestStreamWarmUp(t *testing.T) {
 	r := mustParseRules(t, streamTestRules)
@@ -245,7 +259,7 @@ func TestStreamWarmUp(t *testing.T) {
 		log := randomLog(rand.New(rand.NewPCG(seed, 2)), 60)
 		want := eventsOf(NewStream(r, nil, StreamOptions{}), log)
 		for cut := log[0].Position; cut < log[len(log)-1].End(); cut++ {
-			got := eventsFrom(NewStream(r, nil, StreamOptions{}), log, cut)
+			got := eventsFrom(t, NewStream(r, nil, StreamOptions{}), log, cut)
 			from := slices.IndexFunc(want, func(e told) bool { return e.Position >= cut })
 			if from < 0 {
 				from = len(want)
@@ -258,10 +272,15 @@ func TestStreamWarmUp(t *testing.T) {
 }
 
 // eventsFrom gives the events from cut on of a stream that starts there.
-func eventsFrom(s *Stream, log []heatmap.Chunk, cut uint64) []told {
+func eventsFrom(t *testing.T, s *Stream, log []heatmap.Chunk, cut uint64) []told {
 	at := slices.IndexFunc(log, func(c heatmap.Chunk) bool { return c.End() > cut })
-	since := s.WarmFrom(log[at].Appended)
-	first := slices.IndexFunc(log, func(c heatmap.Chunk) bool { return c.Appended >= since })
+	source := newMemLog()
+	source.chunks = log
+	since, err := warmFrom(source, log[at].Appended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := slices.IndexFunc(log, func(c heatmap.Chunk) bool { return c.Position >= since })
 	for i := first; i < at; i++ {
 		s.Warm(&log[i])
 	}
@@ -277,29 +296,60 @@ func oneHit(appended int64, position uint64, batchID, hitID string) heatmap.Chun
 	}
 }
 
-// TestStreamBuckets checks at which distance a batch still repeats another.
+// TestStreamBuckets checks at which distance a batch still repeats another, with others at given times between.
 func TestStreamBuckets(t *testing.T) {
-	f := func(first, second int64, want int) {
+	f := func(repeat bool, first, second int64, between ...int64) {
 		t.Helper()
 		for _, ids := range [][2]string{{"b", ""}, {"", "h"}} {
-			s := NewStream(DefaultRules(), nil, StreamOptions{})
-			got := eventsOf(s, []heatmap.Chunk{oneHit(first, 0, ids[0], ids[1]), oneHit(second, 1, ids[0], ids[1])})
-			if len(got) != want {
-				t.Errorf("appended at %d and %d: %d hits count, want %d", first, second, len(got), want)
+			log := []heatmap.Chunk{oneHit(first, 0, ids[0], ids[1])}
+			for i, at := range between {
+				log = append(log, oneHit(at, uint64(i+1), "", ""))
+			}
+			log = append(log, oneHit(second, uint64(len(log)), ids[0], ids[1]))
+			got := eventsOf(NewStream(DefaultRules(), nil, StreamOptions{}), log)
+			if is := len(got) < len(log); is != repeat {
+				t.Errorf("appended at %d and %d, others at %d: a repeat is %t, want %t", first, second, between, is, repeat)
 			}
 		}
 	}
 	const b = bucketMillis
-	f(10*b, 10*b, 1)
-	f(10*b, 11*b-1, 1)
-	f(10*b, 11*b, 1)
-	f(10*b, 12*b-1, 1)
-	f(10*b, 12*b, 2)
-	f(11*b-1, 12*b, 2)
-	f(10*b, 20*b, 2)
-	f(-b, -1, 1)
-	f(-b-1, 0, 2)
-	f(-1, 0, 1)
+	f(true, 10*b, 10*b)
+	f(true, 10*b, 11*b-1)
+	f(true, 10*b, 11*b)
+	f(true, 10*b, 12*b-1, 11*b)
+	f(false, 10*b, 12*b, 11*b)
+	f(false, 11*b-1, 12*b, 12*b-1)
+	f(true, 10*b, 12*b) // nothing came for ten minutes
+	f(true, 10*b, 20*b) // or for long, or the clock jumped
+	f(true, 10*b, 20*b, 10*b, 11*b-1, 20*b)
+	f(true, 10*b, 2000*b)
+	f(false, 10*b, 20*b, 11*b)
+	f(false, 10*b, 20*b, 19*b)
+	f(false, 10*b, 21*b, 20*b)
+	f(true, -b, -1)
+	f(true, -b-1, 0)
+	f(false, -b-1, 0, -1)
+	f(true, -1, 0)
+}
+
+// TestStreamBurstsOverGap checks that bursts are forgotten over a gap, as rage/1 says, and repeats are not.
+func TestStreamBurstsOverGap(t *testing.T) {
+	click := func(appended int64, position uint64) heatmap.Chunk {
+		c := oneHit(appended, position, fmt.Sprint(position), "")
+		c.Batches[0].Hits[0].Time, c.Batches[0].Hits[0].Kind, c.Batches[0].Hits[0].View = 1_770_000_000_000, heatmap.KindClick, "v"
+		return c
+	}
+	f := func(third int64, want bool) {
+		t.Helper()
+		got := eventsOf(NewStream(DefaultRules(), nil, StreamOptions{}), []heatmap.Chunk{click(0, 0), click(1, 1), click(third, 2)})
+		if len(got) != 3 || got[2].Rage != want {
+			t.Errorf("third click appended at %d: %+v, want burst %t", third, got, want)
+		}
+	}
+	f(bucketMillis, true)
+	f(2*bucketMillis-1, true)
+	f(2*bucketMillis, false)
+	f(9*bucketMillis, false)
 }
 
 func TestStreamKeepsBatchAwayWhileItIsSent(t *testing.T) {
@@ -334,25 +384,36 @@ func TestStreamFull(t *testing.T) {
 		t.Fatal("an empty stream is full")
 	}
 	n := uint64(0)
-	for ; !s.Full(start) && n < 1<<20; n++ {
-		c := oneHit(start, n, fmt.Sprint(n), "")
-		s.Events(&c, func(*Event) {})
-	}
-	if n < 2500 || n > 64<<10/8 {
-		t.Errorf("64 KiB are full after %d batches", n)
-	}
-	if held := s.Stats().RepeatBytes; held < 32<<10 || held > 64<<10 {
-		t.Errorf("%d bytes are held, want 32 to 64 KiB", held)
-	}
-	for now, want := range map[int64]bool{start - 1: true, start + bucketMillis: true, start + 2*bucketMillis: false, start + 9*bucketMillis: false} {
-		if got := s.Full(now); got != want {
-			t.Errorf("full %d ms after the last chunk: %t, want %t", now-start, got, want)
+	fill := func(appended int64) {
+		t.Helper()
+		first := n
+		for ; !s.Full(appended) && n < 1<<20; n++ {
+			c := oneHit(appended, n, fmt.Sprint(n), "")
+			s.Events(&c, func(*Event) {})
+		}
+		if got := n - first; got < 2500 || got > 32<<10/8 {
+			t.Errorf("half of 64 KiB is full after %d batches", got)
 		}
 	}
-	c := oneHit(start+bucketMillis, n, "next", "")
-	s.Events(&c, func(*Event) {})
-	if !s.Full(start+bucketMillis) || s.Full(start+2*bucketMillis) {
-		t.Error("what the bucket before holds counts for one bucket more, and no longer")
+	check := func(bucket int64) {
+		t.Helper()
+		for now, want := range map[int64]bool{
+			0: true, bucket - bucketMillis: true, bucket: true, bucket + bucketMillis - 1: true,
+			bucket + bucketMillis: false, bucket + 2*bucketMillis: false, bucket + 900*bucketMillis: false,
+		} {
+			if got := s.Full(now); got != want {
+				t.Errorf("full %d ms after the bucket began: %t, want %t", now-bucket, got, want)
+			}
+		}
+	}
+	fill(start)
+	check(start)
+	for _, bucket := range []int64{start + bucketMillis, start + 50*bucketMillis} { // each has its half, also behind a gap
+		fill(bucket)
+		check(bucket)
+		if held := s.Stats().RepeatBytes; held < 32<<10 || held > 96<<10 {
+			t.Errorf("%d bytes are held, want 32 to 64 KiB, and 32 by which a table is about to grow", held)
+		}
 	}
 }
 

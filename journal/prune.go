@@ -15,7 +15,7 @@ type PruneOptions struct {
 	// Below gives the position below which nobody needs a hit any more; asked before each segment. nil = all may go.
 	//
 	// The caller answers for all who read: the least checkpoint of every generation, the begin of what each of them needs
-	// to tell repeats (a full 10-minute bucket of append time before the checkpoint's own: [Journal.Since] finds it), what a
+	// to tell repeats (the last 10-minute bucket of append time before the checkpoint's own: [Log.Before] finds it), what a
 	// replay still has to read, and what is not copied to an archive yet.
 	Below func() uint64
 }
