@@ -32,6 +32,14 @@
 // queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
 // that ends below it is an older copy, and what lies above it needs no look-up after a start.
 //
+// # Damage
+//
+// Damage that ends below the checkpoint lies where all is counted: only the stream reads there, to warm up. It goes on
+// behind, so what stands in the damaged chunks is not told as a repeat. Elsewhere damage ends reading, unless the source
+// passes over it: the pipeline stores what it has and stands still at the position where the damage begins. An answer
+// then names that position. Every hit below is counted; where flushes had been further before the start, hits
+// above are too, of some keys, for nothing can say which.
+//
 // # Several sources
 //
 // A journal that ends below its high must not be written: documents hold hits of its next positions already, so new ones

@@ -16,6 +16,7 @@ type feed struct {
 	source Source
 	frozen bool // nothing is ever added to the source
 	high   *highMark
+	lost   losses
 
 	mu      sync.RWMutex
 	current *pipeline // guarded by mu; nil when all of a frozen source is stored

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // frozenLog is the first chunks of a log, to which nothing is added.
@@ -26,8 +27,8 @@ func frozenCopy(l *memLog, chunks int) frozenLog {
 	return frozenLog{older}
 }
 
-func (l frozenLog) Open(position uint64) (Reader, error) {
-	r, err := l.memLog.Open(position)
+func (l frozenLog) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
+	r, err := l.memLog.Open(position, passes)
 	return frozenReader{r.(*memReader)}, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // memLog is a source in memory that can be appended to while it is read.
@@ -81,7 +82,7 @@ func (l *memLog) Before(appended int64) (last int64, ok bool, err error) {
 	return last, ok, nil
 }
 
-func (l *memLog) Open(position uint64) (Reader, error) {
+func (l *memLog) Open(position uint64, _ func(*journal.CorruptError) bool) (Reader, error) {
 	chunks, _ := l.state()
 	i := slices.IndexFunc(chunks, func(c heatmap.Chunk) bool { return c.End() > position })
 	if i < 0 {

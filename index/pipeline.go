@@ -23,6 +23,7 @@ type pipeline struct {
 	intake  *intake
 	workers []*worker
 	frozen  bool          // the source ends, and the pipeline when all of it is stored
+	lost    *losses       // damage that was told of
 	running *atomic.Int64 // pipelines that share the cache
 	high    *highMark
 	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
@@ -51,7 +52,7 @@ type pipeline struct {
 func newPipeline(ctx context.Context, f *feed) *pipeline {
 	x := f.index
 	p := &pipeline{
-		options: &x.options, source: f.source, frozen: f.frozen, running: &x.running, high: f.high, gate: &x.gate, stats: &x.stats,
+		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, high: f.high, gate: &x.gate, stats: &x.stats,
 		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
@@ -121,7 +122,7 @@ func (p *pipeline) begin() (Reader, error) {
 		return nil, err
 	}
 	p.options.Logger.Info("index reads the journal", slog.String("source", p.source.ID()), slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.startEnd))
-	return p.source.Open(start)
+	return p.source.Open(start, p.counted(from.Position))
 }
 
 // read routes chunks until the pipeline is to stop.

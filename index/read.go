@@ -79,12 +79,13 @@ func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Pr
 			f.cuts[feed.source.ID()] = &cut{position: stored, ended: true}
 			continue
 		}
+		stopped := p.stopped() // before the mark, which then is the last one
 		copies, position, err := copyLive(ctx, p, pl, r)
 		if err != nil {
 			return heatmap.Prefix{}, err
 		}
 		pipelines[feed.source.ID()] = p
-		f.cuts[feed.source.ID()] = &cut{position: position, ended: p.frozen && position >= p.startEnd, copies: copies}
+		f.cuts[feed.source.ID()] = &cut{position: position, ended: stopped || p.frozen && position >= p.startEnd, copies: copies}
 	}
 	where := Range{
 		Generation: x.options.Generation, Site: pl.query.Site, Page: pl.prefix, IsPrefix: !pl.exact, Periods: pl.periods,
@@ -119,9 +120,7 @@ func (x *Index) prefix(ctx context.Context, f *fold) (heatmap.Prefix, error) {
 	for _, feed := range x.feeds {
 		c := f.cuts[feed.source.ID()]
 		prefix.Positions[feed.source.ID()] = c.position
-		if !c.ended {
-			prefix.Lag += max(feed.source.Durable(), c.position) - c.position
-		}
+		prefix.Lag += max(feed.source.Durable(), c.position) - c.position
 	}
 	for _, id := range x.absent {
 		f.other(id)
@@ -194,7 +193,7 @@ type fold struct {
 // cut is where an answer ends in a source, and what of it was live.
 type cut struct {
 	position uint64
-	ended    bool // a frozen source, to its end: no flush goes on there, and what blobs hold above it the journal has lost
+	ended    bool // a frozen source, to its end, or one that cannot be read any further: no flush goes on there, and what blobs hold above it the journal does not say
 	copies   copied
 }
 
@@ -255,8 +254,8 @@ func (f *fold) rest() error {
 // how far behind it is.
 const catchUp = 2 * time.Second
 
-// waitRecovered waits until feeds are as far as the store is, as blobs must not be ahead of them, and for at most catchUp
-// until all that the logs held at start is applied.
+// waitRecovered waits until feeds are as far as the store is, as blobs must not be ahead of them, or cannot be read any
+// further, and for at most catchUp until all that the logs held at start is applied.
 func (x *Index) waitRecovered(ctx context.Context, feeds []*feed) error {
 	until := time.Now().Add(catchUp)
 	for _, f := range feeds {
@@ -275,8 +274,8 @@ func (p *pipeline) waitRecovered(ctx context.Context, until time.Time) error {
 			return nil
 		}
 		if err := p.failed.Load(); err != nil {
-			if p.recovered() {
-				return nil
+			if p.begun() {
+				return nil // there is no more to come
 			}
 			return *err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // simLog is a log: chunks, of which the first durable ones survive a power cut.
@@ -164,7 +165,7 @@ func (l *simLog) Before(appended int64) (last int64, ok bool, err error) {
 	return last, ok, nil
 }
 
-func (l *simLog) Open(position uint64) (Reader, error) {
+func (l *simLog) Open(position uint64, _ func(*journal.CorruptError) bool) (Reader, error) {
 	for i, c := range l.chunks {
 		if c.End() > position {
 			return &simReader{l, i}, nil

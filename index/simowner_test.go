@@ -110,7 +110,7 @@ func (p *simPart) restart() {
 	p.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
 	p.high = &highMark{store: &w.store, source: p.log.id}
 	start, _ := p.intake.start(p.log, from)
-	p.reader, _ = p.log.Open(start)
+	p.reader, _ = p.log.Open(start, nil)
 	for range simShards {
 		s := newShard()
 		s.recover(from.Position, high)

@@ -16,7 +16,8 @@ type Source interface {
 	Durable() uint64                                        // position below which nothing can be lost any more
 	Since(appended int64) (uint64, error)                   // first position appended at or after a Unix time in ms, Durable if there is none
 	Before(appended int64) (last int64, ok bool, err error) // append time of the last hit from before a Unix time in ms that is kept
-	Open(position uint64) (Reader, error)
+	// Open gives a reader that goes on behind damage which passes reports true of; nil = none.
+	Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error)
 }
 
 // Reader gives the chunks of a source in order. The first may begin before the position that it was opened at.
@@ -27,7 +28,8 @@ type Reader interface {
 	Close() error
 }
 
-// JournalSource makes a Source of a journal. If damaged is nil, damage ends a reader with a *journal.CorruptError; else
+// JournalSource makes a Source of a journal. If damaged is nil, damage ends a reader with a *journal.CorruptError, but for
+// what lies before a checkpoint; else
 // damaged is told of it, by each reader that meets it, and reading goes on behind.
 func JournalSource(j *journal.Journal, damaged func(*journal.CorruptError)) Source {
 	return journalSource{&j.Log, damaged}
@@ -48,18 +50,19 @@ type journalSource struct {
 
 func (s journalSource) ID() string { return s.Source() }
 
-func (s journalSource) Open(position uint64) (Reader, error) {
+func (s journalSource) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
 	r, err := s.Read(position)
-	if err != nil || s.damaged == nil {
+	if err != nil || s.damaged == nil && passes == nil {
 		return r, err
 	}
-	return &skippingReader{r, s.damaged}, nil
+	return &skippingReader{r, passes, s.damaged}, nil
 }
 
 // skippingReader goes on behind damage.
 type skippingReader struct {
 	*journal.Reader
-	damaged func(*journal.CorruptError)
+	passes  func(*journal.CorruptError) bool // asked first; may be nil
+	damaged func(*journal.CorruptError)      // nil = damage ends reading
 }
 
 // Next gives the next chunk that can be read.
@@ -67,10 +70,15 @@ func (r *skippingReader) Next(ctx context.Context, c *heatmap.Chunk) error {
 	for {
 		err := r.Reader.Next(ctx, c)
 		var damage *journal.CorruptError
-		if !errors.As(err, &damage) {
+		switch {
+		case !errors.As(err, &damage):
+			return err
+		case r.passes != nil && r.passes(damage):
+		case r.damaged != nil:
+			r.damaged(damage)
+		default:
 			return err
 		}
-		r.damaged(damage)
 		r.Skip()
 	}
 }

@@ -69,7 +69,7 @@ func TestDamagedJournal(t *testing.T) {
 // flipMiddle flips a byte in the middle of the journal's second segment.
 func flipMiddle(t *testing.T, dir string) {
 	t.Helper()
-	segments, err := filepath.Glob(filepath.Join(dir, "*", "*.hj"))
+	segments, err := filepath.Glob(filepath.Join(dir, "*", "*.hj*"))
 	if err != nil || len(segments) < 3 {
 		t.Fatalf("segments %v, %v", segments, err)
 	}
