@@ -122,6 +122,25 @@ func TestRepeatsOfSenders(t *testing.T) {
 	p.stop()
 }
 
+// TestRepeatsOverClockJumps sends batches again to a server whose clock jumps over a crash: forth by an hour and by a day, and
+// back.
+func TestRepeatsOverClockJumps(t *testing.T) {
+	r := newDamageRig(t, "--flush-every", "50ms")
+	sent := 0
+	for _, ahead := range []string{"0s", "1h", "25h", "1h", "0s", "24h10m", "0s"} {
+		r.kill()
+		r.start("--clock-ahead", ahead, "--flush-every", "50ms")
+		r.send(max(0, sent-30), sent)
+		r.send(sent, sent+30)
+		sent += 30
+		r.waitCounted("shop")
+		if a := r.check(sent, once); a.Hits != sent {
+			t.Errorf("clock %s ahead: %d hits, want %d", ahead, a.Hits, sent)
+		}
+	}
+	r.stop()
+}
+
 // TestRepeatsOfImports repeats an import, also when the site of its first line has become known in between: each part
 // counts once.
 func TestRepeatsOfImports(t *testing.T) {
