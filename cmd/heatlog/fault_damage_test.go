@@ -121,6 +121,11 @@ func (r *damageRig) flip(path string) (lost *journal.CorruptError) {
 // tells checks that the log names what is lost, once.
 func (r *damageRig) tells(message string, lost *journal.CorruptError) {
 	r.t.Helper()
+	for start := time.Now(); !strings.Contains(r.log.String(), message); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > 30*time.Second {
+			break // what is counted is ready before it is read for repeats
+		}
+	}
 	n := 0
 	for line := range strings.Lines(r.log.String()) {
 		if !strings.Contains(line, message) {
