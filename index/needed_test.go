@@ -184,20 +184,24 @@ func TestPrunedJournalTellsRepeats(t *testing.T) {
 
 func TestPins(t *testing.T) {
 	var p pins
-	if p.least() != math.MaxUint64 {
+	if p.least(0) != math.MaxUint64 {
 		t.Error("no pin keeps something")
 	}
 	a, b := p.add(), p.add()
-	a.move(7)
-	if p.least() != 0 {
-		t.Error("a new pin does not keep everything")
+	want := func(least ...uint64) {
+		t.Helper()
+		for feed, at := range least {
+			if p.least(feed) != at {
+				t.Errorf("feed %d is kept from %d, want %d", feed, p.least(feed), at)
+			}
+		}
 	}
-	b.move(9)
-	if p.least() != 7 {
-		t.Errorf("pins at 7 and 9 keep from %d", p.least())
-	}
+	a.move(0, 7)
+	want(0, 0) // a new pin keeps everything
+	b.move(0, 9)
+	want(7, 0)
 	a.release()
-	if p.least() != 9 {
-		t.Errorf("a pin at 9 keeps from %d", p.least())
-	}
+	want(9, 0)
+	b.move(1, 5)
+	want(math.MaxUint64, 5, 0)
 }

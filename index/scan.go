@@ -82,7 +82,7 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 	defer pinned.release()
 	prefix := heatmap.Prefix{Generation: x.options.Generation, Positions: make(map[string]uint64), Lag: x.active().lag()}
 	for i, f := range x.feeds {
-		first, err := x.readEvents(ctx, f.source, x.options.Rules, ends[i], f.moves(pinned), func(ev *Event) error {
+		first, err := x.readEvents(ctx, f.source, x.options.Rules, ends[i], func(to uint64) { pinned.move(i, to) }, func(ev *Event) error {
 			if !pl.keepsEvent(ev) {
 				return nil
 			}
@@ -100,14 +100,6 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		}
 	}
 	return prefix, nil
-}
-
-// moves gives what says from where a scan still has to read. Frozen sources are not pruned.
-func (f *feed) moves(p *pin) func(uint64) {
-	if f.frozen {
-		return func(uint64) {}
-	}
-	return p.move
 }
 
 // scanEnds gives the position up to which each source is read: the end of a frozen one, what is applied of the active one.

@@ -48,6 +48,7 @@ type catalog struct {
 
 	mu       sync.Mutex
 	segments []*segment // ascending, without overlap
+	start    uint64     // of a frozen source that has no segments left: the position after its last hit
 	changed  chan struct{}
 	added    chan struct{} // holds a token when a segment was added
 	closed   error         // what readers get at the tail, nil while it can grow
@@ -126,11 +127,7 @@ func (c *catalog) passed(s *segment, name segmentName, m mark) {
 func (c *catalog) unsealed(pos uint64) (full place, end uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := len(c.segments)
-	if !c.frozen {
-		n--
-	}
-	for i := range n {
+	for i := range len(c.segments) - c.stays() {
 		if s := c.segments[i]; s.base >= pos && !s.name.sealed && s.damage == nil && s.end > s.base {
 			return s.from(0), s.end
 		}
@@ -158,26 +155,34 @@ func (c *catalog) sealed(s *segment, form *segment) {
 	s.appended, s.bytes = form.appended, form.bytes
 }
 
-// drop takes the first segment out, if it is s and not the last one.
+// drop takes the first segment out, if it is s. The last one stays, but of a frozen source.
 func (c *catalog) drop(s *segment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.segments) > 1 && c.segments[0] == s {
-		c.segments = c.segments[1:]
+	if len(c.segments) > c.stays() && c.segments[0] == s {
+		c.segments, c.start = c.segments[1:], s.end
 		c.wake()
 	}
 }
 
-// oldest gives the first segment if it is not the last one, with the position after it and an append time that all its hits
-// have or are before; 0 = unknown.
+// stays is the number of segments that are never full: the last one, unless the source is frozen.
+func (c *catalog) stays() int {
+	if c.frozen {
+		return 0
+	}
+	return 1
+}
+
+// oldest gives the first segment if it is full, with the position after it and an append time that all its hits have or are
+// before; 0 = unknown.
 func (c *catalog) oldest() (p place, end uint64, last int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.segments) < 2 {
+	if len(c.segments) <= c.stays() {
 		return place{}, 0, 0
 	}
 	s := c.segments[0]
-	if last = s.last; last == 0 {
+	if last = s.last; last == 0 && len(c.segments) > 1 {
 		last = c.segments[1].appended
 	}
 	return s.from(0), s.end, last
@@ -201,7 +206,7 @@ func (c *catalog) durable() uint64 {
 	if n := len(c.segments); n > 0 {
 		return c.segments[n-1].end
 	}
-	return 0
+	return c.start
 }
 
 // first is the first position that is kept.
@@ -211,21 +216,21 @@ func (c *catalog) first() uint64 {
 	if len(c.segments) > 0 {
 		return c.segments[0].base
 	}
-	return 0
+	return c.start
 }
 
-// count sums up the segments for Stats.
+// count adds the segments to Stats.
 func (c *catalog) count(st *Stats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	st.Segments = len(c.segments)
+	st.Segments += len(c.segments)
 	for i, s := range c.segments {
 		bytes := s.bytes
 		if s.limit != wholeFile {
 			bytes = s.limit
 		}
 		st.Bytes += bytes
-		if !s.name.sealed && i < len(c.segments)-1 {
+		if !s.name.sealed && i < len(c.segments)-c.stays() {
 			st.UnsealedSegments++
 			st.UnsealedBytes += bytes
 		}
@@ -246,11 +251,14 @@ func (c *catalog) find(pos uint64) (place, error) {
 	defer c.mu.Unlock()
 	i := sort.Search(len(c.segments), func(i int) bool { return c.segments[i].base > pos }) - 1
 	if i < 0 {
-		if pos == 0 && len(c.segments) == 0 {
-			return place{}, nil
-		}
 		if len(c.segments) > 0 {
 			return place{}, &PrunedError{Position: pos, First: c.segments[0].base}
+		}
+		if pos == c.start {
+			return place{}, nil
+		}
+		if pos < c.start {
+			return place{}, &PrunedError{Position: pos, First: c.start}
 		}
 		return place{}, fmt.Errorf("read position %d: %w", pos, ErrPosition)
 	}
@@ -296,6 +304,7 @@ type state struct {
 	damage   error
 	damageAt int64
 	next     place           // its start; without a segment for the last one
+	pruned   uint64          // of a source without segments: what lies below was pruned
 	changed  <-chan struct{} // closed when anything changes
 	closed   error
 }
@@ -316,6 +325,9 @@ func (c *catalog) look(s *segment) state {
 	}
 	if i+1 < len(c.segments) {
 		st.next = c.segments[i+1].from(0)
+	}
+	if len(c.segments) == 0 {
+		st.pruned = c.start
 	}
 	return st
 }

@@ -43,7 +43,8 @@
 // sealed, for its bytes may still be worth something to a person.
 //
 // MANIFEST lists the sealed segments with their SHA-256, so that copies can be checked (sha256sum -c). It is made anew by
-// the next Seal when it is missing or damaged; no hit depends on it. [Journal.Prune] deletes sealed segments, the oldest first.
+// the next Seal when it is missing or damaged; no hit depends on it. [Journal.Prune] deletes sealed segments
+// of all sources, the oldest first.
 //
 // A damaged block costs its hits and no others: each decodes alone, and is found by its neighbours' lengths, by the footer or
 // by its marker. Where a sealed segment ends is in its header, so that what is lost is known however much of it is gone.
@@ -53,7 +54,8 @@
 // A journal whose next positions were given out before, because it is an older copy, must not be written. [Journal.Freeze]
 // ends its source for good and goes on under a new one in the same folder, from position 0. One source is written, the
 // others are frozen: they are read to their end ([Journal.Frozen]), their last segment is full and can be sealed, and List,
-// Verify and Dump show them. A start cuts off the torn tail of a frozen source as of any other; a copy can have one.
+// Verify and Dump show them, and Prune deletes of them what is old, all of it in the end: then MANIFEST and the file beside the
+// folder say where the source ended, which is its first position and its last. A start cuts off the torn tail of a frozen source as of any other; a copy can have one.
 //
 // That a source is frozen says a file beside its folder, and only that: so it stays frozen when its folder is put back from a
 // copy. A folder in which all sources are frozen gets a new one at the next start; with two that are not, none is opened.

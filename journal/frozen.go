@@ -88,7 +88,10 @@ func freeze(fsys FS, dir string, source, end uint64) error {
 }
 
 // frozenSource is a source that is never written again.
-type frozenSource struct{ source, order uint64 }
+type frozenSource struct{ source, order, end uint64 }
+
+// startOf gives the position after the last hit of a frozen source, for when no segment is left that would tell it.
+func (s frozenSource) startOf(f *folder) uint64 { return max(s.end, f.manifest.first) }
 
 // sources are those whose folders are in a journal's folder.
 type sources struct {
@@ -115,11 +118,11 @@ func findSources(fsys FS, dir string) (s sources, err error) {
 			s.active = append(s.active, id)
 			continue
 		}
-		order, err := readOrder(fsys, filepath.Join(dir, marker))
+		order, end, err := readMarker(fsys, filepath.Join(dir, marker))
 		if err != nil {
 			return s, err
 		}
-		s.frozen = append(s.frozen, frozenSource{id, order})
+		s.frozen = append(s.frozen, frozenSource{id, order, end})
 	}
 	slices.SortFunc(s.frozen, func(a, b frozenSource) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.source, b.source))
@@ -131,29 +134,29 @@ func findSources(fsys FS, dir string) (s sources, err error) {
 	return s, nil
 }
 
-// readOrder gives the number in a file that says that a source is frozen, 0 if it is damaged: that it is there counts.
-func readOrder(fsys FS, path string) (order uint64, err error) {
+// readMarker gives the order and the end in a file that says that a source is frozen, 0 if it is damaged: that it is there
+// counts.
+func readMarker(fsys FS, path string) (order, end uint64, err error) {
 	f, err := fsys.Open(path)
 	if err != nil {
-		return 0, fmt.Errorf("open %s: %w", path, err)
+		return 0, 0, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer f.Close()
 	b := make([]byte, 256)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("read %s: %w", path, err)
+		return 0, 0, fmt.Errorf("read %s: %w", path, err)
 	}
 	for line := range strings.Lines(string(b[:n])) {
-		if _, err := fmt.Sscanf(line, "order %d", &order); err == nil {
-			return order, nil
-		}
+		_, _ = fmt.Sscanf(line, "order %d", &order)
+		_, _ = fmt.Sscanf(line, "end %d", &end)
 	}
-	return 0, nil
+	return order, end, nil
 }
 
 // newLog makes the log of a frozen source's repaired folder.
-func newLog(f *folder, o Options) *Log {
+func newLog(s frozenSource, f *folder, o Options) *Log {
 	c := newCatalog(o.FS)
-	c.segments, c.frozen, c.closed = f.segments, true, io.EOF
+	c.segments, c.start, c.frozen, c.closed = f.segments, s.startOf(f), true, io.EOF
 	return &Log{f.source, c, newSealer(o, f, c)}
 }

@@ -34,8 +34,11 @@ type opened struct {
 	fsys FS
 	*folder
 	catalog *catalog
-	frozen  bool
+	frozen  *frozenSource // nil if the source is written
 }
+
+// freeze notes that the source is frozen.
+func (o *opened) freeze(f frozenSource) { o.frozen, o.catalog.start = &f, f.startOf(o.folder) }
 
 // maxTries bounds how often a folder is read anew whose files another process replaces.
 const maxTries = 20
@@ -55,7 +58,7 @@ func openToRead(fsys FS, dir string) (all []*opened, err error) {
 		if err != nil {
 			return nil, err
 		}
-		o.frozen = true
+		o.freeze(f)
 		all = append(all, o)
 	}
 	for _, source := range s.active {
@@ -115,7 +118,7 @@ func (o *opened) list() (infos []SegmentInfo, err error) {
 	for _, file := range o.superseded {
 		name, _ := parseSegmentName(file)
 		infos = append(infos, SegmentInfo{
-			Source: sourceName(o.source), Name: file, Epoch: name.epoch, Base: name.base, End: name.base, Superseded: true, Frozen: o.frozen,
+			Source: sourceName(o.source), Name: file, Epoch: name.epoch, Base: name.base, End: name.base, Superseded: true, Frozen: o.frozen != nil,
 		})
 	}
 	return infos, nil
@@ -155,7 +158,7 @@ func (o *opened) describe(s *segment) (SegmentInfo, error) {
 	}
 	info := SegmentInfo{
 		Source: sourceName(o.source), Name: at.name.String(), Sealed: at.name.sealed, Epoch: s.epoch, Base: s.base, End: s.end,
-		First: s.appended, Damaged: s.damage != nil, Frozen: o.frozen,
+		First: s.appended, Damaged: s.damage != nil, Frozen: o.frozen != nil,
 	}
 	defer f.Close()
 	if info.Bytes, err = f.Size(); err != nil {
@@ -260,7 +263,7 @@ func (o *opened) check(ctx context.Context, found func(*CorruptError)) (*Report,
 		return nil, err
 	}
 	rep := &Report{
-		Source: sourceName(o.source), Frozen: o.frozen, Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded,
+		Source: sourceName(o.source), Frozen: o.frozen != nil, Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded,
 	}
 	for i := range infos {
 		rep.StoredBytes += infos[i].Bytes
@@ -365,7 +368,9 @@ func (o *opened) read(ctx context.Context, from uint64, chunk func(*heatmap.Chun
 func (o *opened) reload() error {
 	now, err := openSource(o.fsys, filepath.Dir(o.dir), o.source)
 	if err == nil {
-		now.frozen = o.frozen
+		if o.frozen != nil {
+			now.freeze(*o.frozen)
+		}
 		*o = *now
 	}
 	return err

@@ -128,7 +128,7 @@ func openLocked(dir string, lock io.Closer, o Options) (*Journal, error) {
 		if err != nil {
 			return nil, err
 		}
-		frozen = append(frozen, newLog(f, o))
+		frozen = append(frozen, newLog(s, f, o))
 	}
 	if len(sources.active) == 0 {
 		sources.active = []uint64{newSource()}

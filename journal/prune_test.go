@@ -72,12 +72,12 @@ func TestPrune(t *testing.T) {
 		t.Errorf("prune: %+v, want one of %+v", rep, infos[0])
 	}
 	need := infos[2].End - 1
-	rep = mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: func() uint64 { return need }})
+	rep = mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return need }})
 	if check(rep, 2); !rep.Held || rep.Segments != 1 {
 		t.Errorf("prune: %+v, want the rest held", rep)
 	}
 	need = infos[2].End
-	check(mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: func() uint64 { return need }}), 3)
+	check(mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return need }}), 3)
 
 	// One who has the file open reads on to its end; what is missing behind it is told.
 	var c heatmap.Chunk
@@ -147,7 +147,7 @@ func failSealing(t *testing.T, base *journaltest.FS, n int, plan func(journaltes
 	need := want[len(want)/2].Position
 	fsys.FailWhen(plan)
 	j.Seal(t.Context())
-	j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: func() uint64 { return need }})
+	j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return need }})
 	more = fsys.Ops() >= n
 	fsys.FailWhen(nil)
 	if j.Durable() != full || j.First() > need {
@@ -161,7 +161,7 @@ func failSealing(t *testing.T, base *journaltest.FS, n int, plan func(journaltes
 		sameChunks(t, from(want, next.First()), readTo(t, next, next.First(), full))
 		if n%5 == 0 || !more {
 			mustSeal(t, next)
-			mustPrune(t, next, journal.PruneOptions{KeepBytes: 1, Below: func() uint64 { return need }})
+			mustPrune(t, next, journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return need }})
 			mustVerify(t, after)
 			sameChunks(t, from(want, next.First()), readTo(t, next, next.First(), full))
 		}
@@ -192,7 +192,7 @@ func TestReadWhilePruning(t *testing.T) {
 	wg.Go(func() {
 		for at.Load() < hits && !t.Failed() {
 			mustSeal(t, j)
-			mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: at.Load})
+			mustPrune(t, j, journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return at.Load() }})
 		}
 	})
 	wg.Go(func() {

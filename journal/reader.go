@@ -201,6 +201,8 @@ func (r *Reader) ready(ctx context.Context) error {
 			if err := r.enter(st.next); err != nil {
 				return err
 			}
+		case r.segment != nil && st.pruned > r.pos:
+			return &PrunedError{Position: r.pos, First: st.pruned}
 		case !r.follow:
 			return io.EOF
 		case st.closed != nil:

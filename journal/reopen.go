@@ -50,6 +50,9 @@ func (c *catalog) again(old place) (place, error) {
 		if len(c.segments) > 0 && c.segments[0].base > old.pos {
 			return place{}, &PrunedError{Position: old.pos, First: c.segments[0].base}
 		}
+		if len(c.segments) == 0 && c.start > old.pos {
+			return place{}, &PrunedError{Position: old.pos, First: c.start}
+		}
 		return old, nil
 	}
 	return old.segment.at(old.pos), nil

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -81,10 +82,20 @@ func (c *sealCounters) prune(ctx context.Context, rep *PruneReport, err error) {
 	}
 }
 
-func (c *sealCounters) read() (SealTotals, PruneTotals) {
+// add adds the counts of one source.
+func (c *sealCounters) add(st *Stats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sealed, c.pruned
+	st.Sealed.Segments += c.sealed.Segments
+	st.Sealed.Hits += c.sealed.Hits
+	st.Sealed.Before += c.sealed.Before
+	st.Sealed.After += c.sealed.After
+	st.Sealed.Running = st.Sealed.Running || c.sealed.Running
+	st.Sealed.Error = cmp.Or(st.Sealed.Error, c.sealed.Error)
+	st.Pruned.Segments += c.pruned.Segments
+	st.Pruned.Hits += c.pruned.Hits
+	st.Pruned.Bytes += c.pruned.Bytes
+	st.Pruned.Error = cmp.Or(st.Pruned.Error, c.pruned.Error)
 }
 
 func text(err error) string {
@@ -124,7 +135,9 @@ func (j *Journal) Stats() Stats {
 		Syncs: c.syncs.Load(), SyncTime: time.Duration(c.syncNanos.Load()), Failures: c.failures.Load(),
 		First: j.First(), Durable: j.Durable(), End: c.end.Load(),
 	}
-	j.catalog.count(&st)
-	st.Sealed, st.Pruned = j.sealer.counters.read()
+	for _, l := range j.logs() {
+		l.catalog.count(&st)
+		l.sealer.counters.add(&st)
+	}
 	return st
 }

@@ -98,7 +98,7 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	o := journal.PruneOptions{KeepBytes: int64(c.Keep), Below: func() uint64 { return needed }}
+	o := journal.PruneOptions{KeepBytes: int64(c.Keep), Below: func(source string) uint64 { return needed[source] }}
 	if c.OlderThan > 0 {
 		o.OlderThan = time.Now().Add(-time.Duration(c.OlderThan)).UnixMilli()
 	}
@@ -108,24 +108,39 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	}
 	fmt.Fprintf(s.out, "%d segments deleted, %d hits, %s; the first position that is kept is %d\n", rep.Segments, rep.Hits,
 		byteSize(rep.Bytes), rep.First)
+	for _, l := range j.Frozen() {
+		if l.First() > 0 {
+			fmt.Fprintf(s.out, "frozen source %s is kept from position %d to %d\n", l.Source(), l.First(), l.Durable())
+		}
+	}
 	switch {
 	case rep.Held:
-		fmt.Fprintf(s.out, "older hits than position %d are kept: they are not counted yet, or tell repeats\n", needed)
+		fmt.Fprintf(s.out, "older hits than position %d are kept: they are not counted yet, or tell repeats\n", needed[j.Source()])
 	case rep.Unsealed:
 		fmt.Fprintln(s.out, "the next segment is not sealed: heatlog journal seal")
 	}
 	return nil
 }
 
-// needed gives the position below which the store needs nothing.
-func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (needed uint64, err error) {
+// needed gives the position of each source below which the store needs nothing.
+func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (needed map[string]uint64, err error) {
 	if _, err := os.Stat(c.Data.store()); errors.Is(err, fs.ErrNotExist) {
-		return 0, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them")
+		return nil, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them")
 	}
 	store, err := pebblestore.Open(c.Data.store(), pebblestore.Options{})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return index.Needed(ctx, store, "", index.JournalSource(j, nil))
+	needed = map[string]uint64{}
+	active := index.JournalSource(j, nil)
+	if needed[active.ID()], err = index.Needed(ctx, store, "", active); err != nil {
+		return nil, err
+	}
+	for _, source := range index.FrozenSources(j, nil) {
+		if needed[source.ID()], err = index.NeededFrozen(ctx, store, "", source); err != nil {
+			return nil, err
+		}
+	}
+	return needed, nil
 }
