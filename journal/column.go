@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -148,6 +149,7 @@ func (w *columnWriter) stream(c column, plane byte, b []byte) {
 	case len(b) >= minCompressed:
 		encoding = streamZstd
 		w.body = w.zstd.EncodeAll(b, w.body)
+		runtime.Gosched() // sealing lets others go first
 		if len(w.body)-at >= len(b) {
 			w.body, encoding = w.body[:at], streamRaw
 		}

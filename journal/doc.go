@@ -40,7 +40,8 @@
 // file is written under another name, synced, read back and compared with the old one hit by hit, renamed, and its name
 // is synced; then MANIFEST lists it and the old file goes. A crash at any step leaves the old file, the new one or both;
 // where both are there, a start takes the sealed one if all its checksums are right. A segment with damage in it is not
-// sealed, for its bytes may still be worth something to a person.
+// sealed, for its bytes may still be worth something to a person. The background seals one source at a time, in memory that does not
+// grow with the segment, on a thread of the lowest priority where the system has such.
 //
 // MANIFEST lists the sealed segments with their SHA-256, so that copies can be checked (sha256sum -c). It is made anew by
 // the next Seal when it is missing or damaged; no hit depends on it. [Journal.Prune] deletes sealed segments

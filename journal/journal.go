@@ -255,9 +255,10 @@ func start(f *folder, frozen []*Log, lock io.Closer, o Options) *Journal {
 		defer close(j.stopped)
 		j.closeErr = newCommitter(j, w).run()
 	}()
+	slot := make(chan struct{}, 1)
 	for _, l := range j.logs() {
 		if o.Seal {
-			l.sealer.start()
+			l.sealer.start(slot)
 		}
 	}
 	return j

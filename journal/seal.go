@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -52,13 +53,16 @@ func newSealer(o Options, f *folder, c *catalog) *sealer {
 	}
 }
 
-// start seals in the background whenever a segment is full.
-func (s *sealer) start() {
+// start seals in the background whenever a segment is full, while nobody else has the slot. It is done by a thread of the
+// lowest priority, which in addition lets every other goroutine go first, each time that it has compressed or read a little:
+// priorities of threads say nothing of who gets one of the runtime's few.
+func (s *sealer) start(slot chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel, s.stopped = cancel, make(chan struct{})
 	go func() {
 		defer close(s.stopped)
-		s.run(ctx)
+		yieldThread()
+		s.run(ctx, slot)
 	}()
 }
 
@@ -91,10 +95,10 @@ func (s *sealer) leave() { <-s.turn }
 // sealRetry is how long the background waits after a failure.
 const sealRetry = time.Minute
 
-func (s *sealer) run(ctx context.Context) {
+func (s *sealer) run(ctx context.Context, slot chan struct{}) {
 	failed := "" // what was logged last
 	for ctx.Err() == nil {
-		_, err := s.seal(ctx, s.o.SealRate)
+		err := s.background(ctx, slot)
 		if err != nil && ctx.Err() == nil {
 			if failed != err.Error() {
 				failed = err.Error()
@@ -112,6 +116,18 @@ func (s *sealer) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// background seals what is full when it is this source's turn: one at a time, so that memory is bounded.
+func (s *sealer) background(ctx context.Context, slot chan struct{}) error {
+	select {
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	_, err := s.seal(ctx, s.o.SealRate)
+	return err
 }
 
 // pause waits, unless ctx ends.
@@ -337,6 +353,7 @@ func (s *sealer) each(ctx context.Context, at place, end uint64, rate int64, fn 
 		if err := fn(&c); err != nil {
 			return err
 		}
+		runtime.Gosched()
 		bytes := r.offset - from
 		if bytes < paceBytes {
 			continue
