@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,6 +180,48 @@ func TestPrunedJournalTellsRepeats(t *testing.T) {
 	}
 	if b := hours[2][0]; counted(b) != uint64(len(b.Hits)) {
 		t.Errorf("batch %s, of an hour before, does not count", b.ID)
+	}
+}
+
+// TestExportWhilePruning prunes at every hit of an export: all that was kept when it began is delivered.
+func TestExportWhilePruning(t *testing.T) {
+	x, j := prunedIndex(t)
+	for x.Stats().Position < j.Durable() {
+		waitApplied(t, x)
+	}
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	prune := func() {
+		below, err := x.Needed(t.Context())
+		if err == nil {
+			_, err = j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: below})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	export := func(each func()) (urls []string) {
+		t.Helper()
+		if err := x.Export(t.Context(), heatmap.Query{Site: testSite}, nil, func(h *heatmap.Hit) error {
+			urls = append(urls, h.URL)
+			each()
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return urls
+	}
+	want := export(func() {})
+	var during uint64
+	if got := export(func() { prune(); during = j.First() }); !slices.Equal(got, want) {
+		t.Errorf("an export gives %d hits while the journal is pruned, want %d", len(got), len(want))
+	}
+	if during == 0 || during == j.Durable() {
+		t.Errorf("the journal was pruned up to %d of %d behind the export", during, j.Durable())
+	}
+	if got := export(func() {}); len(got) == 0 || len(got) >= len(want) {
+		t.Errorf("%d hits are kept of %d", len(got), len(want))
 	}
 }
 

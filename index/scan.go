@@ -170,13 +170,15 @@ func (x *Index) readEvents(ctx context.Context, source Source, rules *Rules, end
 
 // Export calls fn for each hit of the query's site and range of time in the order of the log, frozen sources first in their
 // order, repeats left out and nothing excluded. Positions may name the positions below which hits are wanted, of a source
-// that it does not name none; without it, it is all that is applied now. The error is a *heatmap.GoneError if no hit below a
+// that it does not name none; without it, it is all that is applied now. What it has still to read is not pruned. The error is a *heatmap.GoneError if no hit below a
 // position is kept. The hit is valid only during the call.
 func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
 	pl, err := x.newPlan(heatmap.Query{Site: q.Site, From: q.From, To: q.To})
 	if err != nil {
 		return err
 	}
+	pinned := x.pins.add()
+	defer pinned.release()
 	ends, err := x.scanEnds(ctx)
 	if err != nil {
 		return err
@@ -187,7 +189,7 @@ func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[strin
 		}
 	}
 	for i, f := range x.feeds {
-		_, err := x.readEvents(ctx, f.source, DefaultRules(), ends[i], func(uint64) {}, func(ev *Event) error {
+		_, err := x.readEvents(ctx, f.source, DefaultRules(), ends[i], func(to uint64) { pinned.move(i, to) }, func(ev *Event) error {
 			if t := ev.Hit.Time; ev.Hit.Site != q.Site || t < pl.from || t >= pl.to {
 				return nil
 			}
