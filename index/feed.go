@@ -69,7 +69,7 @@ func (f *feed) begin(ctx, run context.Context) error {
 func (f *feed) run(ctx context.Context) {
 	for p := f.current; p != nil; {
 		err := p.run()
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.As(err, new(*unstoredError)) {
 			return
 		}
 		if errors.Is(err, errFinished) {
@@ -114,8 +114,12 @@ func (f *feed) drain(ctx context.Context) error {
 		return nil
 	}
 	err := p.drain(ctx)
-	if errors.Is(context.Cause(p.ctx), errFinished) {
+	cause := context.Cause(p.ctx)
+	if errors.Is(cause, errFinished) {
 		return nil
+	}
+	if errors.As(cause, new(*unstoredError)) {
+		return cause
 	}
 	return err
 }

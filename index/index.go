@@ -109,8 +109,10 @@ type Index struct {
 	scans   chan struct{} // one token a scan that may run
 	pins    pins
 
-	cancel context.CancelFunc
-	done   chan struct{}
+	closing   chan struct{} // closed when Close is called
+	closeOnce sync.Once
+	cancel    context.CancelFunc
+	done      chan struct{}
 }
 
 // counters are the running totals of an index over all its pipelines.
@@ -127,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 	if o.CacheBytes < minCacheBytes {
 		return nil, fmt.Errorf("cache is %d bytes, want at least %d", o.CacheBytes, minCacheBytes)
 	}
-	x := &Index{options: o, done: make(chan struct{})}
+	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{})}
 	x.scans = make(chan struct{}, o.MaxScans)
 	if err := x.checkGeneration(ctx); err != nil {
 		return nil, err
@@ -199,9 +201,11 @@ func (x *Index) pipelines() (all []*pipeline) {
 	return all
 }
 
-// Close stops reading, stores every live delta and writes the checkpoint, for as long as ctx lets it. What could not
-// be stored is read from the journal again at the next start.
+// Close stops reading, stores every live delta and writes the checkpoint, for as long as ctx lets it. It gives up on a store
+// that is read-only at once, and on one that gives nothing but errors after 5 s. What could not be stored is read from the
+// journal again at the next start.
 func (x *Index) Close(ctx context.Context) error {
+	x.closeOnce.Do(func() { close(x.closing) })
 	for _, p := range x.pipelines() {
 		p.stop()
 	}

@@ -25,6 +25,7 @@ type pipeline struct {
 	frozen  bool          // the source ends, and the pipeline when all of it is stored
 	lost    *losses       // damage that was told of
 	running *atomic.Int64 // pipelines that share the cache
+	closing chan struct{} // closed when the index closes
 	high    *highMark
 	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
 	stats   *counters
@@ -52,7 +53,8 @@ type pipeline struct {
 func newPipeline(ctx context.Context, f *feed) *pipeline {
 	x := f.index
 	p := &pipeline{
-		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, high: f.high, gate: &x.gate, stats: &x.stats,
+		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
+		gate: &x.gate, stats: &x.stats,
 		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}

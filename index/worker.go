@@ -2,8 +2,6 @@ package index
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"math"
 	"sync/atomic"
 	"time"
@@ -178,34 +176,6 @@ func (w *worker) store(taken []*entry) bool {
 	w.stats.flushedDocs.Add(uint64(f.docsSwapped))
 	w.stats.flushedBytes.Add(uint64(f.blobBytes))
 	return raised
-}
-
-// persist calls try until it succeeds, waiting longer from time to time. It gives false if the pipeline ends first,
-// and ends the pipeline itself on a conflict.
-func (p *pipeline) persist(what string, try func(ctx context.Context) error) bool {
-	const longest = 5 * time.Second
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, longest) {
-		err := try(p.ctx)
-		if err == nil {
-			p.storeError.Store(nil)
-			return true
-		}
-		if errors.Is(err, errConflict) {
-			p.stats.conflicts.Add(1)
-			p.end(err)
-		}
-		if p.ctx.Err() != nil {
-			return false
-		}
-		p.stats.storeErrors.Add(1)
-		p.storeError.Store(&err)
-		p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
-		select {
-		case <-time.After(wait):
-		case <-p.ctx.Done():
-			return false
-		}
-	}
 }
 
 // publish makes the shard's size known and wakes the pipeline if it waits for room.

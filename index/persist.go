@@ -1,0 +1,72 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+)
+
+// closePatience is how long Close tries a store that gives nothing but errors.
+const closePatience = 5 * time.Second
+
+// unstoredError ends a pipeline whose counts cannot be stored while the index closes.
+type unstoredError struct{ err error }
+
+func (e *unstoredError) Error() string {
+	return fmt.Sprintf("counts are not stored, the next start reads their hits from the journal again: %v", e.err)
+}
+
+func (e *unstoredError) Unwrap() error { return e.err }
+
+// persist calls try until it succeeds, waiting longer from time to time. It gives false if the pipeline ends first, and ends
+// the pipeline itself on a conflict, and when the index closes and the store cannot be expected to mend.
+func (p *pipeline) persist(what string, try func(ctx context.Context) error) bool {
+	const longest = 5 * time.Second
+	closing := p.closing
+	var failing time.Time // since when, of a store that fails while the index closes
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, longest) {
+		err := try(p.ctx)
+		if err == nil {
+			p.storeError.Store(nil)
+			return true
+		}
+		if errors.Is(err, errConflict) {
+			p.stats.conflicts.Add(1)
+			p.end(err)
+		}
+		if p.isClosing() {
+			closing, wait = nil, min(wait, 100*time.Millisecond)
+			if failing.IsZero() {
+				failing = time.Now()
+			}
+			if errors.Is(err, syscall.EROFS) || time.Since(failing) >= closePatience {
+				p.end(&unstoredError{err})
+			}
+		}
+		if p.ctx.Err() != nil {
+			return false
+		}
+		p.stats.storeErrors.Add(1)
+		p.storeError.Store(&err)
+		p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
+		select {
+		case <-time.After(wait):
+		case <-closing:
+		case <-p.ctx.Done():
+			return false
+		}
+	}
+}
+
+// isClosing reports whether the index closes.
+func (p *pipeline) isClosing() bool {
+	select {
+	case <-p.closing:
+		return true
+	default:
+		return false
+	}
+}
