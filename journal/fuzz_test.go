@@ -191,3 +191,27 @@ func journalOf(name string, segment []byte) *journaltest.FS {
 	fsys.Put(filepath.Join(dir, source, name), segment)
 	return fsys
 }
+
+// FuzzFrozen reads any bytes as the file that says that a source is frozen: the source stays readable and is not written.
+func FuzzFrozen(f *testing.F) {
+	const source = "j00000000000c0ffe"
+	f.Add([]byte("heatlog journal 1\nfrozen " + source + "\norder 1\nend 6\n"))
+	f.Add([]byte("order 18446744073709551615\n"))
+	f.Add([]byte{})
+	name := "testdata/v1/00000000000000000000-00000001.hj"
+	segment, err := os.ReadFile(name)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, marker []byte) {
+		fsys := journalOf(filepath.Base(name), segment)
+		fsys.Put(filepath.Join(dir, source+".frozen"), marker)
+		j := mustOpen(t, journal.Options{FS: fsys})
+		defer j.Close()
+		mustAppend(t, j, journal.NewTraffic(1)(2))
+		logs := j.Frozen()
+		if len(logs) != 1 || logs[0].Source() != source || j.Source() == source || logs[0].Durable() != 6 {
+			t.Errorf("%d frozen sources, %s is written", len(logs), j.Source())
+		}
+	})
+}
