@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal/journaltest"
 )
 
 // nthStore fails its n-th operation, before it is done or after, when only the answer is lost.
@@ -70,6 +71,7 @@ func (s *nthStore) SwapRecord(ctx context.Context, name string, old, value []byt
 // TestFailEveryStoreOperation runs the same story with the n-th operation of the store failing, for every n: an index
 // counts, stores, is killed, recovers, stores the rest and closes. Whatever fails, the stored blobs count each hit once.
 func TestFailEveryStoreOperation(t *testing.T) {
+	row := journaltest.Begin(t, "n-th operation of a store fails", 0, 0)
 	for _, after := range []bool{false, true} {
 		n := int64(1)
 		for ; ; n++ {
@@ -78,8 +80,9 @@ func TestFailEveryStoreOperation(t *testing.T) {
 			if s.calls.Load() < n {
 				break
 			}
+			row.Done(1)
 		}
-		t.Logf("%d operations, each failed once, answer lost only: %v", n-1, after)
+		row.Found("%d operations, only the answer lost: %v", n-1, after)
 	}
 }
 

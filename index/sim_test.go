@@ -1,10 +1,15 @@
 package index
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strconv"
+	"sync"
 	"testing"
+
+	"heatlog/journal/journaltest"
 )
 
 // TestSimulation runs the code that applies, flushes, checkpoints, recovers and reads under a seeded scheduler which
@@ -12,28 +17,33 @@ import (
 // answer is compared with a recount of the log at the position that it names. Now and then the folder or the store, or
 // both, are replaced by an older copy.
 //
-// HEATLOG_SIM_RUNS sets the number of schedules, HEATLOG_SIM_SEED the first seed; a failure prints its seed.
+// HEATLOG_SIM_RUNS sets the number of schedules, HEATLOG_SEED the seed of the first; a failure prints the seed of its own.
 func TestSimulation(t *testing.T) {
-	runs, seed := envInt("HEATLOG_SIM_RUNS", 20_000), envInt("HEATLOG_SIM_SEED", 1)
-	var total simCounts
-	for i := range runs {
-		w := newSim(uint64(seed + i))
-		if err := w.run(); err != nil {
-			t.Fatalf("seed %d, step %d: %v", seed+i, w.steps, err)
-		}
-		total.add(w.counts)
+	runs, err := strconv.Atoi(os.Getenv("HEATLOG_SIM_RUNS"))
+	if err != nil {
+		runs = journaltest.Times(50_000, 1_000_000)
 	}
-	t.Logf("%d schedules, 0 violations: %+v", runs, total)
+	seed := journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, "simulated schedules", runs, seed)
+	var mu sync.Mutex
+	var total simCounts
+	err = row.Each(runs, func(i int) error {
+		w := newSim(seed + uint64(i))
+		if err := w.runSafely(); err != nil {
+			return fmt.Errorf("seed %d, step %d: %w", seed+uint64(i), w.steps, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		total.add(w.counts)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row.Found("met %+v", total)
 	if runs >= 5000 {
 		total.check(t)
 	}
-}
-
-func envInt(name string, def int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-		return n
-	}
-	return def
 }
 
 // simCounts says what the schedules met, so that a simulator which never gets anywhere is found out.
@@ -117,6 +127,16 @@ func newSim(seed uint64) *sim {
 		w.owners = append(w.owners, newOwner(w))
 	}
 	return w
+}
+
+// runSafely is run with a panic as an error, so that it is known which schedule leads there.
+func (w *sim) runSafely() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return w.run()
 }
 
 // run takes random steps, then lets everything come to rest and compares all there is.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"heatlog/journal/journaltest"
 )
 
 // ill is what a store suffers from.
@@ -101,10 +102,11 @@ func (s *illStore) SwapRecord(ctx context.Context, name string, old, value []byt
 }
 
 // TestStoreIll lets the store be slow, down, hanging, full, or done with writes that it says have timed out, while
-// hits go on, for a second, or for ten minutes with HEATLOG_TORTURE=1: the log takes all of them, memory stays under its bound, the index
+// hits go on, for a second, or for ten minutes in the long form: the log takes all of them, memory stays under its bound, the index
 // says how far it is behind, answers go on where the store can be read and equal a recount at the positions that they
 // name. When the store is well again everything is counted once, by itself.
 func TestStoreIll(t *testing.T) {
+	row := journaltest.Begin(t, "a store that is slow, down, hanging, late or full", 5, 0)
 	for name, c := range map[string]struct {
 		ill          ill
 		reads, waits bool // the store can be read; the index is held up by it
@@ -114,6 +116,7 @@ func TestStoreIll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sickenStore(t, c.ill, c.reads, c.waits)
+			row.Done(1)
 		})
 	}
 }
@@ -129,10 +132,7 @@ func sickenStore(t *testing.T, of ill, reads, waits bool) {
 	}
 	waitApplied(t, x)
 	store.ill.Store(int32(of))
-	most, behind, notReady, steps := int64(0), uint64(0), 0, 100
-	if os.Getenv("HEATLOG_TORTURE") != "" {
-		steps = 60_000
-	}
+	most, behind, notReady, steps := int64(0), uint64(0), 0, journaltest.Times(100, 60_000)
 	for step := range steps {
 		if step < 600 {
 			for range 70 {

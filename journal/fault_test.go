@@ -155,10 +155,12 @@ func times(f journaltest.Fault, count int) func(int) func(journaltest.Op) (journ
 // Whichever operation fails, and however: no false acknowledgement, no panic, and after a crash the journal opens with
 // every acknowledged batch once.
 func TestEveryOperationFails(t *testing.T) {
+	row := journaltest.Begin(t, "n-th file operation of a journal fails", 0, 0)
 	for _, ack := range []journal.Ack{journal.AckSync, journal.AckWrite} {
 		for name, fault := range faults {
 			t.Run(fmt.Sprintf("%s/ack%d", name, ack), func(t *testing.T) {
 				for n := 1; failOperation(t, ack, n, fault(n)); n++ {
+					row.Done(1)
 				}
 			})
 		}
@@ -207,13 +209,12 @@ func checkAfterPowerCut(t *testing.T, fsys *journaltest.FS, before *journal.Repo
 // Many clients, a process that ends at a random moment, again and again on what the last one left; the power goes with it
 // or not. Nothing acknowledged is lost, nothing is there twice.
 func TestCrashesUnderLoad(t *testing.T) {
-	journals := 2
-	if torture() {
-		journals = 60
-	}
+	journals, seed := journaltest.Times(2, 60), journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, "crashes of a journal under load", 2*journals, seed)
 	for _, ack := range []journal.Ack{journal.AckSync, journal.AckWrite} {
-		for seed := range journals {
-			crashAgainAndAgain(t, ack, uint64(seed))
+		for n := range journals {
+			crashAgainAndAgain(t, ack, seed+uint64(n))
+			row.Done(1)
 		}
 	}
 }

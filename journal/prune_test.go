@@ -130,9 +130,11 @@ func TestEveryOperationOfSealingFails(t *testing.T) {
 	fillMixed(t, j, now, 4, 24)
 	want := readTo(t, j, 0, j.Durable())
 	mustClose(t, j)
+	row := journaltest.Begin(t, "n-th file operation of sealing fails", 0, 0)
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; failSealing(t, base, n, fault(n), want); n++ {
+				row.Done(1)
 			}
 		})
 	}

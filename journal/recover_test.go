@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,9 +16,6 @@ import (
 	"heatlog/journal"
 	"heatlog/journal/journaltest"
 )
-
-// torture asks for the long forms of these tests.
-func torture() bool { return os.Getenv("HEATLOG_TORTURE") != "" }
 
 // specimen is a journal of two segments, of which one is to be damaged.
 type specimen struct {
@@ -81,30 +77,35 @@ func (s *specimen) end() uint64 { return s.ends[len(s.ends)-1] }
 
 // A last segment that ends anywhere opens with its longest valid prefix; the rest is kept beside it.
 func TestCutAtEveryByte(t *testing.T) {
-	size := 16 << 10
-	if torture() {
-		size = 256 << 10
+	ended := 16 << 10
+	if journaltest.Torture() {
+		ended = 256 << 10
 	}
-	for _, closed := range []bool{true, false} {
-		s := newSpecimen(t, 1, size, closed)
-		path := s.paths[1]
-		whole := s.files[path]
-		chunks := journal.Chunks(filepath.Base(path), whole)
-		for n := range whole {
-			wantEnd, wantLimit := chunks[0].Base, int64(journal.SegmentHeaderSize)
-			for _, c := range chunks {
-				if c.Offset+c.Size <= int64(n) {
-					wantEnd, wantLimit = c.End, c.Offset+c.Size
-				}
-			}
-			if n < journal.SegmentHeaderSize {
-				wantLimit = 0
-			}
-			checkCut(t, s, n, wantEnd, wantLimit)
-		}
-	}
+	cutAtEveryByte(t, "an ended segment is cut", newSpecimen(t, 1, ended, true))
+	cutAtEveryByte(t, "an active segment is cut", newSpecimen(t, 1, 256<<10/sparse, false))
 }
 
+func cutAtEveryByte(t *testing.T, name string, s *specimen) {
+	whole := s.files[s.paths[1]]
+	chunks := journal.Chunks(filepath.Base(s.paths[1]), whole)
+	row := journaltest.Begin(t, name, len(whole), 0)
+	row.Found("%d chunks, %d hits", len(chunks), s.end())
+	_ = row.Each(len(whole), func(n int) error {
+		wantEnd, wantLimit := chunks[0].Base, int64(journal.SegmentHeaderSize)
+		for _, c := range chunks {
+			if c.Offset+c.Size <= int64(n) {
+				wantEnd, wantLimit = c.End, c.Offset+c.Size
+			}
+		}
+		if n < journal.SegmentHeaderSize {
+			wantLimit = 0
+		}
+		checkCut(t, s, n, wantEnd, wantLimit)
+		return nil
+	})
+}
+
+// checkCut cuts the last segment at n, where its first wantLimit bytes are to stay.
 func checkCut(t *testing.T, s *specimen, n int, wantEnd uint64, wantLimit int64) {
 	t.Helper()
 	path := s.paths[1]
@@ -147,33 +148,47 @@ func checkCut(t *testing.T, s *specimen, n int, wantEnd uint64, wantLimit int64)
 
 // A changed bit is found wherever it is, told apart from a torn tail, and costs exactly the hits of its chunk.
 func TestFlipBits(t *testing.T) {
-	f := func(target int, closed bool, size, sample int) {
+	f := func(name string, target int, closed bool, size int) {
 		t.Helper()
 		s := newSpecimen(t, target, size, closed)
 		path := s.paths[target]
 		chunks := journal.Chunks(filepath.Base(path), s.files[path])
-		r := rand.New(rand.NewPCG(uint64(target), 2))
-		for n := range s.files[path] {
-			for bit := range 8 {
-				if r.IntN(sample) > 0 {
-					continue
-				}
-				damaged := bytes.Clone(s.files[path])
-				damaged[n] ^= 1 << bit
-				fsys := s.with(path, damaged)
-				want := flipLoss(s, chunks, target, n)
-				if err := checkLoss(t.Context(), fsys, path, want); err != nil {
-					t.Fatalf("segment %d closed %v, byte %d bit %d: %v", target, closed, n, bit, err)
-				}
+		bits, seed := sampleBits(t, 8*len(s.files[path]))
+		row := journaltest.Begin(t, name, len(bits), seed)
+		row.Found("%d bytes in %d chunks", len(s.files[path]), len(chunks))
+		err := row.Each(len(bits), func(i int) error {
+			n, bit := bits[i]/8, bits[i]%8
+			damaged := bytes.Clone(s.files[path])
+			damaged[n] ^= 1 << bit
+			if err := checkLoss(t.Context(), s.with(path, damaged), path, flipLoss(s, chunks, target, n)); err != nil {
+				return fmt.Errorf("byte %d bit %d: %w", n, bit, err)
 			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	f(0, true, 8<<10, 10)
-	f(1, true, 8<<10, 10)
-	f(1, false, 8<<10, 10)
-	if torture() {
-		f(1, false, 32<<10, 1)
+	f("bits of an older segment are flipped", 0, true, 8<<10)
+	f("bits of an ended segment are flipped", 1, true, 8<<10)
+	f("bits of an active segment are flipped", 1, false, 64<<10/sparse)
+}
+
+// sampleBits gives the bits of n to flip: one in ten, all in the long form.
+func sampleBits(t *testing.T, n int) (bits []int, seed uint64) {
+	t.Helper()
+	sample := 10 * sparse
+	if journaltest.Torture() {
+		sample = 1
 	}
+	seed = journaltest.Seed(t, 1)
+	r := rand.New(rand.NewPCG(seed, 2))
+	for bit := range n {
+		if r.IntN(sample) == 0 {
+			bits = append(bits, bit)
+		}
+	}
+	return bits, seed
 }
 
 // loss is what damage must be reported as.

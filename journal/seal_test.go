@@ -89,11 +89,10 @@ func sameChunks(t testing.TB, want, got []heatmap.Chunk) {
 // What is sealed reads as it did before: every hit, batch, chunk, append time and position, from anywhere, after a restart
 // too.
 func TestSeal(t *testing.T) {
-	seeds := 3
-	if torture() {
-		seeds = 60
-	}
+	seeds := journaltest.Times(3, 60)
+	row := journaltest.Begin(t, "sealed segments read as before", seeds, 0)
 	for seed := range uint64(seeds) {
+		row.Done(1)
 		fsys := new(journaltest.FS)
 		nowFn, now := clock()
 		o := journal.Options{FS: fsys, Now: nowFn, SegmentBytes: 32 << 10}

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"heatlog/heatmap"
@@ -140,28 +140,35 @@ func checkSealedDamage(ctx context.Context, fsys *journaltest.FS, s *sealedSpeci
 // A sealed segment that ends anywhere gives what is whole of it and tells exactly what is lost; so it does as the last
 // segment.
 func TestCutSealedAtEveryByte(t *testing.T) {
-	size := int64(16 << 10)
-	if torture() {
+	size := int64(96 << 10)
+	if journaltest.Torture() {
 		size = 256 << 10
 	}
-	s := newSealedSpecimen(t, size, 60)
+	s := newSealedSpecimen(t, size, 600)
 	whole := s.files[s.sealed]
-	for n := 0; n < len(whole); n += sparse {
+	row := journaltest.Begin(t, "a sealed segment is cut", len(whole)/sparse, 0)
+	row.Found("%d bytes in %d blocks, sealed of %d bytes", len(whole), len(s.blocks)-1, len(s.source))
+	err := row.Each(len(whole)/sparse, func(i int) error {
+		n := i * sparse
 		lost := s.lostBy(int64(n), int64(len(whole)))
-		if n%20 != 0 {
+		switch {
+		case n%100 != 0:
 			j := mustOpen(t, journal.Options{FS: s.with(s.sealed, whole[:n])})
+			defer j.Close()
 			if err := checkLossAt(t.Context(), j, s.sealEnd-lost, s.sealEnd, s.sealed, n%9 == 0); err != nil {
-				t.Fatalf("cut at %d of %d: %v", n, len(whole), err)
+				return fmt.Errorf("cut at %d of %d: %w", n, len(whole), err)
 			}
-			mustClose(t, j)
-			continue
-		}
-		if err := checkSealedDamage(t.Context(), s.with(s.sealed, whole[:n]), s, lost, true); err != nil {
-			t.Fatalf("cut at %d of %d: %v", n, len(whole), err)
-		}
-		if n%60 == 0 {
+			return nil
+		case n%300 == 0:
 			checkCutLast(t, s, n, lost)
 		}
+		if err := checkSealedDamage(t.Context(), s.with(s.sealed, whole[:n]), s, lost, true); err != nil {
+			return fmt.Errorf("cut at %d of %d: %w", n, len(whole), err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -194,8 +201,11 @@ func checkCutLast(t *testing.T, s *sealedSpecimen, n int, lost uint64) {
 func TestDamagedManifest(t *testing.T) {
 	s := newSealedSpecimen(t, 8<<10, 60)
 	whole, tries := s.files[s.manifest], 0
+	row := journaltest.Begin(t, "MANIFEST is cut and its bits are flipped", 0, 0)
+	row.Found("%d bytes", len(whole))
 	f := func(what string, content []byte) {
 		t.Helper()
+		row.Done(1)
 		fsys := s.with(s.manifest, content)
 		if err := checkSealedDamage(t.Context(), fsys, s, 0, false); err != nil {
 			t.Fatalf("%s: %v", what, err)
@@ -216,7 +226,7 @@ func TestDamagedManifest(t *testing.T) {
 	for n := range whole {
 		f(fmt.Sprintf("cut at %d", n), whole[:n])
 		for bit := range 8 {
-			if bit != n%8 && !torture() {
+			if bit != n%8 && !journaltest.Torture() {
 				continue
 			}
 			damaged := bytes.Clone(whole)
@@ -294,29 +304,36 @@ func checkLossAt(ctx context.Context, j *journal.Journal, from, to uint64, segme
 
 // Every changed bit of a sealed segment is found, and costs exactly its block.
 func TestFlipSealedBits(t *testing.T) {
-	sample := 10 * sparse
-	if torture() {
-		sample = 1
-	}
 	s := newSealedSpecimen(t, 95<<10, 250)
-	if n := len(s.files[s.sealed]); n < 60<<10 {
-		t.Fatalf("sealed segment has %d bytes", n)
+	size := len(s.files[s.sealed])
+	if size < 60<<10 {
+		t.Fatalf("sealed segment has %d bytes", size)
 	}
-	fsys := s.with("", nil)
-	j := mustOpen(t, journal.Options{FS: fsys})
-	live := fsys.Bytes(s.sealed)
-	r := rand.New(rand.NewPCG(1, 2))
-	for n := range live {
-		for bit := range 8 {
-			if r.IntN(sample) > 0 {
-				continue
-			}
-			live[n] ^= 1 << bit
-			err := checkFlip(t.Context(), j, fsys, s, int64(n), r.IntN(500) == 0)
-			if live[n] ^= 1 << bit; err != nil {
-				t.Fatalf("byte %d bit %d of %d: %v", n, bit, len(live), err)
-			}
+	type rig struct {
+		fsys *journaltest.FS
+		j    *journal.Journal
+	}
+	rigs := sync.Pool{New: func() any {
+		fsys := s.with("", nil)
+		return &rig{fsys, mustOpen(t, journal.Options{FS: fsys})}
+	}}
+	bits, seed := sampleBits(t, 8*size)
+	row := journaltest.Begin(t, "bits of a sealed segment are flipped", len(bits), seed)
+	row.Found("%d bytes in %d blocks", size, len(s.blocks)-1)
+	err := row.Each(len(bits), func(i int) error {
+		r := rigs.Get().(*rig)
+		defer rigs.Put(r)
+		n, bit := bits[i]/8, bits[i]%8
+		live := r.fsys.Bytes(s.sealed)
+		live[n] ^= 1 << bit
+		defer func() { live[n] ^= 1 << bit }()
+		if err := checkFlip(t.Context(), r.j, r.fsys, s, int64(n), i%500 == 0); err != nil {
+			return fmt.Errorf("byte %d bit %d of %d: %w", n, bit, size, err)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -56,12 +56,8 @@ func (w *syncWatch) fail(one int) {
 // never written, synced or named again, and at every moment what is published as durable, with AckSync all that is
 // acknowledged, survives a power cut.
 func TestFailedSyncIsFinal(t *testing.T) {
-	runs := 40
-	if torture() {
-		runs = 4000
-	}
-	start := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", start)
+	runs, start := journaltest.Times(40, 4000), journaltest.Seed(t, 0)
+	row := journaltest.Begin(t, "failed syncs of a journal", 2*runs, start)
 	failures, refused, segments := 0, 0, 0
 	for n := range runs {
 		for _, ack := range []journal.Ack{journal.AckSync, journal.AckWrite} {
@@ -69,12 +65,13 @@ func TestFailedSyncIsFinal(t *testing.T) {
 				f, r, s := failSyncs(t, ack, rand.New(rand.NewPCG(start, uint64(n))))
 				failures, refused, segments = failures+f, refused+r, segments+s
 			})
+			row.Done(1)
 			if t.Failed() {
 				t.Fatalf("seed %d, run %d, ack %d", start, n, ack)
 			}
 		}
 	}
-	t.Logf("%d runs, %d syncs failed, %d appends refused, %d segments", 2*runs, failures, refused, segments)
+	row.Found("%d syncs failed, %d appends refused, %d segments", failures, refused, segments)
 	if failures < runs {
 		t.Errorf("only %d syncs failed", failures)
 	}
