@@ -20,12 +20,12 @@ import (
 // the metrics, and nothing stored.
 func TestBadInput(t *testing.T) {
 	p := startServer(t, t.TempDir())
-	p.addSite("shop", "UTC", "https://shop.example")
+	p.AddSite("shop", "UTC", "https://shop.example")
 	from := http.Header{"Origin": {"https://shop.example"}, "Content-Type": {"text/plain"}}
 	before := p.metrics()
 	f := func(path string, header http.Header, body string, status int, metric string) {
 		t.Helper()
-		if got, answer := p.request("POST", path, nil, header, strings.NewReader(body)); got != status {
+		if got, answer := p.Request("POST", path, nil, header, strings.NewReader(body)); got != status {
 			t.Errorf("POST %s %.80q: status %d, want %d: %s", path, body, got, status, answer)
 		}
 		after := p.metrics()
@@ -68,12 +68,12 @@ func TestBadInput(t *testing.T) {
 	for _, path := range []string{"/v1/heatmap", "/v1/heatmap?site=shop", "/v1/pages?site=shop&colour=red", "/v1/pages?site=shop&from=yesterday"} {
 		path, rawQuery, _ := strings.Cut(path, "?")
 		query, _ := url.ParseQuery(rawQuery)
-		if status, body := p.request("GET", path, query, nil, nil); status != 400 || !bytes.Contains(body, []byte(`"code":"bad_param"`)) {
+		if status, body := p.Request("GET", path, query, nil, nil); status != 400 || !bytes.Contains(body, []byte(`"code":"bad_param"`)) {
 			t.Errorf("GET %s?%s: status %d: %s", path, rawQuery, status, body)
 		}
 	}
 	var pages struct{ Total int }
-	if p.ask("/v1/pages", url.Values{"site": {"shop"}}, &pages); pages.Total != 0 {
+	if p.Ask("/v1/pages", url.Values{"site": {"shop"}}, &pages); pages.Total != 0 {
 		t.Errorf("%d pages have hits, want none: everything was refused", pages.Total)
 	}
 	if n := p.metrics()["heatlog_hits_accepted_total"]; n != 0 {
@@ -84,11 +84,11 @@ func TestBadInput(t *testing.T) {
 // TestInRefuses sends batches that must not be taken: the answer says why, and neither counts nor the journal have them.
 func TestInRefuses(t *testing.T) {
 	p := startServer(t, t.TempDir())
-	p.addSite("shop", "UTC", "https://shop.example")
-	p.addSite("news", "UTC", "https://news.example")
+	p.AddSite("shop", "UTC", "https://shop.example")
+	p.AddSite("news", "UTC", "https://news.example")
 	f := func(origin, contentType, body string, status int, code, message string) {
 		t.Helper()
-		got, answer := p.request("POST", "/v1/in", nil, http.Header{"Origin": {origin}, "Content-Type": {contentType}}, strings.NewReader(body))
+		got, answer := p.Request("POST", "/v1/in", nil, http.Header{"Origin": {origin}, "Content-Type": {contentType}}, strings.NewReader(body))
 		var e struct {
 			Error struct{ Code, Message string }
 		}
@@ -111,13 +111,13 @@ func TestInRefuses(t *testing.T) {
 	f(shop, "multipart/form-data; boundary=x", batch(1), 415, "unsupported_media_type",
 		`content-type is "multipart/form-data; boundary=x", want text/plain or application/json`)
 	f(shop, plain, batch(501), 400, "bad_batch", "hits has more than 500 entries")
-	if status, exported := p.request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil); status != 200 || len(exported) > 0 {
+	if status, exported := p.Request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil); status != 200 || len(exported) > 0 {
 		t.Errorf("the journal has, after status %d: %.200s", status, exported)
 	}
 	if m := p.metrics(); m["heatlog_journal_end_position"] != 0 || m["heatlog_in_hits_accepted_total"] != 0 {
 		t.Errorf("journal ends at %v, %v hits were accepted, want none", m["heatlog_journal_end_position"], m["heatlog_in_hits_accepted_total"])
 	}
-	if status, answer := p.request("POST", "/v1/in", nil, http.Header{"Origin": {shop}, "Content-Type": {plain}}, strings.NewReader(batch(500))); status != 204 {
+	if status, answer := p.Request("POST", "/v1/in", nil, http.Header{"Origin": {shop}, "Content-Type": {plain}}, strings.NewReader(batch(500))); status != 204 {
 		t.Errorf("500 hits: status %d: %s", status, answer)
 	}
 }
@@ -125,9 +125,10 @@ func TestInRefuses(t *testing.T) {
 // TestNoAddressIsKept sends hits, good and bad ones and too many, through a proxy that says whose they are. Each address
 // is a visitor of its own and has a rate of its own, and none is in the log, in the answers or in a file.
 func TestNoAddressIsKept(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startServer(t, dir, "--trusted-proxies", "127.0.0.0/8,::1", "--rate-limit", "0.01")
-	p.addSite("shop", "UTC", "https://shop.example")
+	p.AddSite("shop", "UTC", "https://shop.example")
 	visitors := []netip.Addr{netip.MustParseAddr("203.0.113.77"), netip.MustParseAddr("2001:db8:7788:99aa:bbcc:ddee:ff01:2345")}
 	var answers bytes.Buffer
 	send := func(path, body string, forwarded fmt.Stringer, want int) {
@@ -136,7 +137,7 @@ func TestNoAddressIsKept(t *testing.T) {
 			"Content-Type": {"text/plain"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
 			"X-Forwarded-For": {"192.0.2.200", forwarded.String() + ", 127.0.0.9"},
 		}
-		status, answer := p.request("POST", path, nil, header, strings.NewReader(body))
+		status, answer := p.Request("POST", path, nil, header, strings.NewReader(body))
 		if answers.Write(answer); status != want {
 			t.Errorf("POST %s %.60s: status %d, want %d: %s", path, body, status, want, answer)
 		}
@@ -149,20 +150,20 @@ func TestNoAddressIsKept(t *testing.T) {
 		send("/v1/session", `{"token":"wrong"}`, v, 401)
 	}
 	send("/v1/in", "{", netip.MustParseAddr("203.0.113.78"), 400)
-	p.waitCounted("shop")
+	p.WaitCounted("shop")
 	var a struct{ Hits, Visitors int }
-	if p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}}, &a); a.Hits != 2 || a.Visitors != 2 {
+	if p.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}}, &a); a.Hits != 2 || a.Visitors != 2 {
 		t.Errorf("%d hits of %d visitors, want 2 of 2", a.Hits, a.Visitors)
 	}
 	if n := p.metrics()["heatlog_in_rate_limited_total"]; n != 4 {
 		t.Errorf("%v requests were over the limit, want 4", n)
 	}
-	_, exported := p.request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil)
+	_, exported := p.Request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil)
 	if bytes.Count(exported, []byte("\n")) != 2 {
 		t.Errorf("export %s", exported)
 	}
-	p.stop()
-	wantNoAddress(t, "the log", []byte(p.log.String()))
+	p.Stop()
+	wantNoAddress(t, "the log", []byte(p.Log.String()))
 	wantNoAddress(t, "answers", answers.Bytes())
 	wantNoAddress(t, "the export", exported)
 	files := 0
@@ -214,10 +215,10 @@ func gzipped(text string) string {
 
 // metrics reads all metrics, by name with labels.
 func (p *process) metrics() map[string]float64 {
-	p.t.Helper()
-	status, body := p.request("GET", "/metrics", nil, nil, nil)
+	p.T.Helper()
+	status, body := p.Request("GET", "/metrics", nil, nil, nil)
 	if status != 200 {
-		p.t.Fatalf("GET /metrics: status %d: %s", status, body)
+		p.T.Fatalf("GET /metrics: status %d: %s", status, body)
 	}
 	all := map[string]float64{}
 	for line := range strings.Lines(string(body)) {
@@ -227,7 +228,7 @@ func (p *process) metrics() map[string]float64 {
 		}
 		number, err := strconv.ParseFloat(value, 64)
 		if err != nil {
-			p.t.Fatalf("metric %q: %v", line, err)
+			p.T.Fatalf("metric %q: %v", line, err)
 		}
 		all[name] = number
 	}
@@ -237,13 +238,13 @@ func (p *process) metrics() map[string]float64 {
 // TestMetrics looks at names and values of what the server says about itself.
 func TestMetrics(t *testing.T) {
 	p := startServer(t, t.TempDir())
-	p.addSite("shop", "UTC", "https://shop.example")
+	p.AddSite("shop", "UTC", "https://shop.example")
 	var lines strings.Builder
 	for i := range 100 {
 		fmt.Fprintf(&lines, `{"t":1767225600000,"site":"shop","url":"https://shop.example/","kind":"click","x":%d,"y":1,"id":"%d"}`+"\n", i, i/2)
 	}
-	p.importHits(strings.NewReader(lines.String()), "")
-	p.waitCounted("shop")
+	p.Import(strings.NewReader(lines.String()), "")
+	p.WaitCounted("shop")
 	m := p.metrics()
 	for name, want := range map[string]float64{
 		"heatlog_hits_accepted_total":                                  100,

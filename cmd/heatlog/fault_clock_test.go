@@ -17,6 +17,7 @@ import (
 	"heatlog/index"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
+	"heatlog/journal/journaltest"
 )
 
 // clockRig is a server's parts, from the collector to the store, on a clock that a test moves.
@@ -159,6 +160,8 @@ func (r *clockRig) check(when string) {
 // between: every hit counts once on the day that the clock said when it was sent first, append times never go back, and a
 // visitor of a day is the same one after the clock went away and came back.
 func TestFaultClockJumps(t *testing.T) {
+	t.Parallel()
+	row := journaltest.Begin(t, "clock jumps", 4*3*4, 0)
 	for _, jump := range []time.Duration{time.Hour, -time.Hour, 24 * time.Hour, -24 * time.Hour} {
 		for _, restart := range []string{"", "stop", "crash"} {
 			t.Run(fmt.Sprint(jump, restart), func(t *testing.T) {
@@ -181,6 +184,7 @@ func TestFaultClockJumps(t *testing.T) {
 					}
 					r.batches(20)
 					r.check(fmt.Sprintf("jump %d by %v", n, by))
+					row.Done(1)
 				}
 				all := heatmap.Query{Site: faultSite, URL: "https://fault.example/"}
 				a, err := r.index.Heatmap(t.Context(), all)

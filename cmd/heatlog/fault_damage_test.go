@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 	"heatlog/journal"
 )
 
@@ -21,27 +22,27 @@ type damageRig struct {
 }
 
 func (r *damageRig) start(flags ...string) {
-	r.t.Helper()
-	r.process = startServer(r.t, r.data, append([]string{"--segment-bytes", "4096"}, flags...)...)
+	r.T.Helper()
+	r.process = startServer(r.T, r.data, append([]string{"--segment-bytes", "4096"}, flags...)...)
 }
 
 func newDamageRig(t *testing.T, flags ...string) *damageRig {
 	t.Helper()
-	r := &damageRig{process: &process{t: t}, data: filepath.Join(t.TempDir(), "data")}
+	r := &damageRig{process: &process{&heatlogtest.Server{T: t}}, data: filepath.Join(t.TempDir(), "data")}
 	r.start(flags...)
-	r.addSite("shop", "UTC", "https://shop.example")
+	r.AddSite("shop", "UTC", "https://shop.example")
 	return r
 }
 
 // send sends batches.
 func (r *damageRig) send(from, to int) {
-	r.t.Helper()
+	r.T.Helper()
 	header := http.Header{"Content-Type": {"text/plain"}, "User-Agent": {benchAgent}, "Origin": {"https://shop.example"}}
 	for n := from; n < to; n++ {
 		body := fmt.Sprintf(`{"site":"shop","url":"https://shop.example/","view":"v%d","b":"b%d","hits":[{"age":0,"kind":"click","x":%d,"y":%d,"vw":1280,"vh":720}]}`,
 			n%7, n, n%100*8, n/100*8)
-		if status, answer := r.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != 204 {
-			r.t.Fatalf("batch %d: status %d: %s", n, status, answer)
+		if status, answer := r.Request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != 204 {
+			r.T.Fatalf("batch %d: status %d: %s", n, status, answer)
 		}
 	}
 }
@@ -56,20 +57,20 @@ type damageAnswer struct {
 
 // check compares the counts of batches 0 to n-1.
 func (r *damageRig) check(n int, want func(batch int) int) (a damageAnswer) {
-	r.t.Helper()
-	r.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}, "limit": {"0"}}, &a)
+	r.T.Helper()
+	r.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}, "limit": {"0"}}, &a)
 	counts := map[int]int{}
 	for _, p := range a.Points {
 		counts[p[1]/8*100+p[0]/8] = p[2]
 	}
 	for batch := range n {
 		if counts[batch] != want(batch) {
-			r.t.Errorf("batch %d counts %d times, want %d", batch, counts[batch], want(batch))
+			r.T.Errorf("batch %d counts %d times, want %d", batch, counts[batch], want(batch))
 		}
 		delete(counts, batch)
 	}
 	if len(counts) > 0 {
-		r.t.Errorf("cells that were never sent: %v", counts)
+		r.T.Errorf("cells that were never sent: %v", counts)
 	}
 	return a
 }
@@ -78,11 +79,11 @@ func once(int) int { return 1 }
 
 // segments gives the files of the journal's segments, when all that are full are sealed.
 func (r *damageRig) segments() []string {
-	r.t.Helper()
+	r.T.Helper()
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(r.data, "journal", "j*", "*.hj*"))
 		if err != nil {
-			r.t.Fatal(err)
+			r.T.Fatal(err)
 		}
 		files = slices.DeleteFunc(files, func(f string) bool { return !strings.HasSuffix(f, ".hj") && !strings.HasSuffix(f, ".hjs") })
 		slices.Sort(files)
@@ -91,55 +92,55 @@ func (r *damageRig) segments() []string {
 			return files
 		}
 		if time.Since(start) > 30*time.Second {
-			r.t.Fatalf("not sealed after 30 s: %q\n%s", files, r.log)
+			r.T.Fatalf("not sealed after 30 s: %q\n%s", files, r.Log)
 		}
 	}
 }
 
 // flip damages a block of a segment and says what is lost. No server may run.
 func (r *damageRig) flip(path string) (lost *journal.CorruptError) {
-	r.t.Helper()
+	r.T.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	b[300] ^= 1 // behind the header of the segment and of its first block
 	if err := os.WriteFile(path, b, 0o600); err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
-	_, err = journal.Verify(r.t.Context(), nil, filepath.Join(r.data, "journal"), func(e *journal.CorruptError) {
+	_, err = journal.Verify(r.T.Context(), nil, filepath.Join(r.data, "journal"), func(e *journal.CorruptError) {
 		if lost == nil || e.Lost() > 0 {
 			lost = e
 		}
 	})
 	if err != nil || lost == nil || lost.Lost() == 0 || lost.Segment != path {
-		r.t.Fatalf("%s is damaged: %v, %v", path, lost, err)
+		r.T.Fatalf("%s is damaged: %v, %v", path, lost, err)
 	}
 	return lost
 }
 
 // tells checks that the log names what is lost, once.
 func (r *damageRig) tells(message string, lost *journal.CorruptError) {
-	r.t.Helper()
-	for start := time.Now(); !strings.Contains(r.log.String(), message); time.Sleep(10 * time.Millisecond) {
+	r.T.Helper()
+	for start := time.Now(); !strings.Contains(r.Log.String(), message); time.Sleep(10 * time.Millisecond) {
 		if time.Since(start) > 30*time.Second {
 			break // what is counted is ready before it is read for repeats
 		}
 	}
 	n := 0
-	for line := range strings.Lines(r.log.String()) {
+	for line := range strings.Lines(r.Log.String()) {
 		if !strings.Contains(line, message) {
 			continue
 		}
 		n++
 		for _, part := range []string{"segment=" + lost.Segment, fmt.Sprint("offset=", lost.Offset, " "), fmt.Sprint("lost_hits=", lost.Lost(), " ")} {
 			if !strings.Contains(line, part) {
-				r.t.Errorf("the log does not tell %q: %s", part, line)
+				r.T.Errorf("the log does not tell %q: %s", part, line)
 			}
 		}
 	}
 	if n != 1 {
-		r.t.Errorf("the log tells %d times %q:\n%s", n, message, r.log)
+		r.T.Errorf("the log tells %d times %q:\n%s", n, message, r.Log)
 	}
 }
 
@@ -150,8 +151,8 @@ func TestFaultDamageCounted(t *testing.T) {
 	r := newDamageRig(t, "--flush-every", "50ms")
 	r.send(0, sent)
 	segments := r.segments()
-	r.waitCounted("shop")
-	r.stop()
+	r.WaitCounted("shop")
+	r.Stop()
 	lost := r.flip(segments[len(segments)/2])
 	for _, flags := range [][]string{nil, {"--skip-damaged"}, nil} {
 		r.start(flags...)
@@ -160,11 +161,11 @@ func TestFaultDamageCounted(t *testing.T) {
 			t.Errorf("%d hits are not counted", a.Lag)
 		}
 		r.tells("journal is damaged where it is counted already", lost)
-		r.kill()
+		r.Kill()
 	}
 	r.start()
 	r.send(0, sent)
-	r.waitCounted("shop")
+	r.WaitCounted("shop")
 	want := func(batch int) int {
 		if n := uint64(batch); n >= lost.From && n < lost.To {
 			return 2
@@ -172,11 +173,11 @@ func TestFaultDamageCounted(t *testing.T) {
 		return 1
 	}
 	r.check(sent, want)
-	r.kill()
+	r.Kill()
 	r.start("--skip-damaged")
-	r.waitCounted("shop")
+	r.WaitCounted("shop")
 	r.check(sent, want)
-	r.stop()
+	r.Stop()
 }
 
 // TestFaultDamageUncounted damages a sealed segment that is not counted yet. Without --skip-damaged counting stops
@@ -185,13 +186,13 @@ func TestFaultDamageCounted(t *testing.T) {
 func TestFaultDamageUncounted(t *testing.T) {
 	r := newDamageRig(t, "--flush-every", "50ms")
 	r.send(0, 100)
-	r.waitCounted("shop")
-	r.stop()
+	r.WaitCounted("shop")
+	r.Stop()
 	r.start("--flush-every", "1h")
 	const sent = 500
 	r.send(100, sent)
 	segments := r.segments()
-	r.kill()
+	r.Kill()
 	lost := r.flip(segments[len(segments)-3])
 	if lost.From <= 100 {
 		t.Fatalf("%v is counted already", lost)
@@ -203,7 +204,7 @@ func TestFaultDamageUncounted(t *testing.T) {
 		var text string
 		for start := time.Now(); !strings.Contains(text, filepath.Base(lost.Segment)); time.Sleep(10 * time.Millisecond) {
 			if status, text = r.ready(); time.Since(start) > 30*time.Second {
-				t.Fatalf("%s: the reason is not told: %d %s\n%s", when, status, text, r.log)
+				t.Fatalf("%s: the reason is not told: %d %s\n%s", when, status, text, r.Log)
 			}
 		}
 		place := fmt.Sprintf("%s:%d:", lost.Segment, lost.Offset)
@@ -232,12 +233,12 @@ func TestFaultDamageUncounted(t *testing.T) {
 		all += 20
 		stopped("while hits come in")
 	}
-	r.stop()
+	r.Stop()
 	r.start()
 	stopped("after a stop in order")
-	r.kill()
+	r.Kill()
 	r.start("--skip-damaged", "--flush-every", "50ms")
-	r.waitCounted("shop")
+	r.WaitCounted("shop")
 	waitReady(t, r.process)
 	r.check(all, func(batch int) int {
 		if n := uint64(batch); n >= lost.From && n < lost.To {
@@ -247,12 +248,12 @@ func TestFaultDamageUncounted(t *testing.T) {
 	})
 	r.tells("journal is damaged, going on behind", lost)
 	r.send(0, all)
-	r.waitCounted("shop")
+	r.WaitCounted("shop")
 	r.check(all, once)
-	r.stop()
+	r.Stop()
 	r.start()
-	r.waitCounted("shop")
+	r.WaitCounted("shop")
 	r.check(all, once)
 	r.tells("journal is damaged where it is counted already", lost)
-	r.stop()
+	r.Stop()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"heatlog/journal/journaltest"
 )
 
 // clockDays are days on which clocks change, by zone: by an hour, by half an hour, at midnight, a minute after it, and a
@@ -22,6 +24,7 @@ var clockDays = map[string][]string{
 // TestFaultClockDays imports hits around days on which clocks change and compares every day with a plain recount, while
 // they are live and after a restart.
 func TestFaultClockDays(t *testing.T) {
+	t.Parallel()
 	zones := map[string]string{}
 	for zone := range clockDays {
 		zones[fmt.Sprint("z", len(zones))] = zone
@@ -33,18 +36,19 @@ func TestFaultClockDays(t *testing.T) {
 	dir := t.TempDir()
 	p := startServer(t, dir)
 	for site, zone := range zones {
-		p.addSite(site, zone, "https://"+site+".example")
+		p.AddSite(site, zone, "https://"+site+".example")
 		lines := clockLines(t, site, zone)
-		p.importHits(bytes.NewReader(lines), "")
+		p.Import(bytes.NewReader(lines), "")
 		if err := o.read(bytes.NewReader(lines)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	compareClockDays(t, "live", p, o, zones)
-	p.stop()
+	row := journaltest.Begin(t, "answers about days on which clocks change", 0, 0)
+	compareClockDays(t, row, "live", p, o, zones)
+	p.Stop()
 	p = startServer(t, dir)
-	compareClockDays(t, "after a restart", p, o, zones)
-	p.stop()
+	compareClockDays(t, row, "after a restart", p, o, zones)
+	p.Stop()
 }
 
 // clockLines makes a hit every few minutes of the days around those of a zone.
@@ -69,11 +73,11 @@ func clockLines(t *testing.T, site, zone string) []byte {
 }
 
 // compareClockDays asks for each day alone, for runs of days, and for the trend.
-func compareClockDays(t *testing.T, when string, p *process, o *oracle, zones map[string]string) {
+func compareClockDays(t *testing.T, row *journaltest.Row, when string, p *process, o *oracle, zones map[string]string) {
 	t.Helper()
 	asked := 0
 	for site, zone := range zones {
-		p.waitCounted(site)
+		p.WaitCounted(site)
 		page := "https://" + site + ".example/"
 		for _, day := range clockDays[zone] {
 			noon, err := time.Parse("2006-01-02", day)
@@ -89,5 +93,6 @@ func compareClockDays(t *testing.T, when string, p *process, o *oracle, zones ma
 			asked += compareTrend(t, when+" "+zone, p, o, site, page, "hour", filter{from: name(-1), to: name(1)})
 		}
 	}
-	t.Logf("%s: %d answers compared in %d zones", when, asked, len(zones))
+	row.Done(asked)
+	row.Found("%s in %d zones", when, len(zones))
 }

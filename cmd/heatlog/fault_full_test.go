@@ -7,21 +7,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heatlog/journal/journaltest"
 )
 
 // TestFaultDiskFull fills the disk of the whole data folder, of the journal and of the store under load. Without room
 // for the journal hits are refused with 503 and Retry-After and queries go on; without room for the store hits are
 // acknowledged and answers name their lag. With room again everything goes on by itself, and nothing is lost or doubled.
 func TestFaultDiskFull(t *testing.T) {
-	for _, c := range []struct{ disk, on, ack string }{
+	t.Parallel()
+	disks := []struct{ disk, on, ack string }{
 		{"tmpfs", "", "sync"}, {"ext4", "", "sync"}, {"ext4", "", "write"},
 		{"ext4", "journal", "sync"}, {"tmpfs", "journal", "write"}, {"ext4", "store", "sync"}, {"tmpfs", "store", "write"},
-	} {
-		t.Run(fmt.Sprintf("%s/data %s/%s", c.disk, c.on, c.ack), func(t *testing.T) { diskFull(t, c.disk, c.on, c.ack) })
+	}
+	row := journaltest.Begin(t, "disk full", len(disks)*journaltest.Times(1, 40), 0)
+	for _, c := range disks {
+		t.Run(fmt.Sprintf("%s/data %s/%s", c.disk, c.on, c.ack), func(t *testing.T) { diskFull(t, row, c.disk, c.on, c.ack) })
 	}
 }
 
-func diskFull(t *testing.T, disk, on, ack string) {
+func diskFull(t *testing.T, row *journaltest.Row, disk, on, ack string) {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	small := filepath.Join(data, on)
@@ -38,7 +43,7 @@ func diskFull(t *testing.T, disk, on, ack string) {
 	var took, resumed []time.Duration
 	refused := 0
 	asks := l.askAlong(p)
-	for range faultRuns(1, 40) {
+	for range journaltest.Times(1, 40) {
 		l.waitAcks(200)
 		l.takeRefusals()
 		f := fill(t, small)
@@ -62,23 +67,24 @@ func diskFull(t *testing.T, disk, on, ack string) {
 			resumed = append(resumed, time.Since(begin))
 		}
 		waitReady(t, p)
+		row.Done(1)
 	}
 	asks.end()
 	l.end()
 	known := l.ledger()
-	violations := l.check(p, known)
-	p.kill()
+	row.Violated(l.check(p, known))
+	p.Kill()
 	p = startServer(t, data, flags...)
-	violations += l.check(p, known)
-	p.stop()
+	row.Violated(l.check(p, known))
+	p.Stop()
 	if on == "store" && refused > 0 {
 		t.Errorf("%d batches were refused while only the store had no room", refused)
 	}
 	if on != "store" && (refused == 0 || slices.Max(resumed) > 5*time.Second) {
 		t.Errorf("%d batches were refused; ingest went on after %v", refused, resumed)
 	}
-	t.Logf("%d batches acknowledged, %d refused, median %v; went on after %v; %d queries, worst %v, lag up to %d hits; %d violations",
-		known.count(), refused, middle(took), resumed, asks.asked, asks.worst, asks.lag, violations)
+	row.Found("%s, data %s, %s: %d batches acknowledged, %d refused, median %v; went on after %v in the middle; %d queries, worst %v, lag up to %d hits",
+		disk, on, ack, known.count(), refused, middle(took), middle(resumed), asks.asked, asks.worst, asks.lag)
 }
 
 // middle is the median of times, 0 of none.
@@ -92,8 +98,8 @@ func middle(d []time.Duration) time.Duration {
 
 // ready gives the status and text of /readyz.
 func (p *process) ready() (int, string) {
-	p.t.Helper()
-	status, body := p.request("GET", "/readyz", nil, nil, nil)
+	p.T.Helper()
+	status, body := p.Request("GET", "/readyz", nil, nil, nil)
 	return status, string(body)
 }
 
@@ -106,7 +112,7 @@ func waitReady(t *testing.T, p *process) {
 			return
 		}
 		if time.Since(start) > 30*time.Second {
-			t.Fatalf("not ready after 30 s: %s\n%s", text, p.log)
+			t.Fatalf("not ready after 30 s: %s\n%s", text, p.Log)
 		}
 	}
 }
@@ -120,7 +126,7 @@ func waitNotReady(t *testing.T, p *process, why string) {
 			return
 		}
 		if time.Since(start) > 30*time.Second {
-			t.Fatalf("ready after 30 s without %s: %d %s\n%s", why, status, text, p.log)
+			t.Fatalf("ready after 30 s without %s: %d %s\n%s", why, status, text, p.Log)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,14 +18,6 @@ import (
 
 // faultSite is the site that the load of a fault test is sent for.
 const faultSite = "fault"
-
-// faultRuns gives how often a fault is brought about: few times, or many with HEATLOG_TORTURE=1.
-func faultRuns(short, long int) int {
-	if os.Getenv("HEATLOG_TORTURE") != "" {
-		return long
-	}
-	return short
-}
 
 // faultLoad sends batches, of which each hit has a cell of its own, to a server that is disturbed meanwhile, and keeps a
 // ledger of what was acknowledged.
@@ -69,12 +60,8 @@ type ledger [][]bool
 // newFaultLoad registers the site and makes clients of every sort.
 func newFaultLoad(t *testing.T, p *process) *faultLoad {
 	t.Helper()
-	p.addSite(faultSite, "UTC", "https://fault.example")
-	token, err := p.data.readToken()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &faultLoad{t: t, token: token, client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	p.AddSite(faultSite, "UTC", "https://fault.example")
+	l := &faultLoad{t: t, token: p.Token(), client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	l.clients = []*faultClient{
 		{l: l, name: "in"}, {l: l, name: "loose", giveUp: true},
 		{l: l, name: "import", bulk: true}, {l: l, name: "loose-import", bulk: true, giveUp: true},
@@ -90,7 +77,7 @@ func (l *faultLoad) use(p *process) {
 		l.base.Store(nil)
 		return
 	}
-	l.base.Store(&p.base)
+	l.base.Store(&p.Base)
 }
 
 // start lets every client send.
@@ -264,7 +251,7 @@ func (l *faultLoad) check(p *process, known ledger) (violations int) {
 	for m := p.metrics(); m["heatlog_journal_durable_position"] < m["heatlog_journal_end_position"]; m = p.metrics() {
 		time.Sleep(10 * time.Millisecond) // acknowledged, but not synced yet
 	}
-	p.waitCounted(faultSite)
+	p.WaitCounted(faultSite)
 	complain := func(format string, args ...any) {
 		l.t.Helper()
 		if violations++; violations <= 10 {
@@ -312,7 +299,7 @@ func (l *faultLoad) cells(p *process, page string, positions url.Values) map[cel
 		Points    [][3]int
 		Positions map[string]uint64
 	}
-	p.ask("/v1/heatmap", url.Values{"site": {faultSite}, "url": {page}, "limit": {"0"}}, &a)
+	p.Ask("/v1/heatmap", url.Values{"site": {faultSite}, "url": {page}, "limit": {"0"}}, &a)
 	for source, n := range a.Positions {
 		positions.Set("positions", fmt.Sprintf("%s:%d", source, n))
 	}
@@ -326,7 +313,7 @@ func (l *faultLoad) cells(p *process, page string, positions url.Values) map[cel
 // recount counts the hits of the export below the positions and compares.
 func (l *faultLoad) recount(p *process, answers map[string]map[cell]int, positions url.Values, complain func(string, ...any)) {
 	l.t.Helper()
-	status, body := p.request("GET", "/v1/export", positions, nil, nil)
+	status, body := p.Request("GET", "/v1/export", positions, nil, nil)
 	if status != 200 {
 		complain("export: status %d: %.300s", status, body)
 		return
@@ -360,7 +347,7 @@ func (l *faultLoad) recount(p *process, answers map[string]map[cell]int, positio
 
 // logTail is the end of what a server has logged.
 func (p *process) logTail() string {
-	text := p.log.String()
+	text := p.Log.String()
 	return text[max(0, len(text)-4<<10):]
 }
 
@@ -385,7 +372,7 @@ func (l *faultLoad) askAlong(p *process) *asking {
 			case <-time.After(10 * time.Millisecond):
 			}
 			query := url.Values{"site": {faultSite}, "url": {l.clients[n%4].page(n)}}
-			req, err := http.NewRequest("GET", p.base+"/v1/heatmap?"+query.Encode(), nil)
+			req, err := http.NewRequest("GET", p.Base+"/v1/heatmap?"+query.Encode(), nil)
 			if err != nil {
 				l.t.Error(err)
 				return

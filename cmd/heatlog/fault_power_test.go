@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"heatlog/journal/journaltest"
 )
 
 // TestFaultPowerCut cuts the power again and again: the data folder is on an ext4 image that lies on a file system which
@@ -15,25 +17,24 @@ import (
 // is not in it. A server on the clone must count every batch that was acknowledged with --ack sync before the cut began,
 // and no batch twice. The load goes on through all cuts.
 func TestFaultPowerCut(t *testing.T) {
-	cuts := faultRuns(20, 500)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	t.Parallel()
+	cuts, seed := journaltest.Times(20, 500), journaltest.Seed(t, 0)
 	random := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	pool := filepath.Join(dir, "pool")
 	kind := mountPool(t, dir, pool)
-	violations, acked, slowest := 0, 0, time.Duration(0)
+	row := journaltest.Begin(t, "power cuts", cuts, seed)
+	acked, slowest := 0, time.Duration(0)
 	const each = 20 // cuts of one data folder: to count takes the longer the more there is
 	for done := 0; done < cuts && !t.Failed(); done += each {
-		v, a, s := cutPower(t, pool, min(each, cuts-done), random)
-		violations, acked, slowest = violations+v, acked+a, max(slowest, s)
-		t.Logf("%d cuts on %s, %d batches acknowledged, cloning took at most %v, %d violations", done+each, kind, acked, slowest, violations)
+		a, s := cutPower(t, row, pool, min(each, cuts-done), random)
+		acked, slowest = acked+a, max(slowest, s)
 	}
-	recordTorture(t, "power cuts", cuts, violations, seed)
+	row.Found("ext4 on %s, %d batches of %d hits acknowledged, cloning took at most %v", kind, acked, hitsPerBatch, slowest)
 }
 
 // cutPower cuts the power of one data folder again and again.
-func cutPower(t *testing.T, pool string, cuts int, random *rand.Rand) (violations, acked int, slowest time.Duration) {
+func cutPower(t *testing.T, row *journaltest.Row, pool string, cuts int, random *rand.Rand) (acked int, slowest time.Duration) {
 	t.Helper()
 	dir := t.TempDir()
 	live, cut, image, clone := filepath.Join(dir, "live"), filepath.Join(dir, "cut"), filepath.Join(pool, "image"), filepath.Join(pool, "clone")
@@ -55,17 +56,18 @@ func cutPower(t *testing.T, pool string, cuts int, random *rand.Rand) (violation
 		mountImage(t, cut, clone)
 		q := startServer(t, filepath.Join(cut, "data"), flags...)
 		if bad := l.check(q, known); bad > 0 {
-			violations += bad
+			row.Violated(bad)
 			t.Errorf("cut %d: %d violations, %d batches acknowledged\n%s", n, bad, known.count(), q.logTail())
 		}
-		q.kill()
+		q.Kill()
 		unmount(t, cut)
+		row.Done(1)
 	}
 	l.end()
-	violations += l.check(p, l.ledger())
-	p.stop()
+	row.Violated(l.check(p, l.ledger()))
+	p.Stop()
 	unmount(t, live)
-	return violations, l.ledger().count(), slowest
+	return l.ledger().count(), slowest
 }
 
 // mountPool mounts a file system that can clone files on pool, from an image in dir, and gives its kind. It is skipped

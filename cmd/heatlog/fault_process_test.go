@@ -8,47 +8,56 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
+	"heatlog/journal/journaltest"
 )
 
 // TestFaultSecondProcess starts whatever writes to a data folder beside the server that runs there under load. Each must
 // refuse with a hint and harm nothing.
 func TestFaultSecondProcess(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startServer(t, dir)
 	l := newFaultLoad(t, p)
 	l.start()
 	l.waitAcks(50)
+	row := journaltest.Begin(t, "second process", 6, 0)
 	for _, args := range [][]string{
 		{"serve", "--listen", "127.0.0.1:0"}, {"journal", "seal"}, {"journal", "prune", "--keep", "1MiB"},
 		{"site", "add", "other", "--origin", "https://other.example", "--url", "http://127.0.0.1:1"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		out, err := exec.CommandContext(ctx, heatlogBinary, append(args, "--data", dir)...).CombinedOutput()
+		out, err := exec.CommandContext(ctx, heatlogtest.Binary, append(args, "--data", dir)...).CombinedOutput()
 		cancel()
 		if text := string(out); err == nil || !strings.Contains(text, "in use by") || !strings.Contains(text, "heatlog: hint: ") {
 			t.Errorf("%v beside a server: %v\n%s", args, err, out)
 		}
+		row.Done(1)
 	}
 	for _, args := range [][]string{{"journal", "list"}, {"journal", "verify"}} { // these may look
-		if out, err := runCommand(heatlogBinary, append(args, "--data", dir)...); err != nil {
+		if out, err := runCommand(heatlogtest.Binary, append(args, "--data", dir)...); err != nil {
 			t.Errorf("%v beside a server: %v %s", args, err, out)
 		}
+		row.Done(1)
 	}
 	l.waitAcks(50)
 	l.end()
-	violations := l.check(p, l.ledger())
-	p.stop()
-	t.Logf("%d batches acknowledged, %d violations", l.ledger().count(), violations)
+	row.Violated(l.check(p, l.ledger()))
+	p.Stop()
+	row.Found("%d batches acknowledged", l.ledger().count())
 }
 
 // TestFaultStopUnderLoad ends the server by SIGTERM again and again under load: it ends in bounded time with status 0, and
 // what was acknowledged is there once.
 func TestFaultStopUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startServer(t, dir)
 	l := newFaultLoad(t, p)
 	l.start()
-	stops, slowest := faultRuns(4, 200), time.Duration(0)
+	stops, slowest := journaltest.Times(4, 200), time.Duration(0)
+	row := journaltest.Begin(t, "SIGTERM under load", stops, 0)
 	for n := range stops {
 		l.waitAcks(100)
 		begin := time.Now()
@@ -59,48 +68,50 @@ func TestFaultStopUnderLoad(t *testing.T) {
 		l.use(nil)
 		p = startServer(t, dir, "--ack", [...]string{"sync", "write"}[n%2])
 		l.use(p)
+		row.Done(1)
 	}
 	l.end()
-	violations := l.check(p, l.ledger())
-	p.stop()
+	row.Violated(l.check(p, l.ledger()))
+	p.Stop()
 	if slowest > requestTimeout+stopTimeout {
 		t.Errorf("a stop took %v", slowest)
 	}
-	t.Logf("%d stops, the slowest took %v, %d batches acknowledged, %d violations", stops, slowest, l.ledger().count(), violations)
-	recordTorture(t, "sigterm", stops, violations, 0)
+	row.Found("%d batches acknowledged, the slowest stop took %v", l.ledger().count(), slowest)
 }
 
 // TestFaultRestart kills a server under as many hits as it takes and measures how long the next one needs for exact
 // answers.
 func TestFaultRestart(t *testing.T) {
 	dir := t.TempDir()
+	row := journaltest.Begin(t, "restart under full load", 1, 0)
 	p := startServer(t, dir)
-	p.addSite(benchSite, "UTC", benchOrigin)
-	address, err := url.Parse(p.base)
+	p.AddSite(benchSite, "UTC", benchOrigin)
+	address, err := url.Parse(p.Base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &loader{address: net.JoinHostPort(address.Hostname(), address.Port()), bodies: benchBodies(200), mark: []byte(bodyMark), conns: 32}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(faultRuns(4, 60))*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(journaltest.Times(4, 60))*time.Second)
 	defer cancel()
-	kill := time.AfterFunc(time.Duration(faultRuns(3, 55))*time.Second, func() { _ = p.cmd.Process.Kill() })
+	kill := time.AfterFunc(time.Duration(journaltest.Times(3, 55))*time.Second, func() { _ = p.Cmd.Process.Kill() })
 	defer kill.Stop()
 	result, err := l.run(ctx)
 	if err == nil {
 		t.Fatal("the server was not killed under load")
 	}
-	p.kill()
+	p.Kill()
 	begin := time.Now()
 	p = startServer(t, dir)
 	listens := time.Since(begin)
-	p.waitCounted(benchSite)
+	p.WaitCounted(benchSite)
 	exact := time.Since(begin)
 	hits := int64(p.hitsOf(benchSite))
 	if least, most := result.requests*hitsABatch, (result.requests+int64(l.conns))*hitsABatch; hits < least || hits > most {
 		t.Errorf("%d hits are counted, want %d to %d", hits, least, most)
 	}
-	p.stop()
-	t.Logf("%.0f hits/s until the kill, %d hits; listens after %v, exact after %v", float64(result.requests*hitsABatch)/result.took.Seconds(), hits, listens, exact)
+	p.Stop()
+	row.Done(1)
+	row.Found("%.0f hits/s until the kill, %d hits; listens after %v, exact after %v", float64(result.requests*hitsABatch)/result.took.Seconds(), hits, listens, exact)
 	if exact > 15*time.Second { // 5 s is the aim; a busy machine may need more
 		t.Errorf("exact answers took %v", exact)
 	}

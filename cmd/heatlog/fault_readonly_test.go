@@ -9,6 +9,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
+	"heatlog/journal/journaltest"
 )
 
 // TestFaultReadOnly has the kernel turn the file system of the data folder read-only under load, as it does when the disk
@@ -17,10 +20,13 @@ import (
 // fdatasync had said that it was done; and what --ack write promises does not hold when the disk goes before the sync. Hits are refused, queries go on, the server
 // ends in bounded time, and after the file system is mounted again everything that was acknowledged is there once.
 func TestFaultReadOnly(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	image, mount := filepath.Join(dir, "image"), filepath.Join(dir, "mount")
 	makeImage(t, image, 128<<20)
-	for n := range faultRuns(2, 20) {
+	runs := journaltest.Times(2, 20)
+	row := journaltest.Begin(t, "read-only file system", runs, 0)
+	for n := range runs {
 		ack := [...]string{"sync", "write"}[n%2]
 		mountImage(t, mount, image)
 		data := filepath.Join(mount, fmt.Sprint("data", n))
@@ -49,14 +55,14 @@ func TestFaultReadOnly(t *testing.T) {
 		if n%4 == 2 {
 			code = endCode(t, p) // it waits for the store in vain, as long as it may
 		} else {
-			p.kill()
+			p.Kill()
 		}
 		ended := time.Since(begin)
 		l.end()
 		unmount(t, mount)
 		mountImage(t, mount, image)
 		p = startServer(t, data, flags...)
-		violations := l.check(p, known)
+		row.Violated(l.check(p, known))
 		if len(refusals) == 0 || l.ledger().count() != known.count() {
 			t.Errorf("%d refusals, %d batches acknowledged after the last known one", len(refusals), l.ledger().count()-known.count())
 		}
@@ -65,11 +71,12 @@ func TestFaultReadOnly(t *testing.T) {
 		l.start()
 		l.waitAcks(50)
 		l.end()
-		violations += l.check(p, l.ledger())
-		p.stop()
+		row.Violated(l.check(p, l.ledger()))
+		row.Done(1)
+		p.Stop()
 		unmount(t, mount)
-		t.Logf("%s: %d batches acknowledged, %d refused, median %v; %d queries, worst %v; ended with status %d after %v; %d violations",
-			ack, l.ledger().count(), len(refusals), middle(took), asks.asked, asks.worst, code, ended, violations)
+		row.Found("%s: %d batches acknowledged, %d refused, median %v; %d queries, worst %v; ended with status %d after %v",
+			ack, l.ledger().count(), len(refusals), middle(took), asks.asked, asks.worst, code, ended)
 	}
 }
 
@@ -97,15 +104,15 @@ func breakExt4(t *testing.T, mount string) {
 // endCode sends SIGTERM and gives the exit status.
 func endCode(t *testing.T, p *process) int {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-p.done:
+	case <-p.Done:
 	case <-time.After(60 * time.Second):
 		t.Fatalf("server still runs a minute after SIGTERM:\n%s", p.logTail())
 	}
-	return p.cmd.ProcessState.ExitCode()
+	return p.Cmd.ProcessState.ExitCode()
 }
 
 // TestFaultSyncFails lets the system calls of the server that sync fail for a while, or those and all that name
@@ -115,6 +122,8 @@ func TestFaultSyncFails(t *testing.T) {
 	if err != nil {
 		t.Skipf("system calls are made to fail by strace: %v", err)
 	}
+	t.Parallel()
+	row := journaltest.Begin(t, "failed syncs of the system", 2*journaltest.Times(2, 20), 0)
 	for _, c := range []struct{ name, calls, with string }{
 		{"fsync", "fsync,fdatasync,sync_file_range", "EIO"},
 		{"read-only", "fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlinkat,unlink,ftruncate,mkdirat", "EROFS"},
@@ -128,11 +137,11 @@ func TestFaultSyncFails(t *testing.T) {
 			asks := l.askAlong(p)
 			refused, acked := 0, 0
 			var took, resumed []time.Duration
-			for range faultRuns(2, 20) {
+			for range journaltest.Times(2, 20) {
 				l.waitAcks(100)
 				tracer := exec.Command(strace, "-f", "-q", "-o", filepath.Join(t.TempDir(), "calls"), "-e", "trace="+c.calls,
-					"-e", "inject="+c.calls+":error="+c.with, "-p", fmt.Sprint(p.cmd.Process.Pid))
-				said := &logBuffer{}
+					"-e", "inject="+c.calls+":error="+c.with, "-p", fmt.Sprint(p.Cmd.Process.Pid))
+				said := &heatlogtest.LogBuffer{}
 				tracer.Stderr = said
 				if err := tracer.Start(); err != nil {
 					t.Skipf("strace: %v", err)
@@ -158,19 +167,20 @@ func TestFaultSyncFails(t *testing.T) {
 				l.waitAcks(4)
 				resumed = append(resumed, time.Since(begin))
 				waitReady(t, p)
+				row.Done(1)
 			}
 			asks.end()
 			l.end()
-			violations := l.check(p, l.ledger())
-			p.kill()
+			row.Violated(l.check(p, l.ledger()))
+			p.Kill()
 			p = startServer(t, data, flags...)
-			violations += l.check(p, l.ledger())
-			p.stop()
+			row.Violated(l.check(p, l.ledger()))
+			p.Stop()
 			if acked > 0 {
 				t.Errorf("%d batches were acknowledged while no sync could succeed", acked)
 			}
-			t.Logf("%d batches acknowledged, %d refused, median %v; went on after %v; %d queries, worst %v, lag up to %d; %d violations",
-				l.ledger().count(), refused, middle(took), resumed, asks.asked, asks.worst, asks.lag, violations)
+			row.Found("%s: %d batches acknowledged, %d refused, median %v; went on after %v in the middle; %d queries, worst %v, lag up to %d",
+				c.name, l.ledger().count(), refused, middle(took), middle(resumed), asks.asked, asks.worst, asks.lag)
 		})
 	}
 }

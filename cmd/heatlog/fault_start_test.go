@@ -14,20 +14,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
+	"heatlog/journal/journaltest"
 )
 
 // TestFaultHalfWritten starts a server on data folders of which one file is cut, emptied, garbage or gone. It either
 // starts and counts what was there, or refuses with an error that names the file and a hint, and in no case does it
 // delete or change a hit that it could not read.
 func TestFaultHalfWritten(t *testing.T) {
+	t.Parallel()
 	whole := filepath.Join(t.TempDir(), "whole")
 	want := makeDataFolder(t, whole)
 	harms := []string{"gone", "cut in half", "garbage"}
-	if os.Getenv("HEATLOG_TORTURE") != "" {
+	if journaltest.Torture() {
 		harms = append(harms, "empty", "cut by a byte", "garbage behind")
 	}
 	var rows []string
-	for _, name := range filesOf(t, whole) {
+	files := filesOf(t, whole)
+	row := journaltest.Begin(t, "half-written files", len(files)*len(harms), 0)
+	for _, name := range files {
 		size := fileSize(t, filepath.Join(whole, name))
 		for _, harm := range harms {
 			if size < 2 && strings.HasPrefix(harm, "cut") || filepath.Base(name) == "LOCK" && harm != "gone" && harm != "garbage" {
@@ -41,6 +47,7 @@ func TestFaultHalfWritten(t *testing.T) {
 			before := readFolder(t, filepath.Join(dir, "journal"))
 			rows = append(rows, fmt.Sprintf("%-62s %-14s %s", name, harm, startHarmed(t, dir, name, harm, want)))
 			checkKept(t, name, harm, before, dir)
+			row.Done(1)
 			if err := os.RemoveAll(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -54,55 +61,55 @@ func TestFaultHalfWritten(t *testing.T) {
 func makeDataFolder(t *testing.T, dir string) (hits int) {
 	t.Helper()
 	p := startServer(t, dir, "--flush-every", "100ms")
-	p.addSite("made", "Europe/Prague", "https://made.example")
-	p.importHits(bytes.NewReader(makeLines(2_000)), "")
-	p.waitCounted("made")
+	p.AddSite("made", "Europe/Prague", "https://made.example")
+	p.Import(bytes.NewReader(makeLines(2_000)), "")
+	p.WaitCounted("made")
 	p.signInOnce()
-	p.stop()
+	p.Stop()
 	for n := range 3 { // each start begins a segment and a table
 		p = startServer(t, dir, "--flush-every", "100ms")
-		p.importHits(strings.NewReader(fmt.Sprintf(`{"t":1767225600000,"site":"made","url":"https://made.example/%d","kind":"click","x":1,"y":1}`+"\n", n)), "")
-		p.waitCounted("made")
-		p.stop()
+		p.Import(strings.NewReader(fmt.Sprintf(`{"t":1767225600000,"site":"made","url":"https://made.example/%d","kind":"click","x":1,"y":1}`+"\n", n)), "")
+		p.WaitCounted("made")
+		p.Stop()
 	}
-	if out, err := runCommand(heatlogBinary, "journal", "seal", "--data", dir); err != nil {
+	if out, err := runCommand(heatlogtest.Binary, "journal", "seal", "--data", dir); err != nil {
 		t.Fatal(out, err)
 	}
 	p = startServer(t, dir, "--flush-every", "100ms")
 	for _, seed := range []string{"a", "b"} {
-		p.importHits(strings.NewReader(fmt.Sprintf(`{"t":1767225600000,"site":"made","url":"https://made.example/%s","kind":"click","x":1,"y":1}`+"\n", seed)), "")
+		p.Import(strings.NewReader(fmt.Sprintf(`{"t":1767225600000,"site":"made","url":"https://made.example/%s","kind":"click","x":1,"y":1}`+"\n", seed)), "")
 	}
-	p.waitCounted("made")
+	p.WaitCounted("made")
 	time.Sleep(400 * time.Millisecond) // the counts are stored
 	hits = p.hitsOf("made")
-	p.kill()
+	p.Kill()
 	return hits
 }
 
 // signInOnce has a session made, and a hit that a tracker sends, which needs a salt.
 func (p *process) signInOnce() {
-	p.t.Helper()
-	link, err := exec.Command(heatlogBinary, "signin", "--url", p.base, "--data", string(p.data)).Output()
+	p.T.Helper()
+	link, err := exec.Command(heatlogtest.Binary, "signin", "--url", p.Base, "--data", p.Data).Output()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	resp, err := killClient.Get(strings.Fields(string(link))[slices.IndexFunc(strings.Fields(string(link)), func(s string) bool { return strings.HasPrefix(s, "http") })])
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	resp.Body.Close()
-	status, answer := p.request("POST", "/v1/in", nil, http.Header{"Content-Type": {"text/plain"}, "User-Agent": {benchAgent}},
+	status, answer := p.Request("POST", "/v1/in", nil, http.Header{"Content-Type": {"text/plain"}, "User-Agent": {benchAgent}},
 		strings.NewReader(`{"site":"made","url":"https://made.example/in","view":"v","b":"b","hits":[{"age":0,"kind":"click","x":1,"y":1,"vw":1280,"vh":720}]}`))
 	if status != 204 {
-		p.t.Fatalf("status %d: %s", status, answer)
+		p.T.Fatalf("status %d: %s", status, answer)
 	}
 }
 
 // hitsOf is the number of hits of a site over all pages, -1 if there is no answer.
 func (p *process) hitsOf(site string) int {
-	p.t.Helper()
+	p.T.Helper()
 	var a struct{ Hits int }
-	status, body := p.request("GET", "/v1/pages", map[string][]string{"site": {site}, "limit": {"1"}, "bots": {"1"}}, nil, nil)
+	status, body := p.Request("GET", "/v1/pages", map[string][]string{"site": {site}, "limit": {"1"}, "bots": {"1"}}, nil, nil)
 	if err := json.Unmarshal(body, &a); status != 200 || err != nil {
 		return -1
 	}
@@ -113,8 +120,8 @@ func (p *process) hitsOf(site string) int {
 func startHarmed(t *testing.T, dir, name, harm string, want int) string {
 	t.Helper()
 	p, listens := spawnServer(t, dir, "--flush-every", "100ms")
-	if err := p.await(listens); err != nil {
-		text := p.log.String()
+	if err := p.Await(listens); err != nil {
+		text := p.Log.String()
 		if strings.Contains(text, "panic") || strings.Contains(text, "goroutine ") {
 			t.Errorf("%s, %s: panic:\n%s", name, harm, text)
 		}
@@ -123,15 +130,15 @@ func startHarmed(t *testing.T, dir, name, harm string, want int) string {
 		}
 		return "refused: " + lastError(text)
 	}
-	defer p.kill()
+	defer p.Kill()
 	var list struct{ Sites []struct{ Key string } }
-	p.ask("/v1/sites", nil, &list)
+	p.Ask("/v1/sites", nil, &list)
 	known := slices.ContainsFunc(list.Sites, func(s struct{ Key string }) bool { return s.Key == "made" })
 	if !known {
 		if name != "sites.json" {
 			t.Errorf("%s, %s: the site is gone", name, harm)
 		}
-		p.addSite("made", "Europe/Prague", "https://made.example")
+		p.AddSite("made", "Europe/Prague", "https://made.example")
 	}
 	var hits int
 	for start := time.Now(); time.Since(start) < 3*time.Second; time.Sleep(20 * time.Millisecond) {
@@ -141,7 +148,7 @@ func startHarmed(t *testing.T, dir, name, harm string, want int) string {
 		}
 	}
 	status, text := p.ready()
-	damaged := strings.Contains(p.log.String(), "damaged")
+	damaged := strings.Contains(p.Log.String(), "damaged")
 	switch {
 	case hits == want && known && damaged:
 		return "starts, exact, the log tells of damage"
@@ -152,7 +159,7 @@ func startHarmed(t *testing.T, dir, name, harm string, want int) string {
 	case status == 503 || damaged:
 		return fmt.Sprintf("starts, says so: %d of %d hits, %s", hits, want, strings.TrimSpace(text))
 	}
-	t.Errorf("%s, %s: %d hits, want %d, and nothing says why:\n%s", name, harm, hits, want, p.log)
+	t.Errorf("%s, %s: %d hits, want %d, and nothing says why:\n%s", name, harm, hits, want, p.Log)
 	return "WRONG"
 }
 

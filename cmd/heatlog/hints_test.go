@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 	"heatlog/heatmap"
 )
 
@@ -52,7 +53,7 @@ func TestBannerWorks(t *testing.T) {
 		script, _, _ = strings.Cut(script, `"`)
 		wantStatus(t, script, 200)
 		command := bannerLine(t, banner.String(), "try")
-		command = strings.ReplaceAll(command, shellWord(os.Args[0])+" ", heatlogBinary+" ")
+		command = strings.ReplaceAll(command, shellWord(os.Args[0])+" ", heatlogtest.Binary+" ")
 		shell := exec.Command("sh", "-c", strings.ReplaceAll(command, "--token TOKEN", "--token "+shellWord(token)))
 		shell.Env = []string{"PATH=" + os.Getenv("PATH")}
 		if out, err := shell.CombinedOutput(); err != nil || srv.taker.Stats().ImportAccepted == 0 {

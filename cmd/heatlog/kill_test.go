@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,55 +21,54 @@ import (
 	"time"
 
 	"heatlog/journal"
+	"heatlog/journal/journaltest"
 )
 
 // TestKill ends the server with kill -9 again and again while two senders send batches, each until it is acknowledged,
 // over both ways in and in both ack modes, while the server seals small segments and, in every other era, prunes all that
 // it may. An era is some kills; between two of them the clock goes on by an hour, so that older hits need not be kept to tell
 // repeats. In the end every acknowledged batch must be counted exactly once, and one that was never acknowledged at most
-// once, whole or not at all; what reads the journal must find what is kept of it. HEATLOG_TORTURE=1 makes it 2,000 kills.
+// once, whole or not at all; what reads the journal must find what is kept of it. The long form has 2,000 kills.
 func TestKill(t *testing.T) {
-	kills := 100
-	if os.Getenv("HEATLOG_TORTURE") != "" {
-		kills = 2000
-	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	t.Parallel()
+	kills, seed := journaltest.Times(100, 2000), journaltest.Seed(t, 0)
+	row := journaltest.Begin(t, "kill -9", kills, seed)
 	c := &campaign{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0))}
 	p := startServer(t, c.dir)
-	p.addSite("kill", "UTC", "https://kill.example")
-	c.token, _ = p.data.readToken()
-	p.stop()
+	p.AddSite("kill", "UTC", "https://kill.example")
+	c.token = p.Token()
+	p.Stop()
 	var senders sync.WaitGroup
 	c.senders = []*sender{{c: c, name: "in", post: c.postIn}, {c: c, name: "import", post: c.postImport}}
 	for _, s := range c.senders {
 		senders.Go(s.run)
 	}
-	start, violations := time.Now(), 0
 	for n := range kills {
+		row.Done(1)
 		if n%killsPerEra == killsPerEra-1 {
 			c.endEra(n)
-			violations += c.verify()
+			row.Violated(c.verify())
 			continue
 		}
 		c.killOnce(n)
 	}
-	t.Logf("%d kills in %v, %d during sealing or pruning, which have deleted %d hits",
-		kills, time.Since(start).Round(time.Second), c.struck, c.first)
 	c.stop.Store(true)
 	last := startServer(t, c.dir, c.flags(killsPerEra)...)
-	c.base.Store(&last.base)
+	c.base.Store(&last.Base)
 	senders.Wait()
-	violations += c.check(last)
-	last.kill()
+	row.Violated(c.check(last))
+	last.Kill()
 	last = startServer(t, c.dir, c.flags(0)...)
-	violations += c.check(last) + c.recount(last)
-	last.stop()
-	violations += c.verify()
+	row.Violated(c.check(last) + c.recount(last))
+	last.Stop()
+	row.Violated(c.verify())
 	if c.first == 0 || c.struck == 0 {
 		t.Errorf("%d hits were pruned, %d kills struck: the test proves little", c.first, c.struck)
 	}
-	recordTorture(t, "kill", kills, violations, seed)
+	for _, s := range c.senders {
+		row.Found("%s: %d batches of %d hits acknowledged, %d sends", s.name, s.acked, hitsPerBatch, s.sends)
+	}
+	row.Found("%d kills struck sealing or pruning, which have deleted %d hits", c.struck, c.first)
 }
 
 // campaign is one run of kills on one data folder.
@@ -112,14 +110,14 @@ func (c *campaign) endEra(n int) {
 	}
 	c.pause.Store(true)
 	p := startServer(c.t, c.dir, c.flags(n)...)
-	c.base.Store(&p.base)
+	c.base.Store(&p.Base)
 	for _, s := range c.senders {
 		for !s.idle.Load() {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	c.base.Store(nil)
-	p.kill()
+	p.Kill()
 	c.ahead += time.Hour
 	c.pause.Store(false)
 }
@@ -167,7 +165,7 @@ var dumpedClick = regexp.MustCompile(` url="([^"]*)".* at=([0-9]+),([0-9]+) `)
 func (c *campaign) recount(p *process) (violations int) {
 	c.t.Helper()
 	kept := map[string]map[cell]int{}
-	err := journal.Dump(c.t.Context(), nil, p.data.journal(), 0, func(line []byte) error {
+	err := journal.Dump(c.t.Context(), nil, p.dir().journal(), 0, func(line []byte) error {
 		m := dumpedClick.FindSubmatch(line)
 		if m == nil {
 			return fmt.Errorf("dump gives %q", line)
@@ -207,15 +205,15 @@ func (c *campaign) killOnce(n int) {
 	select {
 	case base, ok := <-listens:
 		if !ok {
-			<-p.done
-			c.t.Fatalf("server ended at start %d:\n%s", n, p.log)
+			<-p.Done
+			c.t.Fatalf("server ended at start %d:\n%s", n, p.Log)
 		}
 		c.base.Store(&base)
 		<-end
 	case <-end:
 	}
 	c.base.Store(nil)
-	p.kill()
+	p.Kill()
 	if c.halfDone() {
 		c.struck++
 	}
@@ -334,7 +332,7 @@ var killClient = &http.Client{Timeout: 10 * time.Second}
 // check compares what the server counts with what was acknowledged.
 func (c *campaign) check(p *process) (violations int) {
 	c.t.Helper()
-	p.waitCounted("kill")
+	p.WaitCounted("kill")
 	for _, s := range c.senders {
 		counted := map[string]map[cell]int{}
 		for n := range killPages {
@@ -356,7 +354,6 @@ func (c *campaign) check(p *process) (violations int) {
 		if s.acked < 50 {
 			c.t.Errorf("%s: only %d batches were acknowledged: the test proves little", s.name, s.acked)
 		}
-		c.t.Logf("%s: %d batches acknowledged, %d sends", s.name, s.acked, s.sends)
 	}
 	return violations
 }
@@ -381,13 +378,13 @@ func (s *sender) take(cells map[cell]int, batch int) (seen [hitsPerBatch]int) {
 
 // clickCells asks for every clicked cell of a page, with more parameters in pairs.
 func (p *process) clickCells(site, page string, more ...string) map[cell]int {
-	p.t.Helper()
+	p.T.Helper()
 	var a struct{ Points [][3]int }
 	query := url.Values{"site": {site}, "url": {page}, "limit": {"0"}}
 	for i := 0; i+1 < len(more); i += 2 {
 		query.Set(more[i], more[i+1])
 	}
-	p.ask("/v1/heatmap", query, &a)
+	p.Ask("/v1/heatmap", query, &a)
 	cells := map[cell]int{}
 	for _, point := range a.Points {
 		cells[cell{point[0], point[1]}] = point[2]

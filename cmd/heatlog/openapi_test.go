@@ -14,18 +14,18 @@ import (
 // validates them with the description that the program itself serves.
 func TestDescribedAnswers(t *testing.T) {
 	p := startServer(t, t.TempDir())
-	defer p.stop()
-	p.addSite("shop", "Europe/Prague", "https://shop.example")
-	p.addSite("quiet", "UTC", "https://quiet.example")
-	p.importHits(strings.NewReader(
+	defer p.Stop()
+	p.AddSite("shop", "Europe/Prague", "https://shop.example")
+	p.AddSite("quiet", "UTC", "https://quiet.example")
+	p.Import(strings.NewReader(
 		`{"t":1767225600000,"site":"shop","url":"https://shop.example/p/1","kind":"view","vw":1280,"vh":720,"view":"a1","visitor":"v-77"}
 {"t":1767225600500,"site":"shop","url":"https://shop.example/p/1","kind":"click","x":512,"y":1480,"vw":1280,"vh":720,"view":"a1","visitor":"v-77"}
 {"t":1767225601000,"site":"shop","url":"https://shop.example/p/1","kind":"scroll","depth":2200,"from":0,"dwell":1800,"y":1480,"vw":1280,"vh":720,"view":"a1","visitor":"v-77"}
 {"t":1767225601000,"site":"shop","url":"https://shop.example/b","kind":"scroll","depth":720,"ua":"Googlebot/2.1","view":"b1"}
 {"t":1767225602000,"site":"shop","url":"https://shop.example/b","kind":"click","x":1,"y":2,"ua":"Googlebot/2.1","view":"b1"}
 `), "")
-	p.waitCounted("shop")
-	_, text := p.request("GET", "/v1/openapi.json", nil, nil, nil)
+	p.WaitCounted("shop")
+	_, text := p.Request("GET", "/v1/openapi.json", nil, nil, nil)
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	root, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
@@ -41,7 +41,7 @@ func TestDescribedAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, body := p.request("GET", path, values, nil, nil)
+		_, body := p.Request("GET", path, values, nil, nil)
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 		if err != nil {
 			t.Fatalf("%s?%s: %v in %s", path, query, err, body)
@@ -74,7 +74,7 @@ func TestDescribedAnswers(t *testing.T) {
 	f("/readyz", "Readiness", "", `"ready":true`)
 
 	for path := range root.(map[string]any)["paths"].(map[string]any) {
-		if status, body := p.request("GET", strings.ReplaceAll(path, "{file}", "shop"), nil, nil, nil); status == http.StatusNotFound {
+		if status, body := p.Request("GET", strings.ReplaceAll(path, "{file}", "shop"), nil, nil, nil); status == http.StatusNotFound {
 			t.Errorf("%s is described and not there: %s", path, body)
 		}
 	}

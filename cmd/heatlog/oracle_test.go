@@ -23,7 +23,8 @@ type oracleHit struct {
 	Dwell                 float64
 	View, Visitor, UA, ID string
 	Trusted               *bool
-	page                  string
+	page, day             string // day as 2006-01-02 in the zone of the site
+	bot                   bool
 	rage                  []cell // of a click that completes a burst
 	inBurst               bool
 }
@@ -77,6 +78,8 @@ func (o *oracle) read(r io.Reader) error {
 			seen[id] = true
 		}
 		h.page = normalURL(h.URL)
+		h.bot = isBot(h.UA)
+		h.day = time.UnixMilli(h.T).In(o.zone[h.Site]).Format("2006-01-02")
 		o.pages[h.Site][h.page] = append(o.pages[h.Site][h.page], h)
 		o.hits++
 		if view := [3]string{h.Site, h.View, h.page}; h.Kind == "click" && h.View != "" && (h.Trusted == nil || *h.Trusted) {
@@ -203,9 +206,8 @@ func isBot(ua string) bool {
 
 // inRange reports whether a hit lies in the filter's range of time.
 func (o *oracle) inRange(h *oracleHit, f filter) bool {
-	day := time.UnixMilli(h.T).In(o.zone[h.Site]).Format("2006-01-02")
-	return (f.from == "" || day >= f.from) && (f.to == "" || day <= f.to) &&
-		(f.fromMS == 0 || h.T >= f.fromMS) && (f.toMS == 0 || h.T < f.toMS) && (f.bots || !isBot(h.UA))
+	return (f.from == "" || h.day >= f.from) && (f.to == "" || h.day <= f.to) &&
+		(f.fromMS == 0 || h.T >= f.fromMS) && (f.toMS == 0 || h.T < f.toMS) && (f.bots || !h.bot)
 }
 
 // matches reports whether a hit counts under the filter.

@@ -21,6 +21,7 @@ import (
 // TestRecount compares every answer with a count of the same hits by an independent program: recorded hits where the
 // samples are there, and made ones in any case. It compares again after a crash and after a clean restart.
 func TestRecount(t *testing.T) {
+	t.Parallel()
 	zones := map[string]string{"adserp": "Europe/Prague", "iweb": "UTC", "made": "America/New_York", "site-0": "Asia/Kolkata"}
 	o, err := newOracle(zones)
 	if err != nil {
@@ -29,23 +30,23 @@ func TestRecount(t *testing.T) {
 	dir := t.TempDir()
 	p := startServer(t, dir)
 	for site, zone := range zones {
-		p.addSite(site, zone, "https://"+site+".example")
+		p.AddSite(site, zone, "https://"+site+".example")
 	}
 	for _, set := range append(sampleSets(t), &dataSet{name: "made", lines: makeLines(30_000)}) {
-		n := p.importHits(bytes.NewReader(set.lines), set.encoding)
+		n := p.Import(bytes.NewReader(set.lines), set.encoding)
 		if err := o.read(set.open(t)); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%s: %d hits", set.name, n)
 	}
-	compareAll(t, "live", p, o)
-	p.kill()
+	compareAll(t, "live", p, o, 8)
+	p.Kill()
 	p = startServer(t, dir)
-	compareAll(t, "after kill -9", p, o)
-	p.stop()
+	compareAll(t, "after kill -9", p, o, 8)
+	p.Stop()
 	p = startServer(t, dir)
-	compareAll(t, "after SIGTERM", p, o)
-	p.stop()
+	compareAll(t, "after SIGTERM", p, o, 2)
+	p.Stop()
 }
 
 // dataSet is a file of import lines.
@@ -85,15 +86,15 @@ func sampleSets(t *testing.T) (sets []*dataSet) {
 	return sets
 }
 
-// compareAll asks for everything of every page, and for parts of the busiest pages.
-func compareAll(t *testing.T, when string, p *process, o *oracle) {
+// compareAll asks for everything of every page, and for parts of the busiest pages and of some others.
+func compareAll(t *testing.T, when string, p *process, o *oracle, busiest int) {
 	t.Helper()
 	start, asked := time.Now(), 0
 	for site, pages := range o.pages {
 		if len(pages) == 0 {
 			continue
 		}
-		p.waitCounted(site)
+		p.WaitCounted(site)
 		comparePages(t, when, p, o, site)
 		for _, f := range []filter{{}, {bots: true}, {device: "mobile"}} {
 			asked += compareTrend(t, when, p, o, site, "", "day", f)
@@ -101,7 +102,7 @@ func compareAll(t *testing.T, when string, p *process, o *oracle) {
 		asked += compareTrend(t, when, p, o, site, "", "hour", filter{})
 		for rank, page := range byHits(pages) {
 			filters := []filter{{}}
-			if rank < 8 || rank%40 == 0 {
+			if rank < busiest || rank%40 == 0 {
 				filters = o.filters(site, page)
 			}
 			for i, f := range filters {
@@ -194,7 +195,7 @@ func compareHeat(t *testing.T, when string, p *process, o *oracle, site, page, k
 	query := f.query(site, page)
 	query.Set("kind", kind)
 	query.Set("limit", "0")
-	p.ask("/v1/heatmap", query, &a)
+	p.Ask("/v1/heatmap", query, &a)
 	want, views, visitors := o.heat(site, page, kind, f)
 	got := map[cell]int{}
 	total := 0
@@ -241,7 +242,7 @@ func compareScroll(t *testing.T, when string, p *process, o *oracle, site, page 
 		Fold      struct{ Average, P50 float64 }
 	}
 	query := f.query(site, page)
-	p.ask("/v1/scroll", query, &a)
+	p.Ask("/v1/scroll", query, &a)
 	want := o.scroll(site, page, f)
 	if a.Views != want.views {
 		t.Errorf("%s: scroll %s: %d views, recount %d", when, query.Encode(), a.Views, want.views)
@@ -284,12 +285,12 @@ func comparePages(t *testing.T, when string, p *process, o *oracle, site string)
 		Hits  int
 		Pages []map[string]any
 	}
-	p.ask("/v1/pages", url.Values{"site": {site}, "limit": {"10000"}}, &a)
+	p.Ask("/v1/pages", url.Values{"site": {site}, "limit": {"10000"}}, &a)
 	want := map[string]map[string]int{}
 	for page, hits := range o.pages[site] {
 		n := map[string]int{}
 		for _, h := range hits {
-			if !isBot(h.UA) {
+			if !h.bot {
 				n[h.Kind]++
 				n["hits"]++
 			}

@@ -66,7 +66,7 @@ func compareTrend(t *testing.T, when string, p *process, o *oracle, site, page, 
 		query.Del("url")
 	}
 	query.Set("by", by)
-	p.ask("/v1/trend", query, &a)
+	p.Ask("/v1/trend", query, &a)
 	fail := func(format string, args ...any) {
 		t.Helper()
 		t.Errorf("%s: trend %s: "+format, append([]any{when, query.Encode()}, args...)...)
@@ -115,15 +115,16 @@ func sameVisitors(got, want int) bool {
 
 // TestTrendOfChangedClocks asks through the API for the two days of a year that have 23 and 25 hours.
 func TestTrendOfChangedClocks(t *testing.T) {
+	t.Parallel()
 	p := startServer(t, t.TempDir())
-	defer p.stop()
-	p.addSite("prague", "Europe/Prague", "https://prague.example")
+	defer p.Stop()
+	p.AddSite("prague", "Europe/Prague", "https://prague.example")
 	var a struct {
 		Buckets []struct{ Start string }
 	}
 	f := func(day string, hours int, starts ...string) {
 		t.Helper()
-		p.ask("/v1/trend", url.Values{"site": {"prague"}, "from": {day}, "to": {day}, "by": {"hour"}}, &a)
+		p.Ask("/v1/trend", url.Values{"site": {"prague"}, "from": {day}, "to": {day}, "by": {"hour"}}, &a)
 		if len(a.Buckets) != hours {
 			t.Errorf("%s has %d hours, want %d", day, len(a.Buckets), hours)
 			return

@@ -71,8 +71,8 @@ func TestRepeatsOfSenders(t *testing.T) {
 		return startServer(t, dir, "--trusted-proxies", "127.0.0.1/32", "--flush-every", "50ms")
 	}
 	p := start()
-	p.addSite("shop", "Europe/Prague", "https://shop.example")
-	p.addSite("news", "UTC", "https://news.example")
+	p.AddSite("shop", "Europe/Prague", "https://shop.example")
+	p.AddSite("news", "UTC", "https://news.example")
 	send := func(site, view, agent, address string) {
 		t.Helper()
 		header := http.Header{
@@ -80,17 +80,17 @@ func TestRepeatsOfSenders(t *testing.T) {
 		}
 		body := fmt.Sprintf(`{"site":%q,"url":"https://%[1]s.example/","view":%q,"b":"b-1","hits":[`+
 			`{"age":5,"kind":"click","x":8,"y":8,"vw":1280,"vh":720},{"age":1,"view":"other","kind":"click","x":80,"y":8,"vw":1280,"vh":720}]}`, site, view)
-		if status, answer := p.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != 204 {
+		if status, answer := p.Request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != 204 {
 			t.Fatalf("status %d: %s", status, answer)
 		}
 	}
 	check := func(site string, want int) {
 		t.Helper()
-		p.waitCounted(site)
+		p.WaitCounted(site)
 		var a struct {
 			Hits int `json:"hits"`
 		}
-		p.ask("/v1/heatmap", url.Values{"site": {site}, "url": {"https://" + site + ".example/"}}, &a)
+		p.Ask("/v1/heatmap", url.Values{"site": {site}, "url": {"https://" + site + ".example/"}}, &a)
 		if a.Hits != want {
 			t.Errorf("site %s has %d hits, want %d", site, a.Hits, want)
 		}
@@ -101,7 +101,7 @@ func TestRepeatsOfSenders(t *testing.T) {
 		send("shop", "v", benchAgent, wifi)
 		send("shop", "v", benchAgent, mobile)
 		check("shop", 2)
-		p.kill()
+		p.Kill()
 		p = start()
 		send("shop", "v", benchAgent, mobile)
 		send("shop", "v", benchAgent, "198.51.100.7")
@@ -112,14 +112,14 @@ func TestRepeatsOfSenders(t *testing.T) {
 	send("news", "v", benchAgent, wifi)
 	check("shop", 6)
 	check("news", 2)
-	p.kill()
+	p.Kill()
 	p = start()
 	send("shop", "w", benchAgent, mobile)
 	send("shop", "v", phone, mobile)
 	send("news", "v", benchAgent, mobile)
 	check("shop", 6)
 	check("news", 2)
-	p.stop()
+	p.Stop()
 }
 
 // TestRepeatsOverClockJumps sends batches again to a server whose clock jumps over a crash: forth by an hour and by a day, and
@@ -128,17 +128,17 @@ func TestRepeatsOverClockJumps(t *testing.T) {
 	r := newDamageRig(t, "--flush-every", "50ms")
 	sent := 0
 	for _, ahead := range []string{"0s", "1h", "25h", "1h", "0s", "24h10m", "0s"} {
-		r.kill()
+		r.Kill()
 		r.start("--clock-ahead", ahead, "--flush-every", "50ms")
 		r.send(max(0, sent-30), sent)
 		r.send(sent, sent+30)
 		sent += 30
-		r.waitCounted("shop")
+		r.WaitCounted("shop")
 		if a := r.check(sent, once); a.Hits != sent {
 			t.Errorf("clock %s ahead: %d hits, want %d", ahead, a.Hits, sent)
 		}
 	}
-	r.stop()
+	r.Stop()
 }
 
 // TestRepeatsOfImports repeats an import, also when the site of its first line has become known in between: each part
@@ -146,7 +146,7 @@ func TestRepeatsOverClockJumps(t *testing.T) {
 func TestRepeatsOfImports(t *testing.T) {
 	dir := t.TempDir()
 	p := startServer(t, dir, "--flush-every", "50ms")
-	p.addSite("shop", "UTC", "https://shop.example")
+	p.AddSite("shop", "UTC", "https://shop.example")
 	line := `{"t":1767225600000,"site":%q,"url":"https://%[1]s.example/","kind":"click","x":%d,"y":8,"vw":1280,"vh":720,"view":"v%[2]d"}` + "\n"
 	lines := fmt.Sprintf(line, "late", 0)
 	for n := 1; n < 1500; n++ { // two parts
@@ -154,26 +154,26 @@ func TestRepeatsOfImports(t *testing.T) {
 	}
 	send := func(accepted int64) {
 		t.Helper()
-		status, body := p.request("POST", "/v1/import", url.Values{"batch": {"b"}}, nil, strings.NewReader(lines))
+		status, body := p.Request("POST", "/v1/import", url.Values{"batch": {"b"}}, nil, strings.NewReader(lines))
 		var a importAnswer
 		if err := json.Unmarshal(body, &a); status != 200 || err != nil || a.Accepted != accepted {
 			t.Fatalf("import: status %d: %.500s", status, body)
 		}
-		p.waitCounted("shop")
+		p.WaitCounted("shop")
 		var m struct {
 			Hits int `json:"hits"`
 		}
-		p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}}, &m)
+		p.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {"https://shop.example/"}}, &m)
 		if m.Hits != 1499 {
 			t.Errorf("%d hits, want 1499", m.Hits)
 		}
 	}
 	send(1499)
 	send(1499)
-	p.addSite("late", "UTC", "https://late.example")
+	p.AddSite("late", "UTC", "https://late.example")
 	send(1500)
-	p.kill()
+	p.Kill()
 	p = startServer(t, dir)
 	send(1500)
-	p.stop()
+	p.Stop()
 }

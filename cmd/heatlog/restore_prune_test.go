@@ -19,7 +19,7 @@ func TestRestoreAndPrune(t *testing.T) {
 		r.may[at] = 1
 	}
 	waitFlushed(t, r.p)
-	r.p.kill()
+	r.p.Kill()
 
 	source := ""
 	for round := range 2 {
@@ -27,18 +27,18 @@ func TestRestoreAndPrune(t *testing.T) {
 		r.startPruning()
 		r.wantLog("older copy than the store", "end=500")
 		r.sends(20)
-		for start := time.Now(); !strings.Contains(r.p.log.String(), "journal was pruned"); time.Sleep(10 * time.Millisecond) {
+		for start := time.Now(); !strings.Contains(r.p.Log.String(), "journal was pruned"); time.Sleep(10 * time.Millisecond) {
 			if time.Since(start) > 20*time.Second {
-				t.Fatalf("nothing is pruned:\n%s", r.p.log)
+				t.Fatalf("nothing is pruned:\n%s", r.p.Log)
 			}
 		}
 		r.wantLog("journal was pruned", "hits=500")
 		sources := r.check("pruned")
-		for _, end := range []func(*process){(*process).kill, (*process).stop} {
+		for _, end := range []func(*process){(*process).Kill, (*process).Stop} {
 			end(r.p)
 			r.startPruning()
-			if again := r.check("restarted"); len(again) != len(sources) || strings.Contains(r.p.log.String(), "older copy") {
-				t.Errorf("answer names %v, want %v:\n%s", again, sources, r.p.log)
+			if again := r.check("restarted"); len(again) != len(sources) || strings.Contains(r.p.Log.String(), "older copy") {
+				t.Errorf("answer names %v, want %v:\n%s", again, sources, r.p.Log)
 			}
 		}
 		var a struct {
@@ -46,7 +46,7 @@ func TestRestoreAndPrune(t *testing.T) {
 			Positions map[string]uint64
 			KeptFrom  map[string]uint64 `json:"kept_from"`
 		}
-		r.p.ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}, "where": {"x >= 0"}}, &a)
+		r.p.Ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}, "where": {"x >= 0"}}, &a)
 		for id, at := range a.KeptFrom {
 			if source = id; at != 500 || a.Positions[id] != 500 {
 				t.Errorf("source %s is kept from %d to %d, want from 500", id, at, a.Positions[id])
@@ -55,7 +55,7 @@ func TestRestoreAndPrune(t *testing.T) {
 		if len(a.KeptFrom) != 1 || a.Hits != 100 {
 			t.Errorf("a scan gives %d hits, kept from %v, want the 100 of the newest source", a.Hits, a.KeptFrom)
 		}
-		status, body := r.p.request("GET", "/v1/export", url.Values{"site": {"restore"}, "positions": {source + ":500"}}, nil, nil)
+		status, body := r.p.Request("GET", "/v1/export", url.Values{"site": {"restore"}, "positions": {source + ":500"}}, nil, nil)
 		if status != 410 {
 			t.Errorf("export of what was pruned: status %d: %.200s", status, body)
 		}
@@ -63,7 +63,7 @@ func TestRestoreAndPrune(t *testing.T) {
 			t.Errorf("round %d: journal verify:\n%s", round, out)
 		}
 		waitFlushed(t, r.p)
-		r.p.kill()
+		r.p.Kill()
 	}
 }
 

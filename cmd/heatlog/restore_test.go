@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // restoring is a data folder whose parts are put back from copies, with what must be counted in it: every hit has a
@@ -32,7 +34,7 @@ const restoredPage = "https://restore.example/"
 func newRestoring(t *testing.T) *restoring {
 	r := &restoring{t: t, dir: dataDir(t.TempDir()), must: map[cell]int{}, may: map[cell]int{}}
 	r.start()
-	r.p.addSite("restore", "UTC", "https://restore.example")
+	r.p.AddSite("restore", "UTC", "https://restore.example")
 	return r
 }
 
@@ -60,7 +62,7 @@ func (r *restoring) imports(n int) (cells []cell) {
 			time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC).UnixMilli(), restoredPage, at.x, at.y)
 		r.must[at]++
 	}
-	r.p.importHits(&b, "")
+	r.p.Import(&b, "")
 	return cells
 }
 
@@ -77,7 +79,7 @@ func (r *restoring) sends(batches int) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		status, answer := r.p.request("POST", "/v1/in", nil, http.Header{
+		status, answer := r.p.Request("POST", "/v1/in", nil, http.Header{
 			"Origin": {"https://restore.example"}, "Content-Type": {"text/plain"}, "User-Agent": {benchAgent},
 		}, bytes.NewReader(body))
 		if status != 204 {
@@ -89,7 +91,7 @@ func (r *restoring) sends(batches int) {
 // check compares what is counted, and gives the sources that an answer names.
 func (r *restoring) check(when string) []string {
 	r.t.Helper()
-	r.p.waitCounted("restore")
+	r.p.WaitCounted("restore")
 	got := r.p.clickCells("restore", restoredPage)
 	for at, n := range r.must {
 		if got[at] != n {
@@ -103,7 +105,7 @@ func (r *restoring) check(when string) []string {
 		}
 	}
 	var a struct{ Positions map[string]uint64 }
-	r.p.ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}}, &a)
+	r.p.Ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}}, &a)
 	return slices.Sorted(maps.Keys(a.Positions))
 }
 
@@ -120,7 +122,7 @@ func (r *restoring) copy(from, to string) {
 // tool runs heatlog and gives what it prints.
 func (r *restoring) tool(args ...string) string {
 	r.t.Helper()
-	out, err := exec.Command(heatlogBinary, args...).CombinedOutput()
+	out, err := exec.Command(heatlogtest.Binary, args...).CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("heatlog %v: %v\n%s", args, err, out)
 	}
@@ -130,8 +132,9 @@ func (r *restoring) tool(args ...string) string {
 // TestRestoreJournal puts an older journal beside the newer store, after a stop and after a crash: what was counted stays,
 // new hits are counted exactly once, over restarts and further copies.
 func TestRestoreJournal(t *testing.T) {
-	t.Run("stop", func(t *testing.T) { restoreJournal(t, (*process).stop) })
-	t.Run("kill", func(t *testing.T) { restoreJournal(t, (*process).kill) })
+	t.Parallel()
+	t.Run("stop", func(t *testing.T) { restoreJournal(t, (*process).Stop) })
+	t.Run("kill", func(t *testing.T) { restoreJournal(t, (*process).Kill) })
 }
 
 func restoreJournal(t *testing.T, end func(*process)) {
@@ -156,21 +159,21 @@ func restoreJournal(t *testing.T, end func(*process)) {
 	if len(sources) != 2 {
 		t.Fatalf("answer names %v, want two sources", sources)
 	}
-	for i, end := range []func(*process){(*process).kill, (*process).stop, (*process).kill} {
+	for i, end := range []func(*process){(*process).Kill, (*process).Stop, (*process).Kill} {
 		end(r.p)
 		r.start()
 		if again := r.check(fmt.Sprint("restart ", i)); !slices.Equal(again, sources) {
 			t.Errorf("restart %d: answer names %v, want %v", i, again, sources)
 		}
-		if strings.Contains(r.p.log.String(), "older copy") {
-			t.Errorf("restart %d froze a journal:\n%s", i, r.p.log)
+		if strings.Contains(r.p.Log.String(), "older copy") {
+			t.Errorf("restart %d froze a journal:\n%s", i, r.p.Log)
 		}
 	}
 	r.inspect(sources)
 	r.exports()
 
 	waitFlushed(t, r.p)
-	r.p.stop()
+	r.p.Stop()
 	r.copy(older, r.dir.journal()) // the same copy once more: the second source is gone
 	r.start()
 	r.wantLog("older copy than the store", `end=500`)
@@ -179,7 +182,7 @@ func restoreJournal(t *testing.T, end func(*process)) {
 	if again := r.check("restored twice"); len(again) != 3 {
 		t.Errorf("answer names %v, want three sources", again)
 	}
-	r.p.stop()
+	r.p.Stop()
 	if err := os.RemoveAll(r.dir.journal()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,18 +192,23 @@ func restoreJournal(t *testing.T, end func(*process)) {
 	if again := r.check("journal gone"); len(again) != 4 {
 		t.Errorf("answer names %v, want four sources", again)
 	}
-	r.p.stop()
+	r.p.Stop()
 }
 
 // wantLog expects a line with a text and one of others in the log.
 func (r *restoring) wantLog(text string, others ...string) {
 	r.t.Helper()
-	for line := range strings.Lines(r.p.log.String()) {
-		if strings.Contains(line, text) && (others == nil || slices.ContainsFunc(others, func(o string) bool { return strings.Contains(line, o) })) {
-			return
+	has := func(line string) bool {
+		return strings.Contains(line, text) && (others == nil || slices.ContainsFunc(others, func(o string) bool { return strings.Contains(line, o) }))
+	}
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) { // it comes through a pipe
+		for line := range strings.Lines(r.p.Log.String()) {
+			if has(line) {
+				return
+			}
 		}
 	}
-	r.t.Errorf("no %q with one of %q in the log:\n%s", text, others, r.p.log)
+	r.t.Errorf("no %q with one of %q in the log:\n%s", text, others, r.p.Log)
 }
 
 // waitFlushed waits until all that is counted is stored.
@@ -208,7 +216,7 @@ func waitFlushed(t *testing.T, p *process) {
 	t.Helper()
 	empty := regexp.MustCompile(`(?m)^heatlog_index_held_bytes 0$`)
 	for range 1000 {
-		_, body := p.request("GET", "/metrics", nil, nil, nil)
+		_, body := p.Request("GET", "/metrics", nil, nil, nil)
 		if empty.Match(body) {
 			return
 		}
@@ -243,13 +251,13 @@ func (r *restoring) exports() {
 		r.t.Helper()
 		q := url.Values{"site": {"restore"}}
 		set(q, "positions", positions)
-		code, body := r.p.request("GET", "/v1/export", q, nil, nil)
+		code, body := r.p.Request("GET", "/v1/export", q, nil, nil)
 		if n := bytes.Count(body, []byte("\n")); code != status || status == 200 && n != lines {
 			r.t.Errorf("export at %q: status %d, %d lines, want %d, %d: %.300s", positions, code, n, status, lines, body)
 		}
 	}
 	var a struct{ Positions map[string]uint64 }
-	r.p.ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}}, &a)
+	r.p.Ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}}, &a)
 	var older, newer string
 	for source, position := range a.Positions {
 		switch {
@@ -272,7 +280,7 @@ func (r *restoring) exports() {
 		Hits      int
 		Positions map[string]uint64
 	}
-	r.p.ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}, "where": {"x >= 0"}}, &h)
+	r.p.Ask("/v1/heatmap", url.Values{"site": {"restore"}, "url": {restoredPage}, "where": {"x >= 0"}}, &h)
 	if h.Hits != 1500 || h.Positions[older] != 500 || h.Positions[newer] != 1000 {
 		r.t.Errorf("scan: %+v", h)
 	}
@@ -281,15 +289,16 @@ func (r *restoring) exports() {
 // TestRestoreAll puts back a whole older data folder, and an older store beside the newer journal: nothing is frozen, and
 // all that the journal has is counted.
 func TestRestoreAll(t *testing.T) {
+	t.Parallel()
 	r := newRestoring(t)
 	copied := t.TempDir() + "/data"
 	r.imports(400)
 	r.check("before")
-	r.p.stop()
+	r.p.Stop()
 	r.copy(string(r.dir), copied)
 	r.start()
 	r.sends(100)
-	r.p.stop()
+	r.p.Stop()
 	newer := t.TempDir() + "/journal"
 	r.copy(r.dir.journal(), newer)
 
@@ -298,7 +307,7 @@ func TestRestoreAll(t *testing.T) {
 	if sources := r.check("older store"); len(sources) != 1 {
 		t.Errorf("answer names %v, want one source", sources)
 	}
-	r.p.stop()
+	r.p.Stop()
 
 	kept := maps.Clone(r.must)
 	r.copy(copied, string(r.dir))
@@ -307,12 +316,12 @@ func TestRestoreAll(t *testing.T) {
 	if sources := r.check("older folder"); len(sources) != 1 {
 		t.Errorf("answer names %v, want one source", sources)
 	}
-	r.p.stop()
+	r.p.Stop()
 	r.must = kept
 	r.copy(newer, r.dir.journal()) // and the journal as it was: only the store is older
 	r.start()
 	if sources := r.check("newer journal"); len(sources) != 1 {
 		t.Errorf("answer names %v, want one source", sources)
 	}
-	r.p.stop()
+	r.p.Stop()
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // TestScripts runs the command-line sessions of testdata/script. Beside testscript's own commands they have
@@ -25,7 +27,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = new(*process)
-			env.Setenv("PATH", filepath.Dir(heatlogBinary)+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("PATH", filepath.Dir(heatlogtest.Binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -41,13 +43,13 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: start DIR [FLAG…]")
 	}
-	p, listens, err := spawn(ts.MkAbs(args[0]), args[1:])
+	p, listens, err := heatlogtest.Launch(ts.MkAbs(args[0]), args[1:])
 	ts.Check(err)
-	ts.Defer(p.kill)
-	ts.Check(p.await(listens))
-	*ts.Value(serverKey{}).(**process) = p
-	ts.Setenv("HEATLOG_URL", p.base)
-	ts.Setenv("HEATLOG_DATA", string(p.data))
+	ts.Defer(p.Kill)
+	ts.Check(p.Await(listens))
+	*ts.Value(serverKey{}).(**process) = &process{p}
+	ts.Setenv("HEATLOG_URL", p.Base)
+	ts.Setenv("HEATLOG_DATA", p.Data)
 }
 
 func running(ts *testscript.TestScript) *process {
@@ -59,20 +61,20 @@ func running(ts *testscript.TestScript) *process {
 }
 
 func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Check(running(ts).end())
+	ts.Check(running(ts).End())
 }
 
 func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
-	if has := strings.Contains(running(ts).log.String(), args[0]); has == neg {
-		ts.Fatalf("log:\n%s", running(ts).log)
+	if has := strings.Contains(running(ts).Log.String(), args[0]); has == neg {
+		ts.Fatalf("log:\n%s", running(ts).Log)
 	}
 }
 
 func scriptWaitLog(ts *testscript.TestScript, _ bool, args []string) {
 	p, end := running(ts), time.Now().Add(20*time.Second)
-	for !strings.Contains(p.log.String(), args[0]) {
+	for !strings.Contains(p.Log.String(), args[0]) {
 		if time.Now().After(end) {
-			ts.Fatalf("log:\n%s", p.log)
+			ts.Fatalf("log:\n%s", p.Log)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

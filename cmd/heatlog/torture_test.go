@@ -2,51 +2,47 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
+
+	"heatlog/journal/journaltest"
 )
 
 // TestTorture sends many more pages than fit into a small cache and holds the server's memory to a bound; every hit must
-// be counted all the same. HEATLOG_TORTURE=1 makes it 200,000 pages and 5 million hits.
+// be counted all the same. The long form has 200,000 pages and 5 million hits.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	cache, pages, hits, limit := "8MiB", 20_000, 200_000, int64(300<<20)
-	if os.Getenv("HEATLOG_TORTURE") != "" {
-		cache, pages, hits, limit = "64MiB", 200_000, 5_000_000, 400<<20
+	if journaltest.Torture() {
+		cache, pages, hits, limit = "64MiB", 200_000, journaltest.Times(0, 5_000_000), 400<<20
 	}
-	const seed = 1
+	seed := journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, "hits through a small cache", hits, seed)
 	p := startServer(t, t.TempDir(), "--cache-bytes", cache)
-	p.addSite("many", "UTC", "https://many.example")
+	p.AddSite("many", "UTC", "https://many.example")
 	start := time.Now()
 	lines, w := io.Pipe()
 	counts := make([]int, pages)
 	go func() { w.CloseWithError(writeManyPages(w, rand.New(rand.NewPCG(seed, 0)), hits, counts)) }()
-	p.importHits(lines, "")
+	p.Import(lines, "")
 	took := time.Since(start)
-	p.waitCounted("many")
-	violations := compareManyPages(t, p, counts)
-	rss := peakRSS(p.cmd.Process.Pid)
-	t.Logf("%d hits on %d pages in %.1f s, peak memory %s", hits, pages, took.Seconds(), byteSize(rss))
+	p.WaitCounted("many")
+	row.Violated(compareManyPages(t, p, counts))
+	rss := peakRSS(p.Cmd.Process.Pid)
+	row.Done(hits)
+	row.Found("%d pages, taken in %.1f s, peak memory %s", pages, took.Seconds(), byteSize(rss))
 	if rss == 0 || rss > limit {
-		violations++
 		t.Errorf("peak memory is %s, limit %s", byteSize(rss), byteSize(limit))
 	}
 	if m := p.metrics(); m["heatlog_index_flushed_documents_total"] == 0 {
-		violations++
 		t.Error("nothing was flushed: the test proves nothing")
 	}
-	p.stop()
-	recordTorture(t, "cache", hits, violations, seed)
+	p.Stop()
 }
 
 // manyPage is the URL of a page.
@@ -75,7 +71,7 @@ func writeManyPages(to io.Writer, r *rand.Rand, hits int, counts []int) error {
 func compareManyPages(t *testing.T, p *process, counts []int) (violations int) {
 	t.Helper()
 	var list struct{ Total, Hits int }
-	p.ask("/v1/pages", url.Values{"site": {"many"}, "limit": {"1"}}, &list)
+	p.Ask("/v1/pages", url.Values{"site": {"many"}, "limit": {"1"}}, &list)
 	pages, hits := 0, 0
 	for _, n := range counts {
 		hits += n
@@ -87,44 +83,11 @@ func compareManyPages(t *testing.T, p *process, counts []int) (violations int) {
 	}
 	for n := 0; n < len(counts); n += 1 + len(counts)/500*min(n/10, 1) {
 		var a struct{ Hits int }
-		p.ask("/v1/heatmap", url.Values{"site": {"many"}, "url": {manyPage(n)}, "limit": {"0"}}, &a)
+		p.Ask("/v1/heatmap", url.Values{"site": {"many"}, "url": {manyPage(n)}, "limit": {"0"}}, &a)
 		if a.Hits != counts[n] {
 			violations++
 			t.Errorf("page %d has %d hits, sent %d", n, a.Hits, counts[n])
 		}
 	}
 	return violations
-}
-
-// tortureRow is one line of .bench/torture.json.
-type tortureRow struct {
-	Test       string `json:"test"`
-	Runs       int    `json:"runs"`
-	Violations int    `json:"violations"`
-	Seed       uint64 `json:"seed"`
-}
-
-// recordTorture writes what a long run found into .bench/torture.json, beside what other tests have written there.
-func recordTorture(t *testing.T, test string, runs, violations int, seed uint64) {
-	t.Helper()
-	if os.Getenv("HEATLOG_TORTURE") == "" {
-		return
-	}
-	name := filepath.Join("..", "..", ".bench", "torture.json")
-	var rows []tortureRow
-	b, err := os.ReadFile(name)
-	if err == nil {
-		err = json.Unmarshal(b, &rows)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("read %s: %v", name, err)
-	}
-	rows = slices.DeleteFunc(rows, func(r tortureRow) bool { return r.Test == test })
-	rows = append(rows, tortureRow{test, runs, violations, seed})
-	if b, err = json.MarshalIndent(rows, "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, append(b, '\n'), 0o644)); err != nil {
-		t.Fatal(err)
-	}
 }

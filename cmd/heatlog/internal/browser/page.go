@@ -144,6 +144,14 @@ func (p *Page) ScrollTo(y int) {
 	Eval[bool](p, fmt.Sprintf(`new Promise(done => { scrollTo({top: %d, behavior: "instant"}); requestAnimationFrame(() => requestAnimationFrame(() => done(true))) })`, y))
 }
 
+// Keep keeps a screenshot where they are asked for.
+func (p *Page) Keep(name string) {
+	p.t.Helper()
+	if os.Getenv("HEATLOG_TEST_SHOTS") != "" {
+		p.Screenshot(name)
+	}
+}
+
 // Screenshot is what the viewport shows. With HEATLOG_TEST_SHOTS it is also kept in that folder as NAME.png.
 func (p *Page) Screenshot(name string) image.Image {
 	p.t.Helper()

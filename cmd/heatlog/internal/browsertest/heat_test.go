@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"bytes"
@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // A clicked place of a page: the centre of a cell, so that the browser's rounding of touches does not matter.
@@ -29,11 +30,11 @@ type place struct{ X, Y, Clicks int }
 // TestHeatIsWherePeopleClicked clicks at known places of every demo page, on a desktop and on a phone, and wants exactly
 // these counts at these cells of the API, and in the overlay the colours of the server's own picture of them.
 func TestHeatIsWherePeopleClicked(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
 		for _, path := range []string{"/demo/", "/demo/shop", "/demo/product"} {
 			t.Run(fmt.Sprintf("%s at %d px", path, size.Width), func(t *testing.T) {
-				link := server.base + path
+				link := server.Base + path
 				places := clickPlaces(t, link, size)
 				query := url.Values{
 					"site": {"demo"}, "url": {link}, "limit": {"0"},
@@ -93,7 +94,7 @@ func freePlaces(p *browser.Page, top int) [][2]int {
 }
 
 // wantCells waits until the API counts the clicks, and compares every cell.
-func wantCells(t *testing.T, server *process, query url.Values, places []place) {
+func wantCells(t *testing.T, server *heatlogtest.Server, query url.Values, places []place) {
 	t.Helper()
 	total, want := 0, map[[2]int]int{}
 	for _, p := range places {
@@ -108,7 +109,7 @@ func wantCells(t *testing.T, server *process, query url.Values, places []place) 
 		Points [][3]int
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		status, body := server.request(http.MethodGet, "/v1/heatmap", query, nil, nil)
+		status, body := server.Request(http.MethodGet, "/v1/heatmap", query, nil, nil)
 		if status != http.StatusOK {
 			t.Fatalf("status %d: %s", status, body)
 		}
@@ -130,7 +131,7 @@ func wantCells(t *testing.T, server *process, query url.Values, places []place) 
 
 // wantColours opens the overlay by a link and compares what it shows with the page without it, below the server's picture
 // of the same points.
-func wantColours(t *testing.T, server *process, query url.Values, link string, size browser.Size, places []place) {
+func wantColours(t *testing.T, server *heatlogtest.Server, query url.Values, link string, size browser.Size, places []place) {
 	t.Helper()
 	bare, overlaid := chrome.Open(t, size), chrome.Open(t, size)
 	bare.Goto(link)
@@ -203,11 +204,11 @@ func blend(below, over color.NRGBA, opacity float64) color.NRGBA {
 }
 
 // serverPicture is the PNG that the API draws of the page.
-func serverPicture(t *testing.T, server *process, query url.Values, width, height int) image.Image {
+func serverPicture(t *testing.T, server *heatlogtest.Server, query url.Values, width, height int) image.Image {
 	t.Helper()
 	q := url.Values{"format": {"png"}, "width": {strconv.Itoa(width)}, "height": {strconv.Itoa(height)}}
 	maps.Copy(q, query)
-	status, body := server.request(http.MethodGet, "/v1/heatmap", q, nil, nil)
+	status, body := server.Request(http.MethodGet, "/v1/heatmap", q, nil, nil)
 	if status != http.StatusOK {
 		t.Fatalf("status %d: %s", status, body)
 	}
@@ -219,10 +220,10 @@ func serverPicture(t *testing.T, server *process, query url.Values, width, heigh
 }
 
 // overlayLink asks for a link that opens the overlay.
-func overlayLink(t *testing.T, server *process, site, page string) string {
+func overlayLink(t *testing.T, server *heatlogtest.Server, site, page string) string {
 	t.Helper()
 	body, _ := json.Marshal(map[string]string{"site": site, "url": page})
-	status, answer := server.request(http.MethodPost, "/v1/overlay-links", nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+	status, answer := server.Request(http.MethodPost, "/v1/overlay-links", nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
 	var link struct{ Link string }
 	if err := json.Unmarshal(answer, &link); err != nil || status != http.StatusCreated {
 		t.Fatalf("status %d: %s", status, answer)
@@ -233,17 +234,17 @@ func overlayLink(t *testing.T, server *process, site, page string) string {
 // TestReadmePicture opens the map of six thousand made visitors on the landing page, as the README shows it: of one
 // width, where everything is where it was clicked. With -rewrite it writes that picture.
 func TestReadmePicture(t *testing.T) {
-	server := startServer(t, t.TempDir())
-	send := exec.Command(heatlogBinary, "demo", "--seed", "7", "--visitors", "6000", "--url", server.base, "--data", string(server.data))
+	server := heatlogtest.Start(t, t.TempDir())
+	send := exec.Command(heatlogtest.Binary, "demo", "--seed", "7", "--visitors", "6000", "--url", server.Base, "--data", server.Data)
 	if out, err := send.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	page := server.base + "/demo/"
+	page := server.Base + "/demo/"
 	p := chrome.Open(t, browser.Desktop)
 	p.Goto(overlayLink(t, server, "demo", page))
 	p.Wait(`document.querySelector("` + overlayHost + `")`)
 	pick(p, "Width of the windows", "this")
-	_, answer := server.request(http.MethodGet, "/v1/heatmap", url.Values{"site": {"demo"}, "url": {page}, "vw": {"1280-1311"}}, nil, nil)
+	_, answer := server.Request(http.MethodGet, "/v1/heatmap", url.Values{"site": {"demo"}, "url": {page}, "vw": {"1280-1311"}}, nil, nil)
 	var heat struct{ Hits int }
 	if err := json.Unmarshal(answer, &heat); err != nil || heat.Hits < 1000 {
 		t.Fatalf("only %d clicks: %.500s", heat.Hits, answer)
@@ -253,7 +254,7 @@ func TestReadmePicture(t *testing.T) {
 	if !*rewriteBoxes {
 		return
 	}
-	f, err := os.Create(filepath.Join("..", "..", ".readme", "overlay.png"))
+	f, err := os.Create(filepath.Join("..", "..", "..", "..", ".readme", "overlay.png"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 func TestOverlay(t *testing.T) {
@@ -224,10 +225,10 @@ func (o *owner) testOwnClicks(t *testing.T) {
 	press(p, "Close the map")
 	p.Click(604, 204)
 	p.Goto("about:blank")
-	o.server.waitCounted("shop")
+	o.server.WaitCounted("shop")
 	var a struct{ Hits int }
 	for end := time.Now().Add(5 * time.Second); a.Hits < 2 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		o.server.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {o.base + "/own"}}, &a)
+		o.server.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {o.base + "/own"}}, &a)
 	}
 	if a.Hits != 2 {
 		t.Errorf("%d clicks are counted, want the one before the counting was off and the one after the overlay was closed", a.Hits)
@@ -345,21 +346,21 @@ func (o *owner) testNextPages(t *testing.T) {
 	press(p, "Close the map")
 	p.Goto(o.base + "/third")
 	p.Click(204, 204)
-	o.server.waitClicks(t, o.base+"/third", 1)
+	waitClicks(t, o.server, o.base+"/third", 1)
 	if browser.Eval[bool](p, `!!document.querySelector("`+overlayHost+`") || sessionStorage.length > 0`) {
 		t.Error("the map is open still on the page after it was closed")
 	}
-	o.server.waitClicks(t, o.base+"/second", 0)
+	waitClicks(t, o.server, o.base+"/second", 0)
 	silent(t, p)
 	p.Close()
 }
 
 // waitClicks waits until a page of the shop has as many clicks, or fails.
-func (p *process) waitClicks(t *testing.T, page string, want int) {
+func waitClicks(t *testing.T, p *heatlogtest.Server, page string, want int) {
 	t.Helper()
 	var a struct{ Hits int }
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		p.ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {page}}, &a)
+		p.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {page}}, &a)
 		if a.Hits == want {
 			return
 		}
@@ -376,7 +377,7 @@ func (o *owner) testEmpty(t *testing.T) {
 	o.send(old)
 	p := o.open("/empty", browser.Desktop)
 	panelSays(t, p, "No clicks to show", "Show all time")
-	p.Screenshot("overlay-empty")
+	p.Keep("overlay-empty")
 	press(p, "Show all time")
 	panelSays(t, p, "Show all widths")
 	press(p, "Show all widths")
@@ -402,7 +403,7 @@ func (o *owner) testMarkup(t *testing.T) {
 	defer o.deaf.Store(false)
 	p := o.open("/markup?q=%3Cimg%20src=x%20onerror=__pwned=4%3E", browser.Desktop)
 	panelSays(t, p, "No clicks to show", "onerror", "<script>")
-	p.Screenshot("overlay-markup")
+	p.Keep("overlay-markup")
 	if got := browser.Eval[string](p, `typeof __pwned`); got != "undefined" {
 		t.Errorf("markup of a URL was run: __pwned is %s", got)
 	}
@@ -467,7 +468,7 @@ func (o *owner) testTroubles(t *testing.T) {
 	o.outage.Store(nil)
 	p.Close()
 
-	o.server.addSite("other", "UTC", "https://other.example", o.base)
+	o.server.AddSite("other", "UTC", "https://other.example", o.base)
 	link := func(url, site string) string {
 		token := overlayLink(t, o.server, site, url)
 		return token[strings.Index(token, "#hl="):]
@@ -480,7 +481,7 @@ func (o *owner) testTroubles(t *testing.T) {
 		p.Goto(o.base + "/trouble" + f.fragment)
 		p.Wait(`document.querySelector("` + overlayHost + `")`)
 		panelSays(t, p, f.says, "Ended")
-		p.Screenshot("overlay-" + strings.ReplaceAll(name, " ", "-"))
+		p.Keep("overlay-" + strings.ReplaceAll(name, " ", "-"))
 		p.Close()
 	}
 }
@@ -493,8 +494,8 @@ func (o *owner) testCost(t *testing.T) {
 	for cell := range 100_000 { // each cell of 1,280 x 5,000 px once
 		fmt.Fprintf(&lines, `{"t":%d,"site":"shop","url":"%s/cost","kind":"click","x":%d,"y":%d,"vw":1280}`+"\n", now-int64(random.IntN(1e6)), o.base, cell%160*8, cell/160*8)
 	}
-	o.server.importHits(&lines, "")
-	o.server.waitCounted("shop")
+	o.server.Import(&lines, "")
+	o.server.WaitCounted("shop")
 	p := chrome.Open(t, browser.Desktop)
 	p.BeforeLoad(`{
 		const next = requestAnimationFrame, draw = CanvasRenderingContext2D.prototype.drawImage

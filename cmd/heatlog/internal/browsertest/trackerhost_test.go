@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"encoding/json"
@@ -58,7 +58,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch page, ok := h.pages[r.URL.Path]; {
 	case r.URL.Path == "/hl.js":
 		w.Header().Set("Content-Type", "text/javascript")
-		script, _ := os.ReadFile(filepath.Join("..", "..", "web", "static", "hl.js"))
+		script, _ := os.ReadFile(filepath.Join("..", "..", "..", "..", "web", "static", "hl.js"))
 		w.Write(script)
 	case r.URL.Path == "/v1/in" && r.Method == http.MethodPost:
 		h.take(w, r)

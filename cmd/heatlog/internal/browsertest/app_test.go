@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // Pages of the site of the app's tests. The second is what an attacker would have stored.
@@ -31,27 +32,23 @@ var appSizes = []browser.Size{browser.Desktop, browser.Phone, {Width: 320, Heigh
 type appTest struct {
 	t *testing.T
 	*browser.Page
-	server *process
+	server *heatlogtest.Server
 }
 
 // openApp opens the app at an address of it, such as #/, signed in if asked.
-func openApp(t *testing.T, server *process, size browser.Size, signedIn bool, at string) *appTest {
+func openApp(t *testing.T, server *heatlogtest.Server, size browser.Size, signedIn bool, at string) *appTest {
 	t.Helper()
 	a := &appTest{t, chrome.Open(t, size), server}
 	if signedIn {
-		a.Goto(server.base + "/signin?t=" + url.QueryEscape(a.token()))
+		a.Goto(server.Base + "/signin?t=" + url.QueryEscape(a.token()))
 	}
-	a.Goto(server.base + "/" + at)
+	a.Goto(server.Base + "/" + at)
 	return a
 }
 
 func (a *appTest) token() string {
 	a.t.Helper()
-	token, err := a.server.data.readToken()
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return token
+	return a.server.Token()
 }
 
 // press clicks the middle of what a selector finds; with text, the one that has this text.
@@ -92,7 +89,7 @@ func (a *appTest) calm(tolerated ...int) {
 		}
 	}
 	for _, r := range a.Requests() {
-		if _, address, _ := strings.Cut(r, " "); !strings.HasPrefix(address, a.server.base+"/") && !strings.HasPrefix(address, "data:") {
+		if _, address, _ := strings.Cut(r, " "); !strings.HasPrefix(address, a.server.Base+"/") && !strings.HasPrefix(address, "data:") {
 			a.t.Errorf("request to elsewhere: %s", r)
 		}
 	}
@@ -154,13 +151,13 @@ func appVisit(line *json.Encoder, page string, height, i int, at time.Time) {
 }
 
 // appServer is a server with a site that has hits, and one that has none.
-func appServer(t *testing.T) *process {
+func appServer(t *testing.T) *heatlogtest.Server {
 	t.Helper()
-	server := startServer(t, t.TempDir())
-	server.addSite("shop", "Europe/Prague", "https://shop.example")
-	server.addSite("blog", "UTC", "https://blog.example", "https://www.blog.example")
-	server.importHits(appHits(time.Now()), "")
-	server.waitCounted("shop")
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("shop", "Europe/Prague", "https://shop.example")
+	server.AddSite("blog", "UTC", "https://blog.example", "https://www.blog.example")
+	server.Import(appHits(time.Now()), "")
+	server.WaitCounted("shop")
 	return server
 }
 
@@ -186,7 +183,7 @@ func TestAppSignsIn(t *testing.T) {
 }
 
 func TestAppTellsToWaitAfterManyWrongTokens(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	a := openApp(t, server, browser.Desktop, false, "")
 	browser.Eval[bool](a.Page, `(async () => {
 		for (let i = 0; i < 60; i++) {
@@ -203,7 +200,7 @@ func TestAppTellsToWaitAfterManyWrongTokens(t *testing.T) {
 }
 
 func TestAppAddsASiteAndSeesItsFirstHit(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	a := openApp(t, server, browser.Desktop, true, "#/new")
 	a.fill("#key", "news")
 	a.fill(`[name="origins"]`, "https://news.example/front")
@@ -218,14 +215,14 @@ func TestAppAddsASiteAndSeesItsFirstHit(t *testing.T) {
 	a.see("h1", "news")
 	a.see(".live", "Waiting for the first hit…")
 	tag := browser.Eval[string](a.Page, `document.querySelector(".tag code").textContent`)
-	if want := `<script defer src="` + server.base + `/hl.js" data-site="news"></script>`; tag != want {
+	if want := `<script defer src="` + server.Base + `/hl.js" data-site="news"></script>`; tag != want {
 		t.Errorf("the tag is %s, want %s", tag, want)
 	}
 	body := `{"site":"news","url":"https://news.example/","view":"a","b":"a-1","hits":[{"age":0,"kind":"view","vw":1280,"vh":720,"dw":1265,"dh":900}]}`
 	from := func(agent, body string) {
 		t.Helper()
 		header := http.Header{"Origin": {"https://news.example"}, "Content-Type": {"text/plain"}, "User-Agent": {agent}}
-		if status, answer := server.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != http.StatusNoContent {
+		if status, answer := server.Request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != http.StatusNoContent {
 			t.Fatalf("POST /v1/in: status %d: %s", status, answer)
 		}
 	}
@@ -235,7 +232,7 @@ func TestAppAddsASiteAndSeesItsFirstHit(t *testing.T) {
 	a.see(".live", "First hit received at ")
 	a.see(".figure", "Hits1")
 	a.see(".pages", "/")
-	a.Goto(server.base + "/#/new?key=news")
+	a.Goto(server.Base + "/#/new?key=news")
 	a.fill(`[name="origins"]`, "https://other.example")
 	a.press("button.primary", "Add site")
 	a.see("#key-problem", "There is a site with this key already.")
@@ -246,7 +243,7 @@ func TestAppCountsWhatWasImported(t *testing.T) {
 	server := appServer(t)
 	a := openApp(t, server, browser.Desktop, true, "#/site/shop")
 	var want struct{ Hits, Views, Visitors int }
-	server.ask("/v1/trend", url.Values{"site": {"shop"}}, &want)
+	server.Ask("/v1/trend", url.Values{"site": {"shop"}}, &want)
 	a.see(".figures", fmt.Sprintf("Hits%dViews%dVisitors%d", want.Hits, want.Views, want.Visitors))
 	if want.Views != 110 || want.Visitors != 60 {
 		t.Errorf("%d views and %d visitors, want 110 and 60", want.Views, want.Visitors)
@@ -295,13 +292,13 @@ func TestAppSaysWhyAMapIsEmpty(t *testing.T) {
 	a.see(".choice", "Clicks 138Rage 18Dead 6")
 	a.see(".summary", "Half of 60 views came down to")
 
-	a.Goto(server.base + "/#/site/shop/page?url=" + url.QueryEscape("https://shop.example/<img src=y onerror=window.__pwned=2>"))
+	a.Goto(server.Base + "/#/site/shop/page?url=" + url.QueryEscape("https://shop.example/<img src=y onerror=window.__pwned=2>"))
 	a.see(".why h3", "No hits for this URL")
 	a.press(".nearest a", "onerror=window.__pwned=1")
 	a.see("h1", "onerror=window.__pwned=1")
 	a.Wait(`document.querySelector(".sheet-map img")`)
 
-	a.Goto(server.base + "/#/site/shop/page?url=" + url.QueryEscape("javascript:window.__pwned=3"))
+	a.Goto(server.Base + "/#/site/shop/page?url=" + url.QueryEscape("javascript:window.__pwned=3"))
 	a.see(".notice", "URL ")
 	a.Wait(`document.querySelector(".open-map button").disabled`)
 	links := browser.Eval[[]string](a.Page, `[...document.links].map(l => l.protocol)`)
@@ -314,23 +311,23 @@ func TestAppSaysWhyAMapIsEmpty(t *testing.T) {
 }
 
 func TestAppShowsHitsOutsideTheRange(t *testing.T) {
-	server := startServer(t, t.TempDir())
-	server.addSite("shop", "UTC", "https://shop.example")
-	server.importHits(appHits(time.Now().AddDate(0, 0, -100)), "")
-	server.waitCounted("shop")
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("shop", "UTC", "https://shop.example")
+	server.Import(appHits(time.Now().AddDate(0, 0, -100)), "")
+	server.WaitCounted("shop")
 	a := openApp(t, server, browser.Desktop, true, "#/site/shop/page?url="+url.QueryEscape(appHome))
 	a.see(".why h3", "No hits in this range")
 	a.press(".why a", "Show all time")
 	a.Wait(`document.querySelector(".sheet-map img")`)
-	a.Goto(server.base + "/#/")
+	a.Goto(server.Base + "/#/")
 	a.see(".site", "Last hit")
 	a.calm()
 }
 
 func TestAppOpensThePageWithItsMap(t *testing.T) {
-	server := startServer(t, t.TempDir())
-	server.addSite("here", "UTC", server.base)
-	a := openApp(t, server, browser.Desktop, true, "#/site/here/page?url="+url.QueryEscape(server.base+"/demo/"))
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("here", "UTC", server.Base)
+	a := openApp(t, server, browser.Desktop, true, "#/site/here/page?url="+url.QueryEscape(server.Base+"/demo/"))
 	browser.Eval[bool](a.Page, `(() => {
 		const open = window.open
 		window.open = (...args) => { const tab = open.apply(window, args); window.opened = tab; return tab }
@@ -339,7 +336,7 @@ func TestAppOpensThePageWithItsMap(t *testing.T) {
 	a.press("button", "Open with map")
 	// The tracker takes the token out of the address as soon as it runs, so what is asked for is seen here alone.
 	a.Wait(`window.opened && window.opened.location.href.includes("/demo/")`)
-	if !slices.Contains(a.Requests(), "POST "+server.base+"/v1/overlay-links") {
+	if !slices.Contains(a.Requests(), "POST "+server.Base+"/v1/overlay-links") {
 		t.Errorf("no link was asked for: %q", a.Requests())
 	}
 	if browser.Eval[bool](a.Page, `window.opened.opener !== null`) {
@@ -359,7 +356,7 @@ func TestAppFollowsHitsAndOutages(t *testing.T) {
 	a.see(".figures", "Views110")
 	browser.Eval[bool](a.Page, `(() => { const real = fetch; window.fetch = (...a) => window.cut ? Promise.reject(new TypeError("cut")) : real(...a); window.cut = true; dispatchEvent(new Event("online")); return true })()`)
 	a.see(".offline", "The server does not answer.")
-	server.importHits(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), appHome)+"\n"), "")
+	server.Import(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), appHome)+"\n"), "")
 	browser.Eval[bool](a.Page, `(window.cut = false, dispatchEvent(new Event("online")), true)`)
 	a.see(".figures", "Views111")
 	a.Wait(`!document.querySelector(".offline")`)
@@ -393,7 +390,7 @@ func TestAppFitsItsScreens(t *testing.T) {
 		a.press("button.primary", "Sign in")
 		a.see("h1", "Sites")
 		for _, v := range views {
-			a.Goto(server.base + "/" + v.at)
+			a.Goto(server.Base + "/" + v.at)
 			a.Wait(v.ready)
 			a.fits(v.name, size)
 		}
@@ -421,7 +418,7 @@ func (a *appTest) fits(name string, size browser.Size) {
 		mode := map[bool]string{false: "light", true: "dark"}[dark]
 		a.Wait(`!document.querySelector(".ghost")`)
 		browser.Eval[bool](a.Page, `Promise.all(document.getAnimations().map(n => n.effect.getTiming().iterations > 9 || n.finished)).then(() => new Promise(done => setTimeout(() => done(true), 400)))`)
-		a.Screenshot(fmt.Sprintf("app-%s-%d-%s", name, size.Width, mode))
+		a.Keep(fmt.Sprintf("app-%s-%d-%s", name, size.Width, mode))
 		a.Resize(size)
 	}
 	a.Dark(false)
@@ -493,13 +490,13 @@ func TestAppSaysWhoseVisitorsItCounts(t *testing.T) {
 
 func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
 	const missing = "http://127.0.0.1:8085"
-	server := startServer(t, t.TempDir())
-	server.addSite("news", "Europe/Prague", "https://news.example")
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("news", "Europe/Prague", "https://news.example")
 	hit := func(origin string, want int) {
 		t.Helper()
 		header := http.Header{"Origin": {origin}, "Content-Type": {"text/plain"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}}
 		body := fmt.Sprintf(`{"site":"news","url":"%s/","view":"a","b":"a-1","hits":[{"age":0,"kind":"view","vw":1280,"vh":720,"dw":1265,"dh":900}]}`, origin)
-		if status, answer := server.request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != want {
+		if status, answer := server.Request("POST", "/v1/in", nil, header, strings.NewReader(body)); status != want {
 			t.Fatalf("POST /v1/in from %s: status %d: %s", origin, status, answer)
 		}
 	}
@@ -509,7 +506,7 @@ func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
 	hit(missing, http.StatusForbidden)
 	a.see(".refused", "Hits from "+missing+" were refused: the site does not list this origin.")
 	a.see(".refused", "Hits from https://stranger.example were refused")
-	a.Screenshot("app-refused")
+	a.Keep("app-refused")
 	a.press(".refused .notice:first-child button", "Add this origin")
 	a.Wait(`!document.querySelector(".refused").textContent.includes("127.0.0.1")`)
 	a.see(".refused", "Hits from https://stranger.example were refused")
@@ -518,7 +515,7 @@ func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
 		Origins       []string
 	}
 	var got struct{ Sites []site }
-	server.ask("/v1/sites", nil, &got)
+	server.Ask("/v1/sites", nil, &got)
 	i := slices.IndexFunc(got.Sites, func(s site) bool { return s.Key == "news" })
 	if i < 0 || got.Sites[i].Timezone != "Europe/Prague" || !slices.Equal(slices.Sorted(slices.Values(got.Sites[i].Origins)), []string{missing, "https://news.example"}) {
 		t.Errorf("sites are %+v", got.Sites)
@@ -531,16 +528,16 @@ func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
 // TestAppDrawsTallPages looks at a map of a page that is far taller than wide: it keeps its width and scrolls, by keys too.
 func TestAppDrawsTallPages(t *testing.T) {
 	const tall = "https://shop.example/tall"
-	server := startServer(t, t.TempDir())
-	server.addSite("shop", "UTC", "https://shop.example")
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("shop", "UTC", "https://shop.example")
 	var b bytes.Buffer
 	for i := range 12 {
 		at := time.Now().Add(-time.Duration(i+1) * time.Minute).UnixMilli()
 		fmt.Fprintf(&b, `{"t":%d,"site":"shop","url":%q,"kind":"click","vw":390,"vh":844,"dw":390,"dh":60000,"x":%d,"y":%d,"sel":"a","ax":0.5,"ay":0.5,"view":"v%d"}`+"\n", at, tall, 40+20*i, 200+5000*i, i)
 		fmt.Fprintf(&b, `{"t":%d,"site":"shop","url":%q,"kind":"scroll","vw":390,"vh":844,"dw":390,"dh":60000,"depth":%d,"from":0,"y":100,"dwell":1000,"view":"v%d"}`+"\n", at, tall, 844+5000*i, i)
 	}
-	server.importHits(&b, "")
-	server.waitCounted("shop")
+	server.Import(&b, "")
+	server.WaitCounted("shop")
 	for _, size := range appSizes {
 		a := openApp(t, server, size, true, "#/site/shop/page?url="+url.QueryEscape(tall))
 		a.Wait(`document.querySelector(".sheet-map img")`)
@@ -573,12 +570,12 @@ func TestAppDrawsTallPages(t *testing.T) {
 
 // TestAppReadsURLsBeyondASCII shows letters as letters, and leaves escaped whatever could make a URL look like another.
 func TestAppReadsURLsBeyondASCII(t *testing.T) {
-	server := startServer(t, t.TempDir())
-	server.addSite("shop", "UTC", "https://shop.example")
+	server := heatlogtest.Start(t, t.TempDir())
+	server.AddSite("shop", "UTC", "https://shop.example")
 	for _, path := range []string{"%C5%99eka/%E6%B0%B4%D9%A3", "%E2%80%AEgpj%20%2F%C2%AD%E3%85%A4%CC%B8%FF%C5"} {
-		server.importHits(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), "https://shop.example/"+path)+"\n"), "")
+		server.Import(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720}`, time.Now().UnixMilli(), "https://shop.example/"+path)+"\n"), "")
 	}
-	server.waitCounted("shop")
+	server.WaitCounted("shop")
 	a := openApp(t, server, browser.Desktop, true, "#/site/shop")
 	a.Wait(`document.querySelectorAll(".pages tbody tr").length === 2`)
 	names := browser.Eval[[]string](a.Page, `[...document.querySelectorAll(".pages .url")].map(e => e.textContent).sort()`)

@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	_ "embed"
@@ -18,6 +18,7 @@ import (
 
 	"heatlog/cmd/heatlog/internal/browser"
 	"heatlog/cmd/heatlog/internal/demo"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 var rewriteBoxes = flag.Bool("rewrite", false, "write boxes.json of the demo's visitors as this browser measures it")
@@ -32,7 +33,7 @@ func demoSize(width int) browser.Size {
 // TestDemoPages opens every page of the demo shop at many widths: nothing sticks out, nothing is said on the console,
 // nothing is asked of others, and the tracker counts it.
 func TestDemoPages(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	widths := []int{320, 390, 768, 1280, 1920, 2560}
 	for _, path := range demoPaths {
 		for _, width := range widths {
@@ -41,15 +42,15 @@ func TestDemoPages(t *testing.T) {
 		lookAtDemo(t, server, path, 390, true)
 		lookAtDemo(t, server, path, 1280, true)
 	}
-	server.waitCounted("demo")
+	server.WaitCounted("demo")
 	var answer struct{ Pages []struct{ URL string } }
-	server.ask("/v1/pages", url.Values{"site": {"demo"}}, &answer)
+	server.Ask("/v1/pages", url.Values{"site": {"demo"}}, &answer)
 	if len(answer.Pages) != len(demoPaths) {
 		t.Errorf("%d pages are counted: %v", len(answer.Pages), answer.Pages)
 	}
 	for _, path := range demoPaths {
 		var heat struct{ Views int }
-		server.ask("/v1/heatmap", url.Values{"site": {"demo"}, "url": {server.base + path}}, &heat)
+		server.Ask("/v1/heatmap", url.Values{"site": {"demo"}, "url": {server.Base + path}}, &heat)
 		if want := len(widths) + 2; heat.Views != want {
 			t.Errorf("%s has %d views, want %d", path, heat.Views, want)
 		}
@@ -64,11 +65,11 @@ const layoutShift = `new Promise(done => {
 })`
 
 // lookAtDemo reads a page from top to end.
-func lookAtDemo(t *testing.T, server *process, path string, width int, dark bool) {
+func lookAtDemo(t *testing.T, server *heatlogtest.Server, path string, width int, dark bool) {
 	t.Helper()
 	p := chrome.Open(t, demoSize(width))
 	p.Dark(dark)
-	p.Goto(server.base + path)
+	p.Goto(server.Base + path)
 	name := fmt.Sprintf("%s at %d px", path, width)
 	if over := browser.Eval[int](p, `Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth`); over > 0 {
 		t.Errorf("%s sticks out by %d px", name, over)
@@ -89,12 +90,12 @@ func lookAtDemo(t *testing.T, server *process, path string, width int, dark bool
 	if shift := browser.Eval[float64](p, layoutShift); shift > 0.02 { // a fifth of what counts as good; a busy machine draws the page in more steps
 		t.Errorf("%s: layout shifts by %v", name, shift)
 	}
-	p.Screenshot(strings.Trim(strings.ReplaceAll(fmt.Sprintf("%s-%d-end", path, width), "/", "-"), "-"))
+	p.Keep(strings.Trim(strings.ReplaceAll(fmt.Sprintf("%s-%d-end", path, width), "/", "-"), "-"))
 	if c := p.Console(); len(c) > 0 {
 		t.Errorf("%s: console: %q", name, c)
 	}
 	for _, r := range p.Requests() {
-		if _, to, _ := strings.Cut(r, " "); !strings.HasPrefix(to, server.base+"/") {
+		if _, to, _ := strings.Cut(r, " "); !strings.HasPrefix(to, server.Base+"/") {
 			t.Errorf("%s asks others: %s", name, r)
 		}
 	}
@@ -103,7 +104,7 @@ func lookAtDemo(t *testing.T, server *process, path string, width int, dark bool
 
 // TestDemoWorks uses the shop: forms stay on their page and say so, filters and tabs do what they say.
 func TestDemoWorks(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	p := chrome.Open(t, demoSize(390))
 	press := func(selector string) {
 		t.Helper()
@@ -118,7 +119,7 @@ func TestDemoWorks(t *testing.T) {
 		t.Helper()
 		p.Wait(expression)
 	}
-	p.Goto(server.base + "/demo/")
+	p.Goto(server.Base + "/demo/")
 	press("#burger")
 	want(`document.querySelector("#menu a").checkVisibility()`)
 	press(`#menu a[href="shop"]`)
@@ -141,7 +142,7 @@ func TestDemoWorks(t *testing.T) {
 	want(`document.querySelector("#care").checkVisibility({visibilityProperty: true}) && !document.querySelector("#about").checkVisibility({visibilityProperty: true})`)
 	press(".thumbs button:nth-child(2)")
 	want(`document.querySelector("#stage").src.endsWith("/plover-air.svg")`)
-	p.Goto(server.base + "/demo/#letter")
+	p.Goto(server.Base + "/demo/#letter")
 	browser.Eval[bool](p, `document.querySelector("#email").value = "a@b.example", true`)
 	press("#letter button")
 	want(`document.querySelector("#toast").textContent.startsWith("Thank you") && location.search === ""`)
@@ -180,10 +181,10 @@ const boxTolerance = 2
 // TestDemoBoxes measures the demo's pages and compares boxes.json with them, at a desktop's and a phone's width. With
 // other fonts than those that it was measured with, lines break elsewhere: then only what the elements are is compared.
 func TestDemoBoxes(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	p := chrome.Open(t, demoSize(1280))
 	if *rewriteBoxes {
-		writeBoxes(t, p, server.base)
+		writeBoxes(t, p, server.Base)
 		return
 	}
 	shop := demo.Boxes()
@@ -192,7 +193,7 @@ func TestDemoBoxes(t *testing.T) {
 			if layout.Width != 1280 && layout.Width != 390 {
 				continue
 			}
-			m := measure(t, p, server.base+page.Path, layout.Width)
+			m := measure(t, p, server.Base+page.Path, layout.Width)
 			if diff := cmp.Diff(page.Elements, m.Elements); diff != "" {
 				t.Errorf("%s: elements are not those of boxes.json (-boxes.json +page):\n%s", page.Path, diff)
 				continue
@@ -255,18 +256,18 @@ func writeBoxes(t *testing.T, p *browser.Page, base string) {
 	if t.Failed() {
 		return
 	}
-	if err := os.WriteFile(filepath.Join("internal", "demo", "boxes.json"), shop.Append(nil), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join("..", "demo", "boxes.json"), shop.Append(nil), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // TestDemoSelectors clicks at elements of boxes.json, and wants the tracker to name them as it does.
 func TestDemoSelectors(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	want := map[string]bool{}
 	p := chrome.Open(t, demoSize(1280))
 	for _, page := range demo.Boxes().Pages {
-		p.Goto(server.base + page.Path)
+		p.Goto(server.Base + page.Path)
 		// the tracker sees a click first, then nobody does: the page must not scroll or change
 		browser.Eval[bool](p, `addEventListener("click", e => { e.preventDefault(); e.stopImmediatePropagation() }, true), true`)
 		for i, e := range page.Elements {
@@ -296,10 +297,10 @@ func TestDemoSelectors(t *testing.T) {
 }
 
 // clickedSelectors gives what the clicks that the server has taken name.
-func clickedSelectors(t *testing.T, server *process) map[string]bool {
+func clickedSelectors(t *testing.T, server *heatlogtest.Server) map[string]bool {
 	t.Helper()
 	got := map[string]bool{}
-	status, body := server.request("GET", "/v1/export", url.Values{"site": {"demo"}}, nil, nil)
+	status, body := server.Request("GET", "/v1/export", url.Values{"site": {"demo"}}, nil, nil)
 	for line := range strings.Lines(string(body)) {
 		var h struct{ Kind, Sel string }
 		if err := json.Unmarshal([]byte(line), &h); err != nil {
@@ -314,14 +315,14 @@ func clickedSelectors(t *testing.T, server *process) map[string]bool {
 
 // TestDemoVisitorsHitWhatTheyName has the browser say what is where made visitors click: what they name, or what is in it.
 func TestDemoVisitorsHitWhatTheyName(t *testing.T) {
-	server := startServer(t, t.TempDir())
+	server := heatlogtest.Start(t, t.TempDir())
 	type click struct {
 		URL, Kind, Sel string
 		X, Y, VW       int
 		Fixed          bool
 	}
 	clicks := map[string]map[int][]click{}
-	for text := range demo.Lines(demo.Options{Origin: server.base, Visitors: 500, Seed: 11}) {
+	for text := range demo.Lines(demo.Options{Origin: server.Base, Visitors: 500, Seed: 11}) {
 		var c click
 		if err := json.Unmarshal(text, &c); err != nil {
 			t.Fatal(err)

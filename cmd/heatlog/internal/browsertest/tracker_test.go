@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // trackerLimit is how long the packed tracker may be, bytes.
@@ -25,7 +26,7 @@ const trackerLimit = 5000
 
 func readTracker(t testing.TB) []byte {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join("..", "..", "web", "static", "hl.js"))
+	script, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "web", "static", "hl.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -657,10 +658,10 @@ func TestTrackerBackForward(t *testing.T) {
 // TestTrackerToServer sends hits to the real server and reads them back.
 func TestTrackerToServer(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, t.TempDir())
-	page := strings.ReplaceAll(clickPage, "/hl.js", server.base+"/hl.js")
+	server := heatlogtest.Start(t, t.TempDir())
+	page := strings.ReplaceAll(clickPage, "/hl.js", server.Base+"/hl.js")
 	h := newHost(t, map[string]string{"/p": page, "/p/": page})
-	server.addSite("shop", "Europe/Prague", h.URL)
+	server.AddSite("shop", "Europe/Prague", h.URL)
 	p := chrome.Open(t, browser.Desktop)
 	p.Goto(h.URL + "/p?utm_source=mail#x")
 	places := [][2]int{{70, 120}, {30, 210}, {400, 300}, {30, 210}}
@@ -674,7 +675,7 @@ func TestTrackerToServer(t *testing.T) {
 		t.Errorf("console: %q", c)
 	}
 	for _, r := range p.Requests() {
-		if !strings.HasPrefix(r, "GET "+h.URL+"/p?") && r != "GET data:," && r != "GET "+server.base+"/hl.js" && r != "POST "+server.base+"/v1/in" {
+		if !strings.HasPrefix(r, "GET "+h.URL+"/p?") && r != "GET data:," && r != "GET "+server.Base+"/hl.js" && r != "POST "+server.Base+"/v1/in" {
 			t.Errorf("request: %s", r)
 		}
 	}
@@ -690,8 +691,8 @@ func TestTrackerToServer(t *testing.T) {
 		Fold  struct{ Average float64 }
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		server.ask("/v1/heatmap", query, &a)
-		server.ask("/v1/scroll", url.Values{"site": {"shop"}, "url": {h.URL + "/p"}}, &reach)
+		server.Ask("/v1/heatmap", query, &a)
+		server.Ask("/v1/scroll", url.Values{"site": {"shop"}, "url": {h.URL + "/p"}}, &reach)
 		if a.Hits == len(places) && len(reach.Reach) > 20 || time.Now().After(end) {
 			break
 		}
@@ -709,7 +710,7 @@ func TestTrackerToServer(t *testing.T) {
 	if reach.Views != 1 || reach.Fold.Average != 800 || len(reach.Reach) == 0 || reach.Reach[0][1] != 1 {
 		t.Errorf("scroll: %+v", reach)
 	}
-	status, body := server.request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil)
+	status, body := server.Request("GET", "/v1/export", url.Values{"site": {"shop"}}, nil, nil)
 	if status != http.StatusOK {
 		t.Fatalf("export: %d %s", status, body)
 	}

@@ -1,4 +1,4 @@
-package main
+package browsertest
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // overlayHost finds the element of the overlay.
@@ -26,7 +27,7 @@ const overlayHost = "[data-hl-ignore]"
 // owner is an owner's site: pages of another origin than the server's, with its tag.
 type owner struct {
 	t      *testing.T
-	server *process
+	server *heatlogtest.Server
 	base   string                  // origin of the pages
 	gate   string                  // origin that passes requests on to the server
 	outage *atomic.Pointer[outage] // what the gate does to reading routes instead
@@ -54,7 +55,7 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: startServer(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool)}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool)}
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -69,7 +70,7 @@ func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	}))
 	t.Cleanup(site.Close)
 	o.base = site.URL
-	o.server.addSite("shop", "Europe/Prague", o.base)
+	o.server.AddSite("shop", "Europe/Prague", o.base)
 	return o
 }
 
@@ -82,7 +83,7 @@ func (o *owner) in(t *testing.T) *owner {
 
 // openGate opens a way to the server that can be closed.
 func (o *owner) openGate() string {
-	to, err := url.Parse(o.server.base)
+	to, err := url.Parse(o.server.Base)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -125,8 +126,8 @@ func (o *owner) send(hits ...map[string]any) {
 			o.t.Fatal(err)
 		}
 	}
-	o.server.importHits(&lines, "")
-	o.server.waitCounted("shop")
+	o.server.Import(&lines, "")
+	o.server.WaitCounted("shop")
 }
 
 // open opens a page with its overlay in a new tab, and waits for the panel.
