@@ -1,9 +1,10 @@
 # run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
 # bench  measure, write .bench/bench.json              lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
-# web    make the scripts of web/static                torture  5 million hits through a small cache
-# fuzz   each fuzz target for FUZZTIME
+# web    make the scripts of web/static                fuzz   each fuzz target for FUZZTIME
+# torture  the long forms of the tests, hours: ROWS='kill power' are these rows only, SEED= repeats a run, PART=0.1 is a tenth
 GO          ?= go
 FUZZTIME    ?= 30s
+TORTURE     := $(GO) run ./cmd/heatlog/internal/torture
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
 export CGO_ENABLED = 0
@@ -35,6 +36,7 @@ lint: types
 test: deps
 	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 12m ./...
 	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 12m $(CONCURRENT)
+	$(TORTURE) -short -rows fuzz
 
 deps:
 	@./.ci/deps
@@ -42,16 +44,8 @@ deps:
 bench: build
 	./.bin/heatlog bench
 
-torture:
-	HEATLOG_SIM_RUNS=200000 $(GO) test -count=1 -timeout 60m -v -run 'TestSimulation$$' ./index
-	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m ./journal
-	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 60m -v -run 'TestStoreIll' ./index
-	HEATLOG_TORTURE=1 $(GO) test -count=1 -timeout 120m -v -run 'TestKill|TestTorture|TestFault' ./cmd/heatlog
+torture: deps
+	$(TORTURE) -rows '$(ROWS)' -seed '$(SEED)' -part $(or $(PART),1)
 
 fuzz:
-	@for package in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-		done; \
-	done
+	$(TORTURE) -rows fuzz -all -fuzztime $(FUZZTIME)

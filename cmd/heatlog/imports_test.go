@@ -12,16 +12,17 @@ import (
 
 // mayImport says which of our packages each package may import, tests aside. What is not listed may import none.
 var mayImport = map[string][]string{
-	"heatlog/heatmap":                     {},
-	"heatlog/journal":                     {"heatlog/heatmap"},
-	"heatlog/journal/journaltest":         {"heatlog/journal"},
-	"heatlog/collector":                   {"heatlog/heatmap"},
-	"heatlog/web":                         {"heatlog/heatmap"},
-	"heatlog/index":                       {"heatlog/heatmap", "heatlog/journal"},
-	"heatlog/index/pebblestore":           {"heatlog/heatmap", "heatlog/index"},
-	"heatlog/index/storetest":             {"heatlog/heatmap", "heatlog/index"},
-	"heatlog/cmd/heatlog/internal/stream": {"heatlog/heatmap"},
-	"heatlog/cmd/heatlog/internal/demo":   {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
+	"heatlog/heatmap":                      {},
+	"heatlog/journal":                      {"heatlog/heatmap"},
+	"heatlog/journal/journaltest":          {"heatlog/journal"},
+	"heatlog/collector":                    {"heatlog/heatmap"},
+	"heatlog/web":                          {"heatlog/heatmap"},
+	"heatlog/index":                        {"heatlog/heatmap", "heatlog/journal"},
+	"heatlog/index/pebblestore":            {"heatlog/heatmap", "heatlog/index"},
+	"heatlog/index/storetest":              {"heatlog/heatmap", "heatlog/index"},
+	"heatlog/cmd/heatlog/internal/stream":  {"heatlog/heatmap"},
+	"heatlog/cmd/heatlog/internal/demo":    {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
+	"heatlog/cmd/heatlog/internal/torture": {"heatlog/journal/journaltest"},
 	"heatlog/cmd/heatlog": {
 		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index",
 		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
