@@ -90,6 +90,9 @@ type Result struct {
 	Found      string  `json:"found,omitempty"`
 }
 
+// Seconds gives the time since begun, to the millisecond.
+func Seconds(begun time.Time) float64 { return float64(time.Since(begun).Milliseconds()) / 1000 }
+
 // ResultPrefix begins the line in which a test tells make torture its [Result], as JSON.
 const ResultPrefix = "torture-result: "
 
@@ -191,7 +194,7 @@ func (r *Row) close() {
 	if r.t.Failed() {
 		r.result.Violations = max(1, r.result.Violations)
 	}
-	r.result.Seconds, r.result.Found = time.Since(r.begun).Round(time.Millisecond).Seconds(), strings.Join(r.found, "; ")
+	r.result.Seconds, r.result.Found = Seconds(r.begun), strings.Join(r.found, "; ")
 	b, err := json.Marshal(r.result)
 	if err != nil {
 		r.t.Error(err)

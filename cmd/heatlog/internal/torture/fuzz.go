@@ -27,13 +27,13 @@ var (
 	fuzzLine = regexp.MustCompile(`^fuzz: elapsed: .*, execs: (\d+)`)
 )
 
-// targets finds the fuzz targets.
-func (r *run) targets() (all []target, err error) {
-	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+// targets finds the fuzz targets below root.
+func (r *run) targets(root string) (all []target, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if name := d.Name(); d.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata") {
+		if name := d.Name(); d.IsDir() && path != root && (strings.HasPrefix(name, ".") || name == "node_modules" || name == "testdata") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(path, "_test.go") {
@@ -55,7 +55,7 @@ func (r *run) targets() (all []target, err error) {
 
 // fuzz fuzzes every target, two at a time on a core each.
 func (r *run) fuzz(ctx context.Context) error {
-	all, err := r.targets()
+	all, err := r.targets(".")
 	if err != nil {
 		return fmt.Errorf("find fuzz targets: %w", err)
 	}
@@ -100,7 +100,7 @@ func (r *run) fuzzOne(ctx context.Context, t target) {
 	if ctx.Err() != nil {
 		return
 	}
-	if result.Seconds = time.Since(begun).Round(time.Millisecond).Seconds(); err != nil {
+	if result.Seconds = journaltest.Seconds(begun); err != nil {
 		text := strings.Join(output, "\n")
 		fmt.Println(text)
 		result.Violations, result.Found = 1, fmt.Sprintf("%v: %.500s", err, text)

@@ -129,7 +129,7 @@ func (r *run) start(ctx context.Context, only []string) error {
 // test runs the tests of a row.
 func (r *run) test(ctx context.Context, row row) {
 	fmt.Printf("torture: %s: go test -run '^(%s)$' %s\n", row.name, row.tests, row.in)
-	begun, told, last := time.Now(), 0, []string(nil)
+	begun, before, told, last := time.Now(), r.violations, 0, []string(nil)
 	err := r.goTest(ctx, func(text string) {
 		if result, ok := strings.CutPrefix(text, journaltest.ResultPrefix); ok {
 			told++
@@ -144,12 +144,12 @@ func (r *run) test(ctx context.Context, row row) {
 			last = last[1:]
 		}
 	}, "-v", "-run", "^("+row.tests+")$", row.in)
-	result := journaltest.Result{Name: row.name, Form: journaltest.Form(), Seconds: time.Since(begun).Seconds()}
+	result := journaltest.Result{Name: row.name, Form: journaltest.Form(), Seconds: journaltest.Seconds(begun)}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		fmt.Println(strings.Join(last, "\n"))
-		if told == 0 || r.violations == 0 {
+		if r.violations == before {
 			result.Violations, result.Found = 1, fmt.Sprintf("%s: %v", row.tests, err)
 			r.write(result)
 		}
