@@ -148,13 +148,14 @@ func TestRepeatsOfImports(t *testing.T) {
 	p := startServer(t, dir, "--flush-every", "50ms")
 	p.AddSite("shop", "UTC", "https://shop.example")
 	line := `{"t":1767225600000,"site":%q,"url":"https://%[1]s.example/","kind":"click","x":%d,"y":8,"vw":1280,"vh":720,"view":"v%[2]d"}` + "\n"
-	lines := fmt.Sprintf(line, "late", 0)
+	var lines strings.Builder
+	lines.WriteString(fmt.Sprintf(line, "late", 0))
 	for n := 1; n < 1500; n++ { // two parts
-		lines += fmt.Sprintf(line, "shop", n)
+		lines.WriteString(fmt.Sprintf(line, "shop", n))
 	}
 	send := func(accepted int64) {
 		t.Helper()
-		status, body := p.Request("POST", "/v1/import", url.Values{"batch": {"b"}}, nil, strings.NewReader(lines))
+		status, body := p.Request("POST", "/v1/import", url.Values{"batch": {"b"}}, nil, strings.NewReader(lines.String()))
 		var a importAnswer
 		if err := json.Unmarshal(body, &a); status != 200 || err != nil || a.Accepted != accepted {
 			t.Fatalf("import: status %d: %.500s", status, body)

@@ -3,6 +3,7 @@ package pebblestore_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -195,8 +196,6 @@ func TestCutFiles(t *testing.T) {
 
 func cloneFiles(files map[string][]byte) map[string][]byte {
 	c := make(map[string][]byte, len(files))
-	for name, b := range files {
-		c[name] = b
-	}
+	maps.Copy(c, files)
 	return c
 }
