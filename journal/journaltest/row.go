@@ -81,12 +81,12 @@ type Row struct {
 
 // Result is what a row has come to.
 type Result struct {
-	Name       string  `json:"name"`
+	Test       string  `json:"test"`
 	Form       string  `json:"form"`       // of [Form]
-	Count      int     `json:"count"`      // how often the disaster was brought about
+	Runs       int     `json:"runs"`       // how often the disaster was brought about
 	Violations int     `json:"violations"` // of what was promised
 	Seconds    float64 `json:"seconds"`
-	Seed       uint64  `json:"seed,omitempty"` // 0 where nothing is left to chance
+	Seed       uint64  `json:"seed"` // 0 where nothing is left to chance
 	Found      string  `json:"found,omitempty"`
 }
 
@@ -99,7 +99,7 @@ const ResultPrefix = "torture-result: "
 // Begin begins a row of total times; it ends with the test. A test that fails has one violation at least.
 func Begin(t testing.TB, name string, total int, seed uint64) *Row {
 	r := &Row{t: t, begun: time.Now(), total: total, end: make(chan struct{}), tells: os.Getenv(FormEnv) != ""}
-	r.result = Result{Name: name, Form: Form(), Seed: seed}
+	r.result = Result{Test: name, Form: Form(), Seed: seed}
 	t.Cleanup(r.close)
 	if r.tells {
 		go r.tell()
@@ -111,7 +111,7 @@ func Begin(t testing.TB, name string, total int, seed uint64) *Row {
 func (r *Row) Done(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.result.Count += n
+	r.result.Runs += n
 }
 
 // Violated counts n violations more.
@@ -174,7 +174,7 @@ func (r *Row) tell() {
 func (r *Row) progress() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	took, done := time.Since(r.begun), r.result.Count
+	took, done := time.Since(r.begun), r.result.Runs
 	of, left := "", "unknown time"
 	if r.total > 0 {
 		of = fmt.Sprintf(" of %d", r.total)
@@ -182,7 +182,7 @@ func (r *Row) progress() string {
 	if done > 0 && r.total > 0 {
 		left = time.Duration(float64(took) / float64(done) * float64(r.total-done)).Round(time.Second).String()
 	}
-	return fmt.Sprintf("torture: %s: %d%s, %d violations, after %v, %v left, seed %d", r.result.Name, done, of,
+	return fmt.Sprintf("torture: %s: %d%s, %d violations, after %v, %v left, seed %d", r.result.Test, done, of,
 		r.result.Violations, took.Round(time.Second), left, r.result.Seed)
 }
 

@@ -82,7 +82,7 @@ func (r *run) fuzz(ctx context.Context) error {
 // fuzzOne fuzzes one target; what makes it fail is in a file that its output names.
 func (r *run) fuzzOne(ctx context.Context, t target) {
 	begun, told := time.Now(), time.Now()
-	result := journaltest.Result{Name: "fuzz " + strings.TrimPrefix(t.in, "./") + " " + t.name, Form: journaltest.Form()}
+	result := journaltest.Result{Test: "fuzz " + strings.TrimPrefix(t.in, "./") + " " + t.name, Form: journaltest.Form()}
 	var output []string
 	err := r.goTest(ctx, func(text string) {
 		m := fuzzLine.FindStringSubmatch(text)
@@ -90,11 +90,11 @@ func (r *run) fuzzOne(ctx context.Context, t target) {
 			output = append(output, text)
 			return
 		}
-		result.Count, _ = strconv.Atoi(m[1])
+		result.Runs, _ = strconv.Atoi(m[1])
 		result.Found = strings.TrimPrefix(text, "fuzz: ")
 		if time.Since(told) > 9*time.Second {
 			told = time.Now()
-			fmt.Printf("torture: %s: %s of %v\n", result.Name, result.Found, r.fuzztime)
+			fmt.Printf("torture: %s: %s of %v\n", result.Test, result.Found, r.fuzztime)
 		}
 	}, "-run", "^$", "-fuzz", "^"+t.name+"$", "-fuzztime", r.fuzztime.String(), "-parallel", "1", t.in)
 	if ctx.Err() != nil {

@@ -144,7 +144,7 @@ func (r *run) test(ctx context.Context, row row) {
 			last = last[1:]
 		}
 	}, "-v", "-run", "^("+row.tests+")$", row.in)
-	result := journaltest.Result{Name: row.name, Form: journaltest.Form(), Seconds: journaltest.Seconds(begun)}
+	result := journaltest.Result{Test: row.name, Form: journaltest.Form(), Seconds: journaltest.Seconds(begun)}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -173,7 +173,7 @@ func reason(output []string) string {
 func (r *run) take(text string) {
 	var result journaltest.Result
 	if err := json.Unmarshal([]byte(text), &result); err != nil {
-		result = journaltest.Result{Name: text, Violations: 1, Found: err.Error()}
+		result = journaltest.Result{Test: text, Violations: 1, Found: err.Error()}
 	}
 	r.write(result)
 }
@@ -183,7 +183,7 @@ func (r *run) write(result journaltest.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.violations += result.Violations
-	fmt.Printf("torture: %s: done, %d in %.0f s, %d violations, seed %d: %s\n", result.Name, result.Count, result.Seconds,
+	fmt.Printf("torture: %s: done, %d in %.0f s, %d violations, seed %d: %s\n", result.Test, result.Runs, result.Seconds,
 		result.Violations, result.Seed, result.Found)
 	if err := store(line{result, r.commit, time.Now().UTC().Format(time.RFC3339)}); err != nil {
 		r.violations++
@@ -201,7 +201,7 @@ func store(l line) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	lines = slices.DeleteFunc(lines, func(old line) bool { return old.Name == l.Name && old.Form == l.Form })
+	lines = slices.DeleteFunc(lines, func(old line) bool { return old.Test == l.Test && old.Form == l.Form })
 	if b, err = json.MarshalIndent(append(lines, l), "", "  "); err != nil {
 		return err
 	}
