@@ -27,6 +27,9 @@ func (h *highMark) name() string { return highName(h.generation, h.source) }
 
 func highName(generation, source string) string { return "high/" + generation + "/" + source }
 
+// oldHighName is what the record of the first generation was called while there were no others.
+func oldHighName(source string) string { return "high/" + source }
+
 // read gives the record. While there were no other generations, that of the first one had a name without it.
 func (h *highMark) read(ctx context.Context) (at uint64, value []byte, err error) {
 	if value, err = h.store.Record(ctx, h.name()); err != nil {
@@ -34,7 +37,7 @@ func (h *highMark) read(ctx context.Context) (at uint64, value []byte, err error
 	}
 	text := value
 	if text == nil && h.generation == firstGeneration {
-		if text, err = h.store.Record(ctx, "high/"+h.source); err != nil {
+		if text, err = h.store.Record(ctx, oldHighName(h.source)); err != nil {
 			return 0, nil, err
 		}
 	}

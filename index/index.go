@@ -181,7 +181,7 @@ func (x *Index) begin(ctx, run context.Context) error {
 
 // checkGeneration records what the generation is made by, or compares it with the record.
 func (x *Index) checkGeneration(ctx context.Context) error {
-	name, spec := "generation/"+x.options.Generation, x.options.Rules.Spec()
+	name, spec := generationName(x.options.Generation), x.options.Rules.Spec()
 	for {
 		have, err := x.options.Store.Record(ctx, name)
 		if err != nil {
@@ -295,6 +295,14 @@ func (x *Index) Building() bool {
 		}
 	}
 	return false
+}
+
+// CacheBytes is the memory that deltas may take now.
+func (x *Index) CacheBytes() int64 {
+	if x.Building() {
+		return x.options.BulkBytes
+	}
+	return x.options.CacheBytes
 }
 
 // SourceState is how far an index is with a source.

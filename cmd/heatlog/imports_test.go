@@ -18,12 +18,13 @@ var mayImport = map[string][]string{
 	"heatlog/collector":                   {"heatlog/heatmap"},
 	"heatlog/web":                         {"heatlog/heatmap"},
 	"heatlog/index":                       {"heatlog/heatmap", "heatlog/journal"},
+	"heatlog/replay":                      {"heatlog/heatmap", "heatlog/journal", "heatlog/index"},
 	"heatlog/index/pebblestore":           {"heatlog/heatmap", "heatlog/index"},
 	"heatlog/index/storetest":             {"heatlog/heatmap", "heatlog/index"},
 	"heatlog/cmd/heatlog/internal/stream": {"heatlog/heatmap"},
 	"heatlog/cmd/heatlog/internal/demo":   {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
 	"heatlog/cmd/heatlog": {
-		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index",
+		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index", "heatlog/replay",
 		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
 	},
 }
