@@ -39,6 +39,8 @@ type pipeline struct {
 	started chan struct{} // closed when recovering and routed hold
 	failed  atomic.Pointer[error]
 
+	gathered gathered // of the router
+
 	turn   chan struct{} // taken while a chunk or a mark goes into the queues, so that all have the same order
 	routed atomic.Uint64 // position up to which chunks are in the queues, written by who has the turn
 
@@ -154,7 +156,7 @@ func (p *pipeline) read(reader Reader) error {
 			}
 		}
 		if err := reader.Next(p.reading, &c); err != nil {
-			return fmt.Errorf("read journal %s: %w", p.source.ID(), err)
+			return errors.Join(fmt.Errorf("read journal %s: %w", p.source.ID(), err), p.handOver())
 		}
 		if p.intake.warms(&c) {
 			continue
@@ -200,26 +202,53 @@ func (p *pipeline) heldBytes() (n int64) {
 	return n
 }
 
-// route passes a chunk through the stream into the workers' queues.
+// gathered is what has passed the stream and is not yet in the workers' queues.
+type gathered struct {
+	parts        []*[]op // one for each worker, nil = nothing
+	hits, chunks uint64
+	end          uint64
+}
+
+// bulkHits is how many hits are gathered in bulk: chunks of live traffic are small, and each hand-over wakes every worker.
+const bulkHits = 4096
+
+// route passes a chunk through the stream into the workers' queues, in bulk together with others.
 func (p *pipeline) route(c *heatmap.Chunk) error {
-	parts := make([]*[]op, len(p.workers))
-	for i := range parts {
-		parts[i] = p.pool.Get().(*[]op)
-		*parts[i] = (*parts[i])[:0]
+	g := &p.gathered
+	if g.parts == nil {
+		g.parts = make([]*[]op, len(p.workers))
+		for i := range g.parts {
+			g.parts[i] = p.pool.Get().(*[]op)
+			*g.parts[i] = (*g.parts[i])[:0]
+		}
 	}
-	p.intake.split(c, parts)
+	p.intake.split(c, g.parts)
+	g.hits, g.chunks, g.end = g.hits+uint64(c.Count), g.chunks+1, c.End()
+	if p.bulk.Load() && g.hits < bulkHits && g.end < p.startEnd {
+		return nil
+	}
+	return p.handOver()
+}
+
+// handOver puts what is gathered into the workers' queues.
+func (p *pipeline) handOver() error {
+	g := p.gathered
+	if g.parts == nil {
+		return nil
+	}
+	p.gathered = gathered{}
 	if err := p.takeTurn(p.ctx); err != nil {
 		return err
 	}
 	defer p.endTurn()
 	for i, w := range p.workers {
-		if err := p.hand(p.ctx, w, work{ops: parts[i], end: c.End()}); err != nil {
+		if err := p.hand(p.ctx, w, work{ops: g.parts[i], end: g.end}); err != nil {
 			return err
 		}
 	}
-	p.routed.Store(c.End())
-	p.stats.applied.Add(uint64(c.Count))
-	p.stats.chunks.Add(1)
+	p.routed.Store(g.end)
+	p.stats.applied.Add(g.hits)
+	p.stats.chunks.Add(g.chunks)
 	return nil
 }
 

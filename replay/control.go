@@ -11,6 +11,7 @@ import (
 
 	"heatlog/heatmap"
 	"heatlog/index"
+	"heatlog/journal"
 )
 
 // specHash is the short name of a spec.
@@ -289,7 +290,14 @@ func (g *Generations) drive(n *generation) {
 			err = g.await(n, func() bool { return n.index.Ready() == nil && n.index.Lag() <= caughtUpLag })
 			err = g.goOn(n, err, heatmap.StateVerifying)
 		case heatmap.StateVerifying:
-			err = g.goOn(n, g.verify(n), heatmap.StateReady)
+			var problem error
+			err = g.insist(n.ctx, "verify generation "+n.id, func(context.Context) (err error) {
+				problem, err = g.verify(n)
+				return err
+			})
+			if err == nil || n.ctx.Err() == nil {
+				err = g.goOn(n, errors.Join(problem, err), heatmap.StateReady)
+			}
 		case heatmap.StateReady:
 			if !e.Activate {
 				return
@@ -330,16 +338,17 @@ func (g *Generations) await(n *generation, soFar func() bool) error {
 	}
 }
 
-// verify compares a generation with the active one.
-func (g *Generations) verify(n *generation) error {
+// verify compares a generation with the active one and gives what must hold and does not. Any other error means that they could
+// not be compared; damage in the journal is a problem, as it does not go away.
+func (g *Generations) verify(n *generation) (problem, err error) {
 	if g.options.Verify == nil {
-		return nil
+		return nil, nil
 	}
 	g.mu.RLock()
 	active, e := g.live[g.record.Active], g.record.find(n.id)
 	if active == nil || e == nil {
 		g.mu.RUnlock()
-		return n.ctx.Err()
+		return nil, context.Canceled
 	}
 	active.users.Add(1)
 	scope := e.Scope
@@ -349,10 +358,13 @@ func (g *Generations) verify(n *generation) error {
 		Store: g.store, ID: n.id, ActiveID: active.id, Generation: n.index, Active: active.index,
 		Rules: n.rules, ActiveRules: active.rules, Scope: scope,
 	})
-	if err == nil && report != nil && len(report.Problems) > 0 {
-		err = errors.New(report.Problems[0])
+	switch {
+	case errors.As(err, new(*journal.CorruptError)):
+		return err, nil
+	case err == nil && report != nil && len(report.Problems) > 0:
+		return errors.New(report.Problems[0]), nil
 	}
-	return err
+	return nil, err
 }
 
 // goOn moves a generation to the next state, or lets it fail for a reason. The error is nil if it has moved on.

@@ -263,9 +263,10 @@ func (h *house) close() {
 	}
 }
 
-// awaitAll waits until all generations have read all of the journal.
+// awaitAll waits until all of the journal is durable and all generations have read it.
 func (h *house) awaitAll() {
 	h.t.Helper()
+	h.awaitDurable()
 	for _, v := range h.g.List() {
 		for {
 			x, err := h.g.Reader(v.ID)
@@ -275,6 +276,16 @@ func (h *house) awaitAll() {
 			if err := pause(h.t.Context(), time.Millisecond); err != nil {
 				h.t.Fatal(err)
 			}
+		}
+	}
+}
+
+// awaitDurable waits until all of the journal is durable.
+func (h *house) awaitDurable() {
+	h.t.Helper()
+	for st := h.journal.Stats(); st.Durable < st.End; st = h.journal.Stats() {
+		if err := pause(h.t.Context(), time.Millisecond); err != nil {
+			h.t.Fatal(err)
 		}
 	}
 }

@@ -34,11 +34,15 @@ type Options struct {
 	Rules     *index.Rules // of the first generation of an empty store, and to compare with the active one's; nil = none were given
 	RulesText string       // of Rules, as it was given
 
+	// Busy is called when the number of generations that are being built changes, as their threads take none of the
+	// processor that others want, but places among those that the runtime lets run at a time. nil = nothing is done.
+	Busy func(building int)
+
 	ReplayBytes int64         // memory of deltas of a generation while it is built, default 256 MiB
 	KeepRetired time.Duration // how long a generation goes on after another was switched to, default 24 h
 
-	// Verify compares a generation with the active one. An error, or a report with problems, makes it fail. nil = nothing is
-	// compared.
+	// Verify compares a generation with the active one. A report with problems makes it fail, and so does damage in the
+	// journal; after any other error it is asked again. nil = nothing is compared.
 	Verify func(ctx context.Context, v Verification) (*heatmap.Report, error)
 }
 
@@ -79,7 +83,8 @@ type Generations struct {
 	record record                 // guarded by mu
 	live   map[string]*generation // guarded by mu; those that are open
 
-	closed bool // guarded by mu
+	closed   bool // guarded by mu
+	building int  // of housekeeping: what Busy was told last
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -339,6 +344,7 @@ func (g *Generations) remove(ctx context.Context, id string) bool {
 func (g *Generations) keepHouse() {
 	tick := time.NewTicker(houseEvery)
 	defer tick.Stop()
+	var again time.Time // when expire may be tried again
 	for {
 		select {
 		case <-g.ctx.Done():
@@ -349,14 +355,20 @@ func (g *Generations) keepHouse() {
 			g.reread(g.ctx)
 		}
 		g.sample()
-		g.expire()
+		if time.Now().Before(again) {
+			continue
+		}
+		if err := g.expire(); err != nil && g.ctx.Err() == nil {
+			g.log.Error("retired generation was not dropped, trying again", "err", err)
+			again = time.Now().Add(5 * time.Second)
+		}
 	}
 }
 
 const houseEvery = 250 * time.Millisecond
 
 // expire drops retired generations whose time is over.
-func (g *Generations) expire() {
+func (g *Generations) expire() error {
 	now := g.now()
 	for _, e := range g.snapshot().Generations {
 		if e.State != heatmap.StateRetired || e.Until.After(now) {
@@ -368,12 +380,12 @@ func (g *Generations) expire() {
 			}
 			return nil
 		})
-		if err == nil {
-			g.log.Info("generation was retired long enough and is dropped", "generation", e.ID)
-		} else if g.ctx.Err() == nil {
-			g.log.Error("retired generation was not dropped, trying again", "generation", e.ID, "err", err)
+		if err != nil {
+			return fmt.Errorf("drop generation %s: %w", e.ID, err)
 		}
+		g.log.Info("generation was retired long enough and is dropped", "generation", e.ID)
 	}
+	return nil
 }
 
 // snapshot gives the record as it is.

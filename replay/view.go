@@ -122,14 +122,21 @@ func exclusions(r *index.Rules) []string {
 	return spec.Exclude
 }
 
-// sample notes how far every generation is.
+// sample notes how far every generation is, and how many are being built.
 func (g *Generations) sample() {
 	g.mu.RLock()
 	live := maps.Clone(g.live)
 	g.mu.RUnlock()
-	now := time.Now()
+	now, building := time.Now(), 0
 	for _, n := range live {
 		n.rate.add(now, progressOf(n.index.Sources()).Hits)
+		if n.index.Building() {
+			building++
+		}
+	}
+	if g.options.Busy != nil && building != g.building {
+		g.options.Busy(building)
+		g.building = building
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -182,11 +183,11 @@ func (s *server) openIndex(c *serveCmd) error {
 
 // replayOptions says what the generations read and how they count.
 func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
-	damaged := s.damaged(c.SkipDamaged)
+	damaged, workers := s.damaged(c.SkipDamaged), runtime.GOMAXPROCS(0)
 	o := replay.Options{
 		Index: index.Options{
 			Store: s.store, Zone: s.sites.Zone, KnownSite: func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
-			CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
+			Workers: workers, CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
 		},
 		Sources: func(own func(*journal.CorruptError)) (index.Source, []index.Source) {
 			if own == nil {
@@ -194,7 +195,7 @@ func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
 			}
 			return index.JournalSource(s.journal, own), index.FrozenSources(s.journal, own)
 		},
-		ReplayBytes: int64(c.ReplayBytes), KeepRetired: c.KeepGeneration,
+		ReplayBytes: int64(c.ReplayBytes), KeepRetired: c.KeepGeneration, Busy: placesFor(workers),
 	}
 	if c.Rules == "" {
 		return o, nil
@@ -202,6 +203,13 @@ func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
 	text, rules, err := readRules(c.Rules)
 	o.Rules, o.RulesText = rules, string(text)
 	return o, err
+}
+
+// placesFor gives what makes room for the threads of replays among those that the runtime lets run at a time: the reader and
+// the workers of each. Which of them get a processor is then up to the system, which knows that they are less urgent; else a
+// request would wait for its place behind them.
+func placesFor(workers int) func(building int) {
+	return func(building int) { runtime.GOMAXPROCS(workers + building*(workers+1)) }
 }
 
 // checkpointEvery is the longest time between two checkpoints.
