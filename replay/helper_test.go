@@ -31,6 +31,7 @@ type house struct {
 	clock   atomic.Int64 // Unix ms, of the journal
 	batches int
 	adjust  func(*Options) // of every Open, nil = nothing
+	segment int64          // bytes of a segment
 }
 
 // sickStore is a store that can be made to fail.
@@ -88,7 +89,7 @@ func (s *sickStore) Drop(ctx context.Context, generation string) error {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(1, 2))}
+	h := &house{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(1, 2)), segment: 16 << 10}
 	h.clock.Store(1_770_000_000_000)
 	h.openJournal()
 	t.Cleanup(func() { _ = h.journal.Close() })
@@ -100,11 +101,21 @@ func (h *house) openJournal() {
 	h.t.Helper()
 	var err error
 	h.journal, err = journal.Open(h.dir, journal.Options{
-		Ack: journal.AckWrite, SegmentBytes: 16 << 10, Now: func() time.Time { return time.UnixMilli(h.clock.Load()) },
+		Ack: journal.AckWrite, SegmentBytes: h.segment, Now: func() time.Time { return time.UnixMilli(h.clock.Load()) },
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// reopenWith opens the journal with larger segments.
+func (h *house) reopenWith(segment int64) {
+	h.t.Helper()
+	if err := h.journal.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.segment = segment
+	h.openJournal()
 }
 
 func (h *house) newStore() {
@@ -148,10 +159,17 @@ func (h *house) open() *Generations {
 }
 
 // fill appends batches, some of which were sent before.
-func (h *house) fill(batches int) {
+func (h *house) fill(batches int) { h.fillBy(batches, 1) }
+
+// fillBy appends so many batches at a time.
+func (h *house) fillBy(batches, atATime int) {
 	h.t.Helper()
-	for range batches {
-		if _, err := h.journal.Append([]heatmap.Batch{h.batch()}); err != nil {
+	for n := 0; n < batches; n += atATime {
+		list := make([]heatmap.Batch, min(atATime, batches-n))
+		for i := range list {
+			list[i] = h.batch()
+		}
+		if _, err := h.journal.Append(list); err != nil {
 			h.t.Fatal(err)
 		}
 	}
@@ -212,6 +230,27 @@ func (h *house) await(id string, want heatmap.State) heatmap.Generation {
 		}
 		if err := pause(h.t.Context(), time.Millisecond); err != nil {
 			h.t.Fatalf("generation %s does not become %s: %+v", id, want, v)
+		}
+	}
+}
+
+// awaitStep waits until a generation has read so many hits more, or all.
+func (h *house) awaitStep(id string, hits uint64) {
+	h.t.Helper()
+	var first uint64
+	for n := 0; ; n++ {
+		v, err := h.g.Get(h.t.Context(), id)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if n == 0 {
+			first = v.Progress.Hits
+		}
+		if v.Progress.Hits >= min(first+hits, v.Progress.Of) {
+			return
+		}
+		if err := pause(h.t.Context(), 10*time.Millisecond); err != nil {
+			h.t.Fatal(err)
 		}
 	}
 }

@@ -21,14 +21,23 @@ import (
 const excludeSome = `exclude: ['x < 600']`
 
 // TestIdentity replays with the same rules while hits arrive and everything is killed again and again: each blob and every
-// count of the new generation is equal to the old one's.
+// count of the new generation is equal to the old one's. HEATLOG_TORTURE=1 makes it 100 million hits.
 func TestIdentity(t *testing.T) {
 	h := newHouse(t)
-	h.fill(2000)
+	before, perRound, atATime, step := 2000, 40, 1, uint64(0)
+	if os.Getenv("HEATLOG_TORTURE") != "" {
+		before, perRound, atATime, step = 16_000_000, 220_000, 100, 3_000_000 // batches of 4.5 hits in the mean
+		h.reopenWith(64 << 20)
+		h.adjust = func(o *Options) {
+			o.Index.CacheBytes, o.ReplayBytes, o.Index.FlushEvery, o.Index.CheckpointEvery = 64<<20, 256<<20, time.Second, time.Second
+		}
+	}
+	h.fillBy(before, atATime)
 	h.open()
 	id := h.start(heatmap.Replay{})
 	for round := range 30 {
-		h.fill(40)
+		h.fillBy(perRound, atATime)
+		h.awaitStep(id, step)
 		if round%3 == 0 {
 			_ = pause(t.Context(), time.Duration(round)*time.Millisecond)
 		}
