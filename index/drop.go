@@ -17,7 +17,7 @@ func DropGeneration(ctx context.Context, store Store, generation string) error {
 		return fmt.Errorf("read record %s: %w", sourcesName(generation), err)
 	}
 	var names []string
-	for _, source := range strings.Fields(string(listed)) {
+	for source := range strings.FieldsSeq(string(listed)) {
 		names = append(names, checkpointName(generation, source), highName(generation, source))
 		if generation == firstGeneration {
 			names = append(names, oldHighName(source))
