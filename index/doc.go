@@ -29,7 +29,7 @@
 // prefix of the log, names its position, and can be recounted from the journal.
 //
 // If the store does not answer, entries wait until they hold what the cache may; then reading stops and the journal is the
-// queue. The record high/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
+// queue. The record high/GENERATION/SOURCE says how far flushes may have gone; it is raised before they go, so a journal
 // that ends below it is an older copy, and what lies above it needs no look-up after a start.
 //
 // # Damage
@@ -72,9 +72,25 @@
 // # Records
 //
 //	generation/GENERATION           what the generation's rules and algorithms are
-//	checkpoint/GENERATION/SOURCE    position and append time, decimal, a space between
-//	high/SOURCE                     position, decimal
+//	checkpoint/GENERATION/SOURCE    position and append time, decimal, and the totals below it, JSON, a space between
+//	high/GENERATION/SOURCE          position, decimal
 //	sources/GENERATION              ids of the sources that were ever applied, one a line, written before anything is stored
+//
+// While there were no other generations than g1, its high was called high/SOURCE and its checkpoint had no totals. Such records
+// are read as what they mean; totals then begin at the checkpoint, which they say.
+//
+// # Totals
+//
+// What became of every hit of a source is counted beside: read, repeated, excluded and so on. These [Totals] are stored in the
+// same value as the checkpoint and are of exactly the hits below it. So a start goes on with them, and what is read again is
+// not counted again. For that the intake remembers the totals at the ends of some chunks since the checkpoint, and a
+// checkpoint goes to the last of these that is not behind what has to be stored yet.
+//
+// # Bulk
+//
+// A generation that is built from a long journal reads what is there in bulk: by the same pipeline, on threads of the lowest
+// priority, with a cache of its own, and several small chunks at a time. At the end it stores all, and the next pipeline begins
+// at that checkpoint, at the ordinary priority. Nothing in the counts depends on it.
 //
 // # Scans
 //

@@ -19,20 +19,40 @@ type feed struct {
 	lost   losses
 
 	mu      sync.RWMutex
-	current *pipeline // guarded by mu; nil when all of a frozen source is stored
-	stored  uint64    // guarded by mu; every hit below it is stored if current is nil
+	current *pipeline  // guarded by mu; nil when all of a frozen source is stored
+	stored  checkpoint // guarded by mu; every hit below it is stored if current is nil
 }
+
+// errBulkDone says that a pipeline has read and stored in bulk what the source held.
+var errBulkDone = errors.New("what the source held is stored")
 
 // errFinished says that a pipeline has stored all of a frozen source.
 var errFinished = errors.New("all of the source is stored")
 
 func (x *Index) newFeed(source Source, frozen bool) *feed {
-	return &feed{index: x, source: source, frozen: frozen, high: &highMark{store: x.options.Store, source: source.ID()}}
+	return &feed{index: x, source: source, frozen: frozen, high: &highMark{store: x.options.Store, generation: x.options.Generation, source: source.ID()}}
 }
 
 // behind reports whether a source ends before the position that flushes of its hits may have gone to. Then it is an older
 // copy, and its next positions were given out before.
 func behind(end, high uint64) bool { return end < high }
+
+// Behind gives a *JournalBehindError if hits must not be added to a source, because one of the generations, which need not
+// be open, has stored more of it than there is.
+func Behind(ctx context.Context, store Records, generations []string, source Source) error {
+	var most uint64
+	for _, generation := range generations {
+		high, _, err := (&highMark{store: store, generation: generation, source: source.ID()}).read(ctx)
+		if err != nil {
+			return err
+		}
+		most = max(most, high)
+	}
+	if end := source.Durable(); behind(end, most) {
+		return &JournalBehindError{Source: source.ID(), End: end, High: most}
+	}
+	return nil
+}
 
 // covers reports whether all of a source that ends at a position is stored.
 func (c checkpoint) covers(end uint64) bool { return c.Position >= end }
@@ -56,12 +76,12 @@ func (f *feed) begin(ctx, run context.Context) error {
 		f.index.options.Logger.Info("journal source is frozen", slog.String("source", f.source.ID()), slog.Uint64("end", end),
 			slog.Uint64("counted", c.Position), slog.Uint64("stored", high))
 		if c.covers(end) {
-			f.stored = c.Position
+			f.stored = c
 			return nil
 		}
 	}
 	f.index.running.Add(1)
-	f.current = newPipeline(run, f)
+	f.current = newPipeline(run, f, f.index.options.BulkBytes > 0)
 	return nil
 }
 
@@ -75,23 +95,27 @@ func (f *feed) run(ctx context.Context) {
 		if errors.Is(err, errFinished) {
 			f.index.options.Logger.Info("frozen source is counted", slog.String("source", f.source.ID()), slog.Uint64("position", p.routed.Load()))
 			f.index.running.Add(-1)
-			f.set(nil, p.routed.Load())
+			f.set(nil, p.intake.ends.latest())
 			return
 		}
-		f.index.options.Logger.Warn("index starts over at the checkpoint", slog.String("source", f.source.ID()), slog.Any("err", err))
-		p = newPipeline(ctx, f)
-		f.set(p, 0)
+		bulk := false
+		if !errors.Is(err, errBulkDone) {
+			f.index.options.Logger.Warn("index starts over at the checkpoint", slog.String("source", f.source.ID()), slog.Any("err", err))
+			bulk = p.bulk.Load()
+		}
+		p = newPipeline(ctx, f, bulk)
+		f.set(p, checkpoint{})
 	}
 }
 
-func (f *feed) set(p *pipeline, stored uint64) {
+func (f *feed) set(p *pipeline, stored checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.current, f.stored = p, stored
 }
 
-// pipeline gives the pipeline that runs, or nil and the position below which every hit is stored.
-func (f *feed) pipeline() (p *pipeline, stored uint64) {
+// pipeline gives the pipeline that runs, or nil and the checkpoint at the end of the source.
+func (f *feed) pipeline() (p *pipeline, stored checkpoint) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.current, f.stored
@@ -165,14 +189,21 @@ func (x *Index) findAbsent(ctx context.Context, listed []string) error {
 		if slices.ContainsFunc(x.feeds, func(f *feed) bool { return f.source.ID() == id }) {
 			continue
 		}
-		high, _, err := (&highMark{store: x.options.Store, source: id}).read(ctx)
+		high, _, err := (&highMark{store: x.options.Store, generation: x.options.Generation, source: id}).read(ctx)
 		if err != nil {
 			return err
 		}
 		if high == 0 {
 			continue // nothing was ever stored of it
 		}
-		x.absent = append(x.absent, id)
+		c, _, err := readCheckpoint(ctx, x.options.Store, x.options.Generation, id)
+		if err != nil {
+			return err
+		}
+		if x.gone == nil {
+			x.gone = make(map[string]checkpoint)
+		}
+		x.absent, x.gone[id] = append(x.absent, id), c
 		x.options.Logger.Warn("the store holds hits of a journal that is not there: they stay counted, but cannot be read again",
 			slog.String("source", id), slog.Uint64("stored", high))
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"heatlog/heatmap"
 )
 
 // Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
@@ -24,8 +26,9 @@ type Options struct {
 	Zone      func(site string) *time.Location
 	KnownSite func(site string) bool
 
-	Generation      string        // default "g1"
+	Generation      string        // default g1
 	Workers         int           // default one a core
+	Scope           heatmap.Scope // what of the hits is counted, default all
 	CacheBytes      int64         // memory of deltas, live and on their way to the store, default 64 MiB, at least 1 MiB
 	RepeatBytes     int64         // memory of the set that tells repeats, used as it is needed, default 256 MiB: 11 million batches in 10 minutes
 	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
@@ -34,6 +37,14 @@ type Options struct {
 	MaxScans        int           // scans of the journal at a time, default 2
 	Now             func() time.Time
 	Logger          *slog.Logger // nil discards
+
+	// BulkBytes, if not 0, is the memory of deltas while the index reads what the sources held when it was opened. It does
+	// that at the lowest priority of the system's threads, and decodes ahead. Then it stores all, and goes on like any other.
+	BulkBytes int64
+
+	// Hold is asked before each chunk is read and holds the index up for as long as it does not return, until ctx ends. nil
+	// holds up nothing.
+	Hold func(ctx context.Context) error
 }
 
 func (o Options) withDefaults() Options {
@@ -47,7 +58,7 @@ func (o Options) withDefaults() Options {
 		o.KnownSite = func(string) bool { return true }
 	}
 	if o.Generation == "" {
-		o.Generation = "g1"
+		o.Generation = firstGeneration
 	}
 	if o.Workers <= 0 {
 		o.Workers = defaultWorkers()
@@ -101,9 +112,11 @@ func (e *JournalBehindError) Error() string {
 // methods are safe for concurrent use.
 type Index struct {
 	options Options
-	feeds   []*feed      // of the frozen sources, then of the active one
-	absent  []string     // sources that only the store has hits of
-	running atomic.Int64 // feeds that share the cache
+	scope   *scope
+	feeds   []*feed               // of the frozen sources, then of the active one
+	absent  []string              // sources that only the store has hits of
+	gone    map[string]checkpoint // of these
+	running atomic.Int64          // feeds that share the cache
 	gate    sync.RWMutex
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
@@ -131,6 +144,10 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 	}
 	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{})}
 	x.scans = make(chan struct{}, o.MaxScans)
+	var err error
+	if x.scope, err = newScope(o.Scope); err != nil {
+		return nil, err
+	}
 	if err := x.checkGeneration(ctx); err != nil {
 		return nil, err
 	}
@@ -167,7 +184,7 @@ func (x *Index) begin(ctx, run context.Context) error {
 
 // checkGeneration records what the generation is made by, or compares it with the record.
 func (x *Index) checkGeneration(ctx context.Context) error {
-	name, spec := "generation/"+x.options.Generation, x.options.Rules.Spec()
+	name, spec := generationName(x.options.Generation), x.options.Rules.Spec()
 	for {
 		have, err := x.options.Store.Record(ctx, name)
 		if err != nil {
@@ -215,6 +232,12 @@ func (x *Index) Close(ctx context.Context) error {
 	return err
 }
 
+// Abort stops at once. What is not stored is read from the journal again at the next start, if there is one.
+func (x *Index) Abort() {
+	x.cancel()
+	<-x.done
+}
+
 // Flush stores every live delta and writes the checkpoint.
 func (x *Index) Flush(ctx context.Context) error {
 	var all error
@@ -242,10 +265,10 @@ func (x *Index) Lag() (hits uint64) {
 
 // Ready gives nil, or what is in the way of answers that are up to date.
 func (x *Index) Ready() error {
+	if err := x.Failed(); err != nil {
+		return err
+	}
 	for _, p := range x.pipelines() {
-		if err := p.failed.Load(); err != nil {
-			return *err
-		}
 		if err := p.storeError.Load(); err != nil {
 			return fmt.Errorf("store: %w", *err)
 		}
@@ -257,6 +280,79 @@ func (x *Index) Ready() error {
 		return fmt.Errorf("behind the journal by %d hits, limit %d", lag, x.options.MaxLag)
 	}
 	return nil
+}
+
+// Failed gives what ended the reading of a source, nil if nothing did.
+func (x *Index) Failed() error {
+	for _, p := range x.pipelines() {
+		if err := p.failed.Load(); err != nil {
+			return *err
+		}
+	}
+	return nil
+}
+
+// Building reports whether the index still reads in bulk.
+func (x *Index) Building() bool {
+	for _, p := range x.pipelines() {
+		if p.bulk.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// CacheBytes is the memory that deltas may take now.
+func (x *Index) CacheBytes() int64 {
+	if x.Building() {
+		return x.options.BulkBytes
+	}
+	return x.options.CacheBytes
+}
+
+// SourceState is how far an index is with a source.
+type SourceState struct {
+	Source   string
+	Position uint64 // every hit below it is read
+	Durable  uint64 // of the source, at least Position
+	Totals   Totals // of the hits below a position that is Position or a little behind it
+}
+
+// Sources says how far the index is with each source, those that only the store has hits of among them.
+func (x *Index) Sources() (all []SourceState) {
+	for _, f := range x.feeds {
+		s := SourceState{Source: f.source.ID()}
+		p, stored := f.pipeline()
+		if p != nil {
+			s.Position, s.Totals = p.routed.Load(), p.intake.ends.latest().Totals
+		} else {
+			s.Position, s.Totals = stored.Position, stored.Totals
+		}
+		s.Durable = max(f.source.Durable(), s.Position)
+		all = append(all, s)
+	}
+	for _, id := range x.absent {
+		c := x.gone[id]
+		all = append(all, SourceState{Source: id, Position: c.Position, Durable: c.Position, Totals: c.Totals})
+	}
+	return all
+}
+
+// TotalsAt gives the totals of a source's hits below a position, if they are still known: at most of some hundred positions
+// that ends of chunks have, from the checkpoint on.
+func (x *Index) TotalsAt(source string, position uint64) (Totals, bool) {
+	for _, f := range x.feeds {
+		if f.source.ID() != source {
+			continue
+		}
+		p, stored := f.pipeline()
+		if p == nil {
+			return stored.Totals, stored.Position == position
+		}
+		return p.intake.ends.at(position)
+	}
+	c, ok := x.gone[source]
+	return c.Totals, ok && c.Position == position
 }
 
 // caughtUp reports whether all that the log held at start is routed.

@@ -167,10 +167,7 @@ func openTest(t *testing.T, o Options) *Index {
 }
 
 // kill ends the index without storing anything, as a crash does.
-func (x *Index) kill() {
-	x.cancel()
-	<-x.done
-}
+func (x *Index) kill() { x.Abort() }
 
 // waitApplied waits until all that is durable is applied.
 func waitApplied(t *testing.T, x *Index) {
@@ -332,7 +329,7 @@ func TestCloseStoresEverything(t *testing.T) {
 	if err != nil || c.Position != log.Durable() {
 		t.Fatalf("checkpoint %+v, %v; the log ends at %d", c, err, log.Durable())
 	}
-	high, _, err := (&highMark{store: store, source: log.ID()}).read(t.Context())
+	high, _, err := (&highMark{store: store, generation: "g1", source: log.ID()}).read(t.Context())
 	if err != nil || high != log.Durable() {
 		t.Fatalf("high %d, %v; want %d", high, err, log.Durable())
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -11,13 +12,22 @@ import (
 // intake turns the chunks of a source, in order, into ops for shards. It is the sequential part of applying.
 type intake struct {
 	stream *Stream
+	scope  *scope // nil = all hits count
 	from   uint64 // hits below are stored already: they only tell the stream what came before
+	next   uint64 // position of the next chunk, unless hits are lost before it
+	totals Totals // of all hits below next, but for what the stream counts
+	ends   ends
 }
 
 // start gives the position to read a source from so that the intake is complete at a checkpoint: so far before it that
 // the stream knows which repeats and clicks came before.
 func (in *intake) start(source Source, from checkpoint) (uint64, error) {
-	in.from = from.Position
+	in.from, in.totals = from.Position, from.Totals
+	in.totals.ExcludedBy = slices.Clone(from.Totals.ExcludedBy)
+	if in.next = max(from.Position, source.First()); in.next > from.Position {
+		in.totals.Since = in.next
+	}
+	in.ends.start(from)
 	if from.Position == 0 {
 		return source.First(), nil
 	}
@@ -63,12 +73,100 @@ func (in *intake) split(c *heatmap.Chunk, parts []*[]op) {
 		if ev.Position < in.from {
 			return
 		}
+		if in.scope != nil && !in.scope.holds(ev) {
+			in.totals.OutOfScope++
+			return
+		}
 		if ev.Page != page || ev.Hit.Site != site {
 			page, site = ev.Page, ev.Hit.Site
 			to = shardOf(site, page, len(parts))
 		}
+		in.totals.event(ev)
 		*parts[to] = append(*parts[to], asOp(ev))
 	})
+	in.end(c)
+}
+
+// end adds what a chunk has to the totals.
+func (in *intake) end(c *heatmap.Chunk) {
+	t := &in.totals
+	if c.Position > in.next {
+		t.Lost += c.Position - in.next
+	}
+	in.next = c.End()
+	t.Read += uint64(c.Count)
+	for i := range c.Batches {
+		if len(c.Batches[i].Hits) > 0 {
+			t.Batches++
+		}
+	}
+	sum := in.totals
+	sum.ExcludedBy = slices.Clone(sum.ExcludedBy)
+	sum.Add(in.stream.leftOut())
+	in.ends.add(checkpoint{Position: in.next, Appended: c.Appended, Totals: sum})
+}
+
+// event counts a hit that is counted.
+func (t *Totals) event(ev *Event) {
+	switch ev.Hit.Kind {
+	case heatmap.KindView:
+		t.Views++
+	case heatmap.KindClick:
+		t.Clicks++
+	case heatmap.KindScroll:
+		t.Scrolls++
+	default:
+		t.Moves++
+	}
+	if ev.Bot {
+		t.Bots++
+	}
+	if ev.Dead {
+		t.Dead++
+	}
+	if ev.Rage {
+		t.Bursts++
+	}
+}
+
+// leftOut says what the stream left out of all chunks that it took with events. The list is the stream's.
+func (s *Stream) leftOut() *Totals {
+	return &Totals{
+		RepeatedBatches: s.stats.RepeatedBatches, RepeatedHits: s.stats.RepeatedHits,
+		Excluded: s.stats.Excluded, ExcludedBy: s.stats.ExcludedBy, ExprErrors: s.stats.ExprErrors,
+	}
+}
+
+// scope is what part of the hits a generation counts.
+type scope struct {
+	sites map[string]bool // nil = all
+	from  heatmap.Date
+}
+
+func newScope(s heatmap.Scope) (*scope, error) {
+	if s.All() {
+		return nil, nil
+	}
+	var in scope
+	for _, site := range s.Sites {
+		if in.sites == nil {
+			in.sites = make(map[string]bool)
+		}
+		in.sites[site] = true
+	}
+	if s.From != "" {
+		from, err := heatmap.ParseDate(s.From)
+		if err != nil {
+			return nil, fmt.Errorf("read scope: %w", err)
+		}
+		in.from = from
+	}
+	return &in, nil
+}
+
+// holds reports whether an event is in the scope. A nil scope holds all.
+func (s *scope) holds(ev *Event) bool {
+	return s == nil || ev.Date >= s.from && (s.sites == nil || s.sites[ev.Hit.Site])
 }
 
 // shardOf gives the one of n shards that holds a page.

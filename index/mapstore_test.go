@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,13 @@ func (s *mapStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	return nil
 }
 
+func (s *mapStore) Drop(_ context.Context, generation string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.docs, func(r Ref, _ Doc) bool { return r.Generation == generation })
+	return nil
+}
+
 func (s *mapStore) Record(_ context.Context, name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,6 +82,8 @@ func (s *mapStore) SwapRecord(_ context.Context, name string, old, value []byte)
 	if string(have) != string(old) || (have == nil) != (old == nil) {
 		return false, nil
 	}
-	s.records[name] = value
+	if s.records[name] = value; value == nil {
+		delete(s.records, name)
+	}
 	return true, nil
 }

@@ -17,7 +17,7 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"one watermark for day and month", "shard.go", "Period: period}] {", "Period: heatmap.DayPeriod(o.date)}] {"},
 	{"checkpoint is the position applied", "shard.go", "if e.first < position {", "if false {"},
 	{"checkpoint forgets what is being flushed", "shard.go", "[2][]*entry{p.live, p.flushing}", "[2][]*entry{p.live, nil}"},
-	{"checkpoint of one shard only", "flush.go", "return least\n", "return dirty[0]\n"},
+	{"checkpoint of one shard only", "checkpoint.go", "return least\n", "return dirty[0]\n"},
 	{"stored is read before live", "sim_test.go", "const simReadsStoredFirst = false", "const simReadsStoredFirst = true"},
 	{"blob ahead of the mark is taken", "read.go", "if d.Watermark > c.position && !c.ended {", "if false {"},
 	{
@@ -37,12 +37,12 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"hits go on into an entry that was taken", "shard.go", "p.lastMonth, p.lastDay = nil, nil\n", "\n"},
 	{"hits that are not durable are read", "simlog_test.go", "if r.next >= r.log.durable {", "if r.next >= len(r.log.chunks) {"},
 	{"recovery without watermarks", "shard.go", "	if s.stored == nil {\n		return nil\n", "	if true {\n		return nil\n"},
-	{"flushes go on without raising high", "flush.go", "for h.at < to {", "for false {"},
+	{"flushes go on without raising high", "checkpoint.go", "for h.at < to {", "for false {"},
 	{"recovery ends too early", "shard.go", "s.applied, s.recovering = from, end", "s.applied, s.recovering = from, from"},
 	{"trend counts months beside their days", "trend.go", "PeriodRange{heatmap.DayPeriod(0), ^heatmap.Period(0)}", "PeriodRange{0, ^heatmap.Period(0)}"},
 	{"trend loses live visitors", "trend.go", "	b.visitors.MergeVisitors(&p.visitors)\n", ""},
 	{"an older copy is written on", "feed.go", "return end < high", "return false"},
-	{"new source skips what the old one had", "flush.go", "return \"checkpoint/\" + generation + \"/\" + source", "return \"checkpoint/\" + generation"},
+	{"new source skips what the old one had", "checkpoint.go", "return \"checkpoint/\" + generation + \"/\" + source", "return \"checkpoint/\" + generation"},
 	{"new source looks up the old one's watermarks", "shard.go", "Key: k, Source: source}", "Key: k, Source: \"j1\"}"},
 	{"new source's hits go into the old one's blobs", "flush.go", "Period: e.period}, Source: source}", "Period: e.period}, Source: \"j1\"}"},
 	{"frozen source is not caught up", "feed.go", "return c.Position >= end", "return true"},
@@ -53,6 +53,14 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"recovery knows the ten minutes before only", "intake.go", "source.Before(begin)", "begin-1, true, error(nil)"},
 	{"a gap makes batches be forgotten", "stream.go", "	s.repeats.rotate()\n", "	s.repeats.rotate()\n	if bucket > s.bucket+1 {\n		s.repeats.before = fingerprints{}\n	}\n"},
 	{"a gap keeps what is two buckets old", "stream.go", "	s.repeats.rotate()\n", "	if bucket == s.bucket+1 {\n		s.repeats.rotate()\n	}\n"},
+	{"journal is compared with one generation only", "feed.go", "most = max(most, high)", "most = high"},
+	{"generations share a checkpoint", "checkpoint.go", "return \"checkpoint/\" + generation + \"/\" + source", "return \"checkpoint/\" + source"},
+	{"flushes of another generation", "flush.go", "Ref{Generation: generation, Key: heatmap.Key{", "Ref{Generation: firstGeneration, Key: heatmap.Key{"},
+	{"look-ups in another generation", "shard.go", "Ref{Generation: generation, Key: k", "Ref{Generation: firstGeneration, Key: k"},
+	{"totals begin anew", "intake.go", "in.from, in.totals = from.Position, from.Totals", "in.from = from.Position"},
+	{"totals of later hits", "totals.go", "return e.list[max(i-1, 0)]", "return checkpoint{e.list[max(i-1, 0)].Position, e.last.Appended, e.last.Totals}"},
+	{"checkpoint is the next end of a chunk", "totals.go", "return e.list[max(i-1, 0)]", "return e.list[min(i, len(e.list)-1)]"},
+	{"append time of a later hit", "totals.go", "return e.list[max(i-1, 0)]", "return checkpoint{e.list[max(i-1, 0)].Position, e.last.Appended, e.list[max(i-1, 0)].Totals}"},
 }
 
 // TestSimulationFindsPlantedBugs compiles the package with each bug in place of the real line and lets the simulation

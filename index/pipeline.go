@@ -24,6 +24,7 @@ type pipeline struct {
 	workers []*worker
 	frozen  bool          // the source ends, and the pipeline when all of it is stored
 	lost    *losses       // damage that was told of
+	bulk    atomic.Bool   // the pipeline ends when it has stored what the source held at start; it never becomes true later
 	running *atomic.Int64 // pipelines that share the cache
 	closing chan struct{} // closed when the index closes
 	high    *highMark
@@ -40,6 +41,8 @@ type pipeline struct {
 	started chan struct{} // closed when recovering and routed hold
 	failed  atomic.Pointer[error]
 
+	gathered gathered // of the router
+
 	turn   chan struct{} // taken while a chunk or a mark goes into the queues, so that all have the same order
 	routed atomic.Uint64 // position up to which chunks are in the queues, written by who has the turn
 
@@ -49,15 +52,16 @@ type pipeline struct {
 	storeError atomic.Pointer[error]
 }
 
-// newPipeline makes a pipeline that begins at the checkpoint when it runs.
-func newPipeline(ctx context.Context, f *feed) *pipeline {
+// newPipeline makes a pipeline that begins at the checkpoint when it runs, in bulk or not.
+func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	x := f.index
 	p := &pipeline{
 		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
 		gate: &x.gate, stats: &x.stats,
-		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
+		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes}), scope: x.scope},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
+	p.bulk.Store(bulk)
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	p.reading, p.stop = context.WithCancel(p.ctx)
 	p.pool.New = func() any { return new([]op) }
@@ -73,15 +77,28 @@ func (p *pipeline) run() error {
 	reader, err := p.begin()
 	if err == nil {
 		defer reader.Close()
+		run := p.done.Go
+		if p.bulk.Load() {
+			run = func(f func()) { p.done.Go(func() { atLowPriority(f) }) }
+		}
 		for _, w := range p.workers {
-			p.done.Go(w.run)
-			p.done.Go(w.flusher)
+			run(w.run)
+			run(w.flusher)
 		}
 		p.done.Go(p.keepCheckpoint)
 		close(p.started)
-		err = p.read(reader)
-		if p.frozen && errors.Is(err, io.EOF) && p.persist("store the end of a frozen source", p.drain) {
-			p.end(errFinished)
+		read := make(chan error, 1)
+		run(func() { read <- p.read(reader) })
+		err = <-read
+		switch {
+		case p.frozen && errors.Is(err, io.EOF):
+			if p.persist("store the end of a frozen source", p.drain) {
+				p.end(errFinished)
+			}
+		case errors.Is(err, errBulkDone):
+			if p.persist("store what was read in bulk", p.drain) {
+				p.end(errBulkDone)
+			}
 		}
 	}
 	if p.reading.Err() == nil {
@@ -116,7 +133,6 @@ func (p *pipeline) begin() (Reader, error) {
 	}
 	for _, w := range p.workers {
 		w.shard.recover(from.Position, p.recovering)
-		w.appended = from.Appended
 	}
 	p.routed.Store(from.Position)
 	start, err := p.intake.start(p.source, from)
@@ -131,11 +147,19 @@ func (p *pipeline) begin() (Reader, error) {
 func (p *pipeline) read(reader Reader) error {
 	var c heatmap.Chunk
 	for {
+		if p.bulk.Load() && !p.frozen && p.caughtUp() {
+			return errBulkDone
+		}
 		if err := p.waitForRoom(); err != nil {
 			return err
 		}
+		if hold := p.options.Hold; hold != nil {
+			if err := hold(p.reading); err != nil {
+				return err
+			}
+		}
 		if err := reader.Next(p.reading, &c); err != nil {
-			return fmt.Errorf("read journal %s: %w", p.source.ID(), err)
+			return errors.Join(fmt.Errorf("read journal %s: %w", p.source.ID(), err), p.handOver())
 		}
 		if p.intake.warms(&c) {
 			continue
@@ -163,7 +187,13 @@ func (p *pipeline) waitForRoom() error {
 }
 
 // cacheBytes is this pipeline's share of the cache.
-func (p *pipeline) cacheBytes() int64 { return p.options.CacheBytes / max(1, p.running.Load()) }
+func (p *pipeline) cacheBytes() int64 {
+	all := p.options.CacheBytes
+	if p.bulk.Load() {
+		all = p.options.BulkBytes
+	}
+	return all / max(1, p.running.Load())
+}
 
 // budget is how many bytes of live entries make one worker begin to flush.
 func (p *pipeline) budget() int { return int(p.cacheBytes()) / len(p.workers) / 4 * 3 }
@@ -175,26 +205,53 @@ func (p *pipeline) heldBytes() (n int64) {
 	return n
 }
 
-// route passes a chunk through the stream into the workers' queues.
+// gathered is what has passed the stream and is not yet in the workers' queues.
+type gathered struct {
+	parts        []*[]op // one for each worker, nil = nothing
+	hits, chunks uint64
+	end          uint64
+}
+
+// bulkHits is how many hits are gathered in bulk: chunks of live traffic are small, and each hand-over wakes every worker.
+const bulkHits = 4096
+
+// route passes a chunk through the stream into the workers' queues, in bulk together with others.
 func (p *pipeline) route(c *heatmap.Chunk) error {
-	parts := make([]*[]op, len(p.workers))
-	for i := range parts {
-		parts[i] = p.pool.Get().(*[]op)
-		*parts[i] = (*parts[i])[:0]
+	g := &p.gathered
+	if g.parts == nil {
+		g.parts = make([]*[]op, len(p.workers))
+		for i := range g.parts {
+			g.parts[i] = p.pool.Get().(*[]op)
+			*g.parts[i] = (*g.parts[i])[:0]
+		}
 	}
-	p.intake.split(c, parts)
+	p.intake.split(c, g.parts)
+	g.hits, g.chunks, g.end = g.hits+uint64(c.Count), g.chunks+1, c.End()
+	if p.bulk.Load() && g.hits < bulkHits && g.end < p.startEnd {
+		return nil
+	}
+	return p.handOver()
+}
+
+// handOver puts what is gathered into the workers' queues.
+func (p *pipeline) handOver() error {
+	g := p.gathered
+	if g.parts == nil {
+		return nil
+	}
+	p.gathered = gathered{}
 	if err := p.takeTurn(p.ctx); err != nil {
 		return err
 	}
 	defer p.endTurn()
 	for i, w := range p.workers {
-		if err := p.hand(p.ctx, w, work{ops: parts[i], end: c.End(), appended: c.Appended}); err != nil {
+		if err := p.hand(p.ctx, w, work{ops: g.parts[i], end: g.end}); err != nil {
 			return err
 		}
 	}
-	p.routed.Store(c.End())
-	p.stats.applied.Add(uint64(c.Count))
-	p.stats.chunks.Add(1)
+	p.routed.Store(g.end)
+	p.stats.applied.Add(g.hits)
+	p.stats.chunks.Add(g.chunks)
 	return nil
 }
 
@@ -209,7 +266,7 @@ var errEnded = errors.New("index starts over")
 
 // mark lets fn look at shards, each when it has applied exactly what is routed now, and gives that position. With a
 // key it looks at the one shard that holds the key's page. Fn runs on the workers, for several shards at once.
-func (p *pipeline) mark(ctx context.Context, key *pageKey, fn func(i int, s *shard, appended int64)) (uint64, error) {
+func (p *pipeline) mark(ctx context.Context, key *pageKey, fn func(i int, s *shard)) (uint64, error) {
 	workers := p.workers
 	if key != nil {
 		i := shardOf(key.site, key.page, len(p.workers))
@@ -217,7 +274,7 @@ func (p *pipeline) mark(ctx context.Context, key *pageKey, fn func(i int, s *sha
 	}
 	answers := make(chan struct{}, len(workers))
 	position, err := p.handMark(ctx, workers, func(i int) work {
-		return work{visit: func(s *shard, appended int64) { fn(i, s, appended) }, done: answers}
+		return work{visit: func(s *shard) { fn(i, s) }, done: answers}
 	})
 	if err != nil {
 		return 0, err
@@ -294,24 +351,24 @@ func (p *pipeline) keepCheckpoint() {
 	}
 }
 
-// checkpoint writes the smallest position that any worker has not yet stored.
+// checkpoint writes the end of a chunk that is not behind what any worker has yet to store.
 func (p *pipeline) checkpoint(ctx context.Context) error {
-	dirty := make([]checkpoint, len(p.workers))
-	_, err := p.mark(ctx, nil, func(i int, s *shard, appended int64) {
-		dirty[i].Position, dirty[i].Appended = s.firstDirty(appended)
-	})
-	if err != nil {
+	dirty := make([]uint64, len(p.workers))
+	if _, err := p.mark(ctx, nil, func(i int, s *shard) { dirty[i] = s.firstDirty() }); err != nil {
 		return err
 	}
-	least := leastDirty(dirty)
-	if least.Position == 0 {
+	c := p.intake.ends.before(leastDirty(dirty))
+	if c.Position == 0 {
 		return nil
 	}
-	err = p.high.writeCheckpoint(ctx, p.options.Generation, least)
-	if err == nil && !p.frozen {
-		p.stats.checkpoint.Store(least.Position)
+	if err := p.high.writeCheckpoint(ctx, c); err != nil {
+		return err
 	}
-	return err
+	p.intake.ends.forget(c.Position)
+	if !p.frozen {
+		p.stats.checkpoint.Store(c.Position)
+	}
+	return nil
 }
 
 // drain stores all that is routed and writes the checkpoint behind it. The router must have stopped.

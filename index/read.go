@@ -76,7 +76,7 @@ func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Pr
 	for _, feed := range x.feeds {
 		p, stored := feed.pipeline()
 		if p == nil {
-			f.cuts[feed.source.ID()] = &cut{position: stored, ended: true}
+			f.cuts[feed.source.ID()] = &cut{position: stored.Position, ended: true}
 			continue
 		}
 		stopped := p.stopped() // before the mark, which then is the last one
@@ -142,7 +142,7 @@ func copyLive(ctx context.Context, p *pipeline, pl *plan, r reducer) (copied, ui
 		key = &pageKey{pl.query.Site, pl.page}
 	}
 	copies := make([]copied, len(p.workers))
-	position, err := p.mark(ctx, key, func(i int, s *shard, _ int64) { copies[i] = s.copy(pl, r) })
+	position, err := p.mark(ctx, key, func(i int, s *shard) { copies[i] = s.copy(pl, r) })
 	if err != nil {
 		return nil, 0, err
 	}

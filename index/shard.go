@@ -44,7 +44,6 @@ type entry struct {
 	page     *page
 	period   heatmap.Period
 	first    uint64 // position of the first hit
-	appended int64  // append time of the first hit, Unix ms
 	born     int64  // when the entry was made, Unix ms by the index's clock
 	to       uint64 // set when it is taken to be flushed
 	visitor  uint64 // of the last hit, to skip the sketch when the next is the same one's
@@ -130,9 +129,9 @@ func refsOf(generation, source string, keys []heatmap.Key) []Ref {
 func (s *shard) know(k heatmap.Key, watermark uint64) { s.stored[k] = watermark }
 
 // apply counts ops, which are in the order of the log, and moves the shard to position end. Now is in Unix ms.
-func (s *shard) apply(ops []op, end uint64, appended, now int64) {
+func (s *shard) apply(ops []op, end uint64, now int64) {
 	for i := range ops {
-		s.count(&ops[i], appended, now)
+		s.count(&ops[i], now)
 	}
 	s.applied = end
 	if s.stored != nil && end >= s.recovering {
@@ -140,17 +139,17 @@ func (s *shard) apply(ops []op, end uint64, appended, now int64) {
 	}
 }
 
-func (s *shard) count(o *op, appended, now int64) {
+func (s *shard) count(o *op, now int64) {
 	p := s.last
 	if p == nil || p.page != o.page || p.site != o.site {
 		p = s.page(o)
 		s.last = p
 	}
 	if p.lastDate != o.date || p.lastMonth == nil {
-		p.lastMonth = s.entry(p, heatmap.MonthPeriod(o.date), o, appended, now)
+		p.lastMonth = s.entry(p, heatmap.MonthPeriod(o.date), o, now)
 	}
 	if p.lastDate != o.date || p.lastDay == nil {
-		p.lastDay = s.entry(p, heatmap.DayPeriod(o.date), o, appended, now)
+		p.lastDay = s.entry(p, heatmap.DayPeriod(o.date), o, now)
 	}
 	p.lastDate = o.date
 	s.add(p.lastMonth, o)
@@ -185,7 +184,7 @@ func (s *shard) prune(p *page) {
 }
 
 // entry gives the live entry of a period, makes one if there is none, and gives nil if the store has the hit already.
-func (s *shard) entry(p *page, period heatmap.Period, o *op, appended, now int64) *entry {
+func (s *shard) entry(p *page, period heatmap.Period, o *op, now int64) *entry {
 	if o.position < s.recovering && o.position < s.stored[heatmap.Key{Site: p.site, Page: p.page, Period: period}] {
 		return nil
 	}
@@ -194,7 +193,7 @@ func (s *shard) entry(p *page, period heatmap.Period, o *op, appended, now int64
 			return e
 		}
 	}
-	e := &entry{page: p, period: period, first: o.position, appended: appended, born: now}
+	e := &entry{page: p, period: period, first: o.position, born: now}
 	e.bytes = e.size()
 	p.live = append(p.live, e)
 	s.liveEntries++
@@ -294,20 +293,19 @@ func (s *shard) settle(flushed []*entry) {
 	}
 }
 
-// firstDirty gives the smallest position that is not known to be in the store, with its append time, or the position
-// applied if there is none.
-func (s *shard) firstDirty(appended int64) (uint64, int64) {
+// firstDirty gives the smallest position that is not known to be in the store, or the position applied if there is none.
+func (s *shard) firstDirty() uint64 {
 	position := s.applied
 	for _, p := range s.pages {
 		for _, list := range [2][]*entry{p.live, p.flushing} {
 			for _, e := range list {
 				if e.first < position {
-					position, appended = e.first, e.appended
+					position = e.first
 				}
 			}
 		}
 	}
-	return position, appended
+	return position
 }
 
 // held is what a shard had of a key at a marker: the hits of the key from first to below to.

@@ -28,7 +28,7 @@ func TestShardBytes(t *testing.T) {
 	}
 	before := heap()
 	s := newShard()
-	s.apply(ops, pages, 0, 0)
+	s.apply(ops, pages, 0)
 	grown, said := heap()-before, int64(s.liveBytes)
 	t.Logf("%d entries: %d bytes each, %d said", s.liveEntries, grown/int64(s.liveEntries), said/int64(s.liveEntries))
 	if said < grown*9/10 || said > grown*13/10 {
@@ -42,7 +42,7 @@ func TestShardBytes(t *testing.T) {
 func TestTakeOldFirst(t *testing.T) {
 	s := newShard()
 	for i, page := range []string{"a", "b", "c", "a"} {
-		s.apply([]op{{position: uint64(i), site: "s", page: page, date: 20_500, layer: sumLayer(heatmap.KindClick)}}, uint64(i+1), 0, int64(i))
+		s.apply([]op{{position: uint64(i), site: "s", page: page, date: 20_500, layer: sumLayer(heatmap.KindClick)}}, uint64(i+1), int64(i))
 	}
 	taken := s.take(0, 0, 3)
 	var got strings.Builder

@@ -2,9 +2,11 @@ package index
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -48,9 +50,11 @@ func TestSimulation(t *testing.T) {
 
 // simCounts says what the schedules met, so that a simulator which never gets anywhere is found out.
 type simCounts struct {
-	Hits, Repeats, Gaps, Answers, Overtaken, Conflicts, Kills, PowerCuts, LostAnswers, LateWrites, Skips int
+	Hits, Repeats, Gaps, Answers, Overtaken, Conflicts, Kills, PowerCuts, LostAnswers, LateWrites, Skips, Totals int
 
 	Restores, StoreRestores, Freezes, FrozenAgain, NotBehind, Returned, Finished, Ahead, Absent int
+
+	Begun, Dropped, OthersBehind int // generations; journals that are behind another than the first
 }
 
 func (c *simCounts) add(o simCounts) {
@@ -65,6 +69,7 @@ func (c *simCounts) add(o simCounts) {
 	c.LostAnswers += o.LostAnswers
 	c.LateWrites += o.LateWrites
 	c.Skips += o.Skips
+	c.Totals += o.Totals
 	c.Restores += o.Restores
 	c.StoreRestores += o.StoreRestores
 	c.Freezes += o.Freezes
@@ -74,12 +79,16 @@ func (c *simCounts) add(o simCounts) {
 	c.Finished += o.Finished
 	c.Ahead += o.Ahead
 	c.Absent += o.Absent
+	c.Begun += o.Begun
+	c.Dropped += o.Dropped
+	c.OthersBehind += o.OthersBehind
 }
 
 func (c *simCounts) check(t *testing.T) {
 	for _, n := range []int{
 		c.Hits, c.Repeats, c.Gaps, c.Answers, c.Overtaken, c.Conflicts, c.Kills, c.PowerCuts, c.LostAnswers, c.LateWrites,
-		c.Restores, c.StoreRestores, c.Freezes, c.FrozenAgain, c.NotBehind, c.Returned, c.Finished, c.Ahead, c.Absent,
+		c.Restores, c.StoreRestores, c.Freezes, c.FrozenAgain, c.NotBehind, c.Returned, c.Finished, c.Ahead, c.Absent, c.Totals,
+		c.Begun, c.Dropped, c.OthersBehind,
 	} {
 		if n == 0 {
 			t.Errorf("the schedules never met something that they are for: %+v", c)
@@ -87,7 +96,8 @@ func (c *simCounts) check(t *testing.T) {
 	}
 }
 
-// sim is one schedule: a folder of logs, a store and one or two owners of the same sources.
+// sim is one schedule: a folder of logs, a store and one or two owners of the same sources, and now and then another
+// generation with an owner of its own.
 type sim struct {
 	rand    *rand.Rand
 	all     []*simLog // that there ever were
@@ -100,6 +110,7 @@ type sim struct {
 	serial  uint16
 	batches int
 	clock   int64
+	begun   int // generations
 }
 
 const (
@@ -123,8 +134,9 @@ func newSim(seed uint64) *sim {
 	w := &sim{rand: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), clock: 1_770_000_000_000}
 	w.store = simStore{world: w, docs: make(map[Ref]Doc), records: make(map[string][]byte)}
 	w.newLog()
+	w.begun = 1
 	for range 1 + w.rand.IntN(2) {
-		w.owners = append(w.owners, newOwner(w))
+		w.owners = append(w.owners, newOwner(w, simGen))
 	}
 	return w
 }
@@ -164,9 +176,13 @@ func (w *sim) step() error {
 		return w.restore()
 	case n < 142:
 		w.powerCut()
-	case n < 148:
+	case n < 147:
 		w.counts.Kills++
 		o.restart()
+	case n < 151:
+		w.begin()
+	case n < 152:
+		w.drop()
 	case n < 180:
 		w.store.land()
 	case n < 290:
@@ -216,9 +232,58 @@ func (w *sim) settle() error {
 	for len(w.store.late) > 0 { // what arrives after all is done must change nothing
 		w.store.land()
 	}
-	fresh := newOwner(w)
-	if err := fresh.finish(); err != nil {
-		return err
+	for _, gen := range w.generations() {
+		fresh := newOwner(w, gen)
+		if err := fresh.finish(); err != nil {
+			return err
+		}
+		if err := fresh.compareAll(); err != nil {
+			return err
+		}
 	}
-	return fresh.compareAll()
+	return nil
+}
+
+// begin makes an owner of a new generation, if there is none but the first.
+func (w *sim) begin() {
+	if len(w.generations()) > 1 {
+		return
+	}
+	w.counts.Begun++
+	w.begun++
+	w.owners = append(w.owners, newOwner(w, "g"+strconv.Itoa(w.begun)))
+}
+
+// drop ends the other generation and deletes what is stored of it. Writes that are still on their way land later.
+func (w *sim) drop() {
+	last := w.owners[len(w.owners)-1]
+	if last.gen == simGen {
+		return
+	}
+	w.counts.Dropped++
+	w.owners = w.owners[:len(w.owners)-1]
+	maps.DeleteFunc(w.store.docs, func(r Ref, _ Doc) bool { return r.Generation == last.gen })
+	for _, l := range w.all {
+		delete(w.store.records, checkpointName(last.gen, l.id))
+		delete(w.store.records, highName(last.gen, l.id))
+	}
+}
+
+// generations gives those that have an owner.
+func (w *sim) generations() (all []string) {
+	for _, o := range w.owners {
+		if !slices.Contains(all, o.gen) {
+			all = append(all, o.gen)
+		}
+	}
+	return all
+}
+
+func (w *sim) ownersOf(gen string) (n int) {
+	for _, o := range w.owners {
+		if o.gen == gen {
+			n++
+		}
+	}
+	return n
 }

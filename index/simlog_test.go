@@ -119,14 +119,17 @@ func (w *sim) restoreLogs(c simCopy) {
 // freezeBehind is what a start does: a log that the store is ahead of is never written again.
 func (w *sim) freezeBehind() error {
 	l := w.active()
-	high, _, err := (&highMark{store: calm{&w.store}, source: l.id}).read(context.Background())
+	err := Behind(context.Background(), calm{&w.store}, w.generations(), l)
 	switch {
-	case err != nil:
-		return err
-	case behind(l.Durable(), high):
+	case errors.As(err, new(*JournalBehindError)):
 		w.counts.Freezes++
+		if Behind(context.Background(), calm{&w.store}, []string{simGen}, l) == nil {
+			w.counts.OthersBehind++
+		}
 		l.frozen = true
 		w.newLog()
+	case err != nil:
+		return err
 	case len(l.lost) > 0: // nothing of them was stored: others take their positions, and copies that have them are no more of this log
 		w.counts.NotBehind++
 		l.lost, w.copies = nil, nil

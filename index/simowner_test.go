@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"time"
 
 	"heatlog/heatmap"
 )
 
-// owner applies the logs, each by a part of its own, and answers questions over all.
+// owner applies the logs in a generation, each by a part of its own, and answers questions over all.
 type owner struct {
 	world    *sim
+	gen      string
 	parts    []*simPart // as the logs
 	question *simQuestion
 }
@@ -34,15 +36,14 @@ type simPart struct {
 	finished bool // a frozen log, of which all is stored
 	stored   uint64
 
-	dirty     []checkpoint
+	dirty     []uint64
 	dirtyLeft int // shards whose mark for the checkpoint is still in the queue, -1 = none asked for
 }
 
 type simTask struct {
-	ops      []op
-	end      uint64
-	appended int64
-	visit    func(*shard, int64)
+	ops   []op
+	end   uint64
+	visit func(*shard)
 }
 
 type simFlight struct {
@@ -69,15 +70,15 @@ func (q *simQuestion) reducer() reducer {
 	return q.sum
 }
 
-func newOwner(w *sim) *owner {
-	o := &owner{world: w}
+func newOwner(w *sim, gen string) *owner {
+	o := &owner{world: w, gen: gen}
 	o.restart()
 	return o
 }
 
 // restart begins at the checkpoints, as a process that was killed does.
 func (o *owner) restart() {
-	*o = owner{world: o.world}
+	*o = owner{world: o.world, gen: o.gen}
 	for _, l := range o.world.logs {
 		p := &simPart{owner: o, world: o.world, log: l}
 		p.restart()
@@ -97,8 +98,8 @@ func (o *owner) part() *simPart {
 // restart begins at the checkpoint, as a pipeline does.
 func (p *simPart) restart() {
 	w := p.world
-	from, _, err := readCheckpoint(context.Background(), calm{&w.store}, simGen, p.log.id)
-	high, _, err2 := (&highMark{store: calm{&w.store}, source: p.log.id}).read(context.Background())
+	from, _, err := readCheckpoint(context.Background(), calm{&w.store}, p.owner.gen, p.log.id)
+	high, _, err2 := (&highMark{store: calm{&w.store}, generation: p.owner.gen, source: p.log.id}).read(context.Background())
 	if err := errors.Join(err, err2); err != nil {
 		panic(err)
 	}
@@ -108,7 +109,7 @@ func (p *simPart) restart() {
 		p.finished, p.stored = from.covers(p.log.Durable()), from.Position
 	}
 	p.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
-	p.high = &highMark{store: &w.store, source: p.log.id}
+	p.high = &highMark{store: &w.store, generation: p.owner.gen, source: p.log.id}
 	start, _ := p.intake.start(p.log, from)
 	p.reader, _ = p.log.Open(start, nil)
 	for range simShards {
@@ -138,7 +139,7 @@ func (p *simPart) route() error {
 	}
 	p.intake.split(&c, parts)
 	for i, ops := range parts {
-		p.queues[i] = append(p.queues[i], simTask{ops: *ops, end: c.End(), appended: c.Appended})
+		p.queues[i] = append(p.queues[i], simTask{ops: *ops, end: c.End()})
 	}
 	p.routed = c.End()
 	return nil
@@ -151,18 +152,18 @@ func (p *simPart) work(i int) error {
 	}
 	s, task := p.shards[i], p.queues[i][0]
 	if task.visit != nil {
-		task.visit(s, 0)
+		task.visit(s)
 		p.queues[i] = p.queues[i][1:]
 		return nil
 	}
 	keys := s.unknown(task.ops)
-	for i, ref := range refsOf(simGen, p.log.id, keys) {
+	for i, ref := range refsOf(p.owner.gen, p.log.id, keys) {
 		if d := p.world.store.docs[ref]; d.Watermark > 0 {
 			p.world.counts.Skips++
 			s.know(keys[i], d.Watermark)
 		}
 	}
-	s.apply(task.ops, task.end, task.appended, p.world.clock)
+	s.apply(task.ops, task.end, p.world.clock)
 	p.queues[i] = p.queues[i][1:]
 	return nil
 }
@@ -174,7 +175,7 @@ func (p *simPart) takeFlush(i int) {
 	keep := p.world.rand.IntN(3) * entryOverhead
 	taken := p.shards[i].take(keep, never, 8)
 	if len(taken) > 0 {
-		f := newFlush(&p.world.store, simGen, p.log.id, taken)
+		f := newFlush(&p.world.store, p.owner.gen, p.log.id, taken)
 		p.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
 	}
 }
@@ -217,7 +218,7 @@ func (p *simPart) stepFlush(i int) error {
 
 // conflict starts over at the checkpoint. There must be somebody else who stores.
 func (p *simPart) conflict() error {
-	if len(p.world.owners) == 1 && p.world.counts.LateWrites == 0 {
+	if p.world.ownersOf(p.owner.gen) == 1 && p.world.counts.LateWrites == 0 {
 		return errors.New("conflict with nobody")
 	}
 	p.world.counts.Conflicts++
@@ -231,24 +232,13 @@ func (p *simPart) markCheckpoint() {
 	if p.dirtyLeft >= 0 {
 		return
 	}
-	p.dirty, p.dirtyLeft = make([]checkpoint, simShards), simShards
+	p.dirty, p.dirtyLeft = make([]uint64, simShards), simShards
 	for i := range p.shards {
-		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard, appended int64) {
-			p.dirty[i].Position, p.dirty[i].Appended = s.firstDirty(p.appendedAt(s.applied))
+		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard) {
+			p.dirty[i] = s.firstDirty()
 			p.dirtyLeft--
 		}})
 	}
-}
-
-// appendedAt is the append time of the chunk that was applied last.
-func (p *simPart) appendedAt(position uint64) int64 {
-	var at int64
-	for _, c := range p.log.chunks {
-		if c.Position < position {
-			at = c.Appended
-		}
-	}
-	return at
 }
 
 func (p *simPart) writeCheckpoint() error {
@@ -256,15 +246,40 @@ func (p *simPart) writeCheckpoint() error {
 		return nil
 	}
 	p.dirtyLeft = -1
-	c := leastDirty(p.dirty)
-	err := p.high.writeCheckpoint(context.Background(), simGen, c)
+	c := p.intake.ends.before(leastDirty(p.dirty))
+	if err := p.checkTotals(c); err != nil {
+		return err
+	}
+	err := p.high.writeCheckpoint(context.Background(), c)
 	if err != nil && !errors.Is(err, errStore) {
 		return err
+	}
+	if err == nil {
+		p.intake.ends.forget(c.Position)
 	}
 	if err == nil && p.log.frozen && !p.finished && c.covers(p.log.Durable()) {
 		p.world.counts.Finished++
 		p.finished, p.stored = true, c.Position
 	}
+	return nil
+}
+
+// checkTotals compares the totals of a checkpoint with those of who reads the log from its start.
+func (p *simPart) checkTotals(c checkpoint) error {
+	if p.world.rand.IntN(4) > 0 {
+		return nil
+	}
+	all := intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
+	parts := []*[]op{new([]op)}
+	for _, chunk := range p.log.chunks {
+		if chunk.Position < c.Position {
+			all.split(&chunk, parts)
+		}
+	}
+	if want := all.ends.latest(); c.Position != want.Position || c.Position > 0 && !reflect.DeepEqual(c.Totals, want.Totals) {
+		return fmt.Errorf("checkpoint %+v, reading from the start gives %+v", c, want)
+	}
+	p.world.counts.Totals++
 	return nil
 }
 
@@ -305,7 +320,7 @@ func (q *simQuestion) mark(p *simPart) {
 			continue
 		}
 		q.left++
-		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard, _ int64) {
+		p.queues[i] = append(p.queues[i], simTask{visit: func(s *shard) {
 			copies[i] = s.copy(q.plan, q.reducer())
 			q.left--
 		}})
@@ -353,7 +368,7 @@ func (o *owner) answer() error {
 		o.world.store.docs = q.stored
 		defer func() { o.world.store.docs = now }()
 	}
-	err := o.world.store.Scan(context.Background(), Range{Site: simSite, Page: q.plan.prefix, IsPrefix: !q.plan.exact, Periods: q.plan.periods}, f.doc)
+	err := o.world.store.Scan(context.Background(), Range{Generation: o.gen, Site: simSite, Page: q.plan.prefix, IsPrefix: !q.plan.exact, Periods: q.plan.periods}, f.doc)
 	if err == nil {
 		err = f.rest()
 	}
@@ -381,14 +396,14 @@ func (o *owner) answer() error {
 func (o *owner) cuts(f *fold) (map[string]simCut, error) {
 	cuts := make(map[string]simCut)
 	for _, l := range o.world.all {
-		high, _, err := (&highMark{store: calm{&o.world.store}, source: l.id}).read(context.Background())
+		high, _, err := (&highMark{store: calm{&o.world.store}, generation: o.gen, source: l.id}).read(context.Background())
 		if err != nil {
 			return nil, err
 		}
 		c := f.cuts[l.id]
 		switch {
 		case c == nil: // only the store has hits of it
-			from, _, err := readCheckpoint(context.Background(), calm{&o.world.store}, simGen, l.id)
+			from, _, err := readCheckpoint(context.Background(), calm{&o.world.store}, o.gen, l.id)
 			if err != nil {
 				return nil, err
 			}
@@ -491,7 +506,7 @@ func (p *simPart) finish() error {
 			}
 			if p.flights[i] == nil {
 				if taken := p.shards[i].take(-1, never, 8); len(taken) > 0 {
-					f := newFlush(&p.world.store, simGen, p.log.id, taken)
+					f := newFlush(&p.world.store, p.owner.gen, p.log.id, taken)
 					p.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
 				}
 			}

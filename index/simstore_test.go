@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -83,13 +84,21 @@ func (s *simStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	}
 	for ref, d := range s.docs {
 		in := slices.ContainsFunc(r.Periods, func(p PeriodRange) bool { return p.First <= ref.Period && ref.Period <= p.Last })
-		if ref.Page != r.Page && !(r.IsPrefix && strings.HasPrefix(ref.Page, r.Page)) || !in {
+		if ref.Generation != r.Generation || ref.Page != r.Page && !(r.IsPrefix && strings.HasPrefix(ref.Page, r.Page)) || !in {
 			continue
 		}
 		if err := fn(d); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+func (s *simStore) Drop(_ context.Context, generation string) error {
+	if s.fails(12) {
+		return errStore
+	}
+	maps.DeleteFunc(s.docs, func(r Ref, _ Doc) bool { return r.Generation == generation })
 	return nil
 }
 
@@ -108,7 +117,9 @@ func (s *simStore) SwapRecord(_ context.Context, name string, old, value []byte)
 	if string(s.records[name]) != string(old) {
 		return false, nil
 	}
-	s.records[name] = value
+	if s.records[name] = value; value == nil {
+		delete(s.records, name)
+	}
 	if lost {
 		return false, errStore
 	}

@@ -54,6 +54,10 @@ type Store interface {
 	// valid only during the call. An error of fn ends the scan and is returned as it is.
 	Scan(ctx context.Context, r Range, fn func(Doc) error) error
 
+	// Drop deletes every document of a generation. It may be called again, and goes on with what an earlier call left. Nobody
+	// may write documents of the generation meanwhile; who reads them finds all, some or none.
+	Drop(ctx context.Context, generation string) error
+
 	Records
 }
 
@@ -62,6 +66,7 @@ type Records interface {
 	// Record gives the named value, nil if there is none.
 	Record(ctx context.Context, name string) ([]byte, error)
 
-	// SwapRecord sets the named value if it is still old (nil = does not exist) and reports whether it was.
+	// SwapRecord sets the named value if it is still old (nil = does not exist) and reports whether it was. A value of nil
+	// deletes it.
 	SwapRecord(ctx context.Context, name string, old, value []byte) (bool, error)
 }

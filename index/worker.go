@@ -9,12 +9,11 @@ import (
 
 // work is what a worker takes from its queue: the ops of a chunk, or a visit, or the order to store everything.
 type work struct {
-	ops      *[]op // nil for a visit; returned to the pool when applied
-	end      uint64
-	appended int64
-	visit    func(s *shard, appended int64)
-	drain    bool
-	done     chan<- struct{} // gets a value after a visit or drain, has room for it
+	ops   *[]op // nil for a visit; returned to the pool when applied
+	end   uint64
+	visit func(s *shard)
+	drain bool
+	done  chan<- struct{} // gets a value after a visit or drain, has room for it
 }
 
 // worker owns a shard: it applies the shard's ops in the order of the log and hands entries to its flusher, one flush
@@ -27,7 +26,6 @@ type worker struct {
 	settled  chan []*entry // from the flusher
 	flushing bool
 	due      int64 // entries born until then are flushed, Unix ms
-	appended int64 // append time of the chunk applied last
 
 	live, held atomic.Int64 // bytes, published for the pipeline
 	entries    atomic.Int64
@@ -73,15 +71,14 @@ func (w *worker) now() int64 { return w.options.Now().UnixMilli() }
 func (w *worker) do(task work) {
 	switch {
 	case task.visit != nil:
-		task.visit(w.shard, w.appended)
+		task.visit(w.shard)
 		task.done <- struct{}{}
 	case task.drain:
 		w.drain()
 		task.done <- struct{}{}
 	default:
 		w.learn(*task.ops)
-		w.shard.apply(*task.ops, task.end, task.appended, w.now())
-		w.appended = task.appended
+		w.shard.apply(*task.ops, task.end, w.now())
 		w.recycle(task.ops)
 	}
 }

@@ -21,11 +21,11 @@ type benchCmd struct {
 
 // benchRunCmd runs the bench.
 type benchRunCmd struct {
-	Row     []string      `help:"Only these rows: in, apply, import; repeatable." enum:"in,apply,import,all" default:"all" placeholder:"NAME"`
+	Row     []string      `help:"Only these rows: in, apply, import, replay; repeatable." enum:"in,apply,import,replay,all" default:"all" placeholder:"NAME"`
 	Rounds  int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
 	Time    time.Duration `help:"Length of one run of requests." default:"5s" placeholder:"DURATION"`
 	Conns   int           `help:"Connections that send requests." default:"256"`
-	Hits    int           `help:"Hits for the rows apply and import." default:"2000000"`
+	Hits    int           `help:"Hits for the rows apply, import and replay." default:"2000000"`
 	Ack     string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
 	Out     string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
 	Scratch string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
@@ -81,7 +81,7 @@ func (c *benchRunCmd) Run(s *streams) error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"in", b.runIn}, {"apply", b.runApply}, {"import", b.runImport}} {
+	}{{"in", b.runIn}, {"apply", b.runApply}, {"import", b.runImport}, {"replay", b.runReplay}} {
 		if !slices.Contains(c.Row, part.name) && !slices.Contains(c.Row, "all") {
 			continue
 		}

@@ -125,8 +125,10 @@ func (c *child) stop() error {
 }
 
 // cpuTime is the time that the process has spent on cores so far, 0 where the system does not say.
-func (c *child) cpuTime() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+func (c *child) cpuTime() time.Duration { return cpuTime(c.cmd.Process.Pid) }
+
+func cpuTime(pid int) time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}

@@ -23,8 +23,9 @@ var mayImport = map[string][]string{
 	"heatlog/cmd/heatlog/internal/stream":  {"heatlog/heatmap"},
 	"heatlog/cmd/heatlog/internal/demo":    {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
 	"heatlog/cmd/heatlog/internal/torture": {"heatlog/journal/journaltest"},
+	"heatlog/replay":                       {"heatlog/heatmap", "heatlog/journal", "heatlog/index"},
 	"heatlog/cmd/heatlog": {
-		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index",
+		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index", "heatlog/replay",
 		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
 	},
 }

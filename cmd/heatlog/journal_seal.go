@@ -15,6 +15,7 @@ import (
 	"heatlog/index"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
+	"heatlog/replay"
 )
 
 // age is how long ago something happened, in hours or days.
@@ -122,7 +123,7 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	return nil
 }
 
-// needed gives the position of each source below which the store needs nothing.
+// needed gives the position of each source below which no generation needs a hit.
 func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (needed map[string]uint64, err error) {
 	if _, err := os.Stat(c.Data.store()); errors.Is(err, fs.ErrNotExist) {
 		return nil, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them")
@@ -134,11 +135,11 @@ func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (neede
 	defer func() { err = errors.Join(err, store.Close()) }()
 	needed = map[string]uint64{}
 	active := index.JournalSource(j, nil)
-	if needed[active.ID()], err = index.Needed(ctx, store, "", active); err != nil {
+	if needed[active.ID()], err = replay.Needed(ctx, store, active, false); err != nil {
 		return nil, err
 	}
 	for _, source := range index.FrozenSources(j, nil) {
-		if needed[source.ID()], err = index.NeededFrozen(ctx, store, "", source); err != nil {
+		if needed[source.ID()], err = replay.Needed(ctx, store, source, true); err != nil {
 			return nil, err
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heatlog/index"
 	"heatlog/journal"
 )
 
@@ -70,9 +69,11 @@ type pruner struct {
 	keep    retention
 	every   time.Duration
 	journal *journal.Journal
-	index   *index.Index
-	now     func() time.Time
-	log     *slog.Logger
+	index   interface { // of all generations
+		Needed(ctx context.Context) (below func(source string) uint64, err error)
+	}
+	now func() time.Time
+	log *slog.Logger
 
 	said   string      // what was logged last of a round that did not end well
 	failed atomic.Bool // the last round did
@@ -137,7 +138,7 @@ func (s *server) openPruner(c *serveCmd) error {
 	if c.Retention == (retention{}) {
 		return nil
 	}
-	s.pruner = &pruner{keep: c.Retention, every: c.PruneEvery, journal: s.journal, index: s.index, now: c.now, log: s.log}
+	s.pruner = &pruner{keep: c.Retention, every: c.PruneEvery, journal: s.journal, index: s.generations, now: c.now, log: s.log}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

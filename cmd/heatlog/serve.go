@@ -26,7 +26,9 @@ type serveCmd struct {
 	CacheBytes     byteSize       `help:"Memory for counts that are not stored yet, as 64MiB." env:"HEATLOG_CACHE_BYTES" default:"128MiB"`
 	FlushEvery     time.Duration  `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
 	SkipDamaged    bool           `help:"Count what lies behind damage in the journal; without it counting stops there." env:"HEATLOG_SKIP_DAMAGED"`
-	Rules          string         `help:"Rules for URLs, pages and exclusions (YAML) of a first start." env:"HEATLOG_RULES" placeholder:"FILE"`
+	Rules          string         `help:"Rules for URLs, pages and exclusions (YAML) of a first start; later a replay changes them." env:"HEATLOG_RULES" placeholder:"FILE"`
+	ReplayBytes    byteSize       `help:"Memory for counts that are not stored yet of a generation that a replay builds." env:"HEATLOG_REPLAY_BYTES" default:"256MiB"`
+	KeepGeneration time.Duration  `help:"How long a generation is kept up to date after another was switched to, so that one can go back; then it is dropped." env:"HEATLOG_KEEP_GENERATION" default:"24h"`
 	Retention      retention      `help:"What is kept of the journal: an age (90d, 36h), a size (50GiB) or both (90d,50GiB). Older hits are deleted once they are counted; counts stay. Without it everything is kept." env:"HEATLOG_RETENTION" placeholder:"AGE,SIZE"`
 	PublicURL      publicURL      `help:"Where browsers reach the server, as https://heat.example, when it is behind a proxy." env:"HEATLOG_PUBLIC_URL" placeholder:"URL"`
 	TrustedProxies trustedProxies `help:"Addresses and ranges of proxies whose X-Forwarded-For is believed." env:"HEATLOG_TRUSTED_PROXIES" placeholder:"CIDR,…"`
@@ -81,7 +83,7 @@ func (c *serveCmd) Run(s *streams) error {
 		return err
 	}
 	log.Info("heatlog started", "took", time.Since(start).Round(time.Millisecond), "listen", srv.listener.Addr().String())
-	go c.limitMemory(ctx, func() int64 { return srv.index.Stats().Stream.RepeatBytes })
+	go c.limitMemory(ctx, srv.generations.Memory)
 	c.greet(s.out, srv)
 	err = srv.serve(ctx)
 	stop() // a second signal ends the process at once
@@ -93,8 +95,9 @@ func (c *serveCmd) Run(s *streams) error {
 }
 
 // limitMemory has garbage collected before the process grows over thrice the cache, what everything else needs, and
-// twice what tells repeats under much traffic: without it, it grows to twice what is in use. GOMEMLIMIT says otherwise.
-func (c *serveCmd) limitMemory(ctx context.Context, repeatBytes func() int64) {
+// twice what replays, generations beside the active one, and what tells repeats under much traffic need: without it, it
+// grows to twice what is in use. GOMEMLIMIT says otherwise.
+func (c *serveCmd) limitMemory(ctx context.Context, memory func() (deltas, repeats int64)) {
 	const (
 		otherBytes = 160 << 20 // the store's tables and cache, chunks and requests under way
 		every      = 5 * time.Second
@@ -105,7 +108,8 @@ func (c *serveCmd) limitMemory(ctx context.Context, repeatBytes func() int64) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		debug.SetMemoryLimit(3*int64(c.CacheBytes) + otherBytes + 2*repeatBytes())
+		deltas, repeats := memory()
+		debug.SetMemoryLimit(3*int64(c.CacheBytes) + 2*max(deltas-int64(c.CacheBytes), 0) + otherBytes + 2*repeats)
 		select {
 		case <-ctx.Done():
 			return
@@ -124,6 +128,12 @@ func (c *serveCmd) check() error {
 	}
 	if c.CacheBytes < minCacheBytes {
 		return &misuse{fmt.Errorf("--cache-bytes is %d bytes, at least %d are needed", int64(c.CacheBytes), minCacheBytes)}
+	}
+	if c.ReplayBytes < minCacheBytes {
+		return &misuse{fmt.Errorf("--replay-bytes is %d bytes, at least %d are needed", int64(c.ReplayBytes), minCacheBytes)}
+	}
+	if c.KeepGeneration <= 0 {
+		return &misuse{fmt.Errorf("--keep-generation is %v, it must be above 0", c.KeepGeneration)}
 	}
 	if c.FlushEvery <= 0 {
 		return &misuse{fmt.Errorf("--flush-every is %v, it must be above 0", c.FlushEvery)}

@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,25 +22,26 @@ import (
 	"heatlog/index"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
+	"heatlog/replay"
 	"heatlog/web"
 )
 
 // server is everything that runs: the way of a hit from the listener to the store, and of an answer back.
 type server struct {
-	log      *slog.Logger
-	token    string
-	key      []byte // signs links
-	listener net.Listener
-	reached  string // where browsers reach the server, without a trailing slash
-	sites    *collector.Sites
-	journal  *journal.Journal
-	store    *pebblestore.Store
-	index    *index.Index
-	pruner   *pruner // nil if everything is kept
-	taker    *collector.Collector
-	web      *web.Server
-	salts    *salts
-	stopping atomic.Bool // hits are refused
+	log         *slog.Logger
+	token       string
+	key         []byte // signs links
+	listener    net.Listener
+	reached     string // where browsers reach the server, without a trailing slash
+	sites       *collector.Sites
+	journal     *journal.Journal
+	store       *pebblestore.Store
+	generations *replay.Generations
+	pruner      *pruner // nil if everything is kept
+	taker       *collector.Collector
+	web         *web.Server
+	salts       *salts
+	stopping    atomic.Bool // hits are refused
 
 	closers []closer // of what is open, in the order of opening
 }
@@ -160,32 +162,54 @@ func (s *server) openStore(c *serveCmd) (err error) {
 	return nil
 }
 
+// openIndex opens all generations. A journal that turns out to be an older copy than the store is frozen first.
 func (s *server) openIndex(c *serveCmd) error {
-	rules, err := readRules(c.Rules)
+	o, err := s.replayOptions(c)
 	if err != nil {
 		return err
 	}
-	damaged := s.damaged(c.SkipDamaged)
-	open := func() error {
-		s.index, err = index.Open(context.Background(), index.Options{
-			Store: s.store, Source: index.JournalSource(s.journal, damaged), Frozen: index.FrozenSources(s.journal, damaged), Rules: rules,
-			Zone:       s.sites.Zone,
-			KnownSite:  func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
-			CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
-		})
-		return err
-	}
-	err = open()
+	s.generations, err = replay.Open(context.Background(), o)
 	if behind := (*index.JournalBehindError)(nil); errors.As(err, &behind) {
 		if err = s.freeze(behind); err == nil {
-			err = open()
+			s.generations, err = replay.Open(context.Background(), o)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	s.opened("index", s.index.Close)
+	s.opened("index", s.generations.Close)
 	return nil
+}
+
+// replayOptions says what the generations read and how they count.
+func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
+	damaged, workers := s.damaged(c.SkipDamaged), runtime.GOMAXPROCS(0)
+	o := replay.Options{
+		Index: index.Options{
+			Store: s.store, Zone: s.sites.Zone, KnownSite: func(key string) bool { _, ok := s.sites.Lookup(key); return ok },
+			Workers: workers, CacheBytes: int64(c.CacheBytes), FlushEvery: c.FlushEvery, CheckpointEvery: min(c.FlushEvery, checkpointEvery), Now: c.now, Logger: s.log,
+		},
+		Sources: func(own func(*journal.CorruptError)) (index.Source, []index.Source) {
+			if own == nil {
+				own = damaged
+			}
+			return index.JournalSource(s.journal, own), index.FrozenSources(s.journal, own)
+		},
+		ReplayBytes: int64(c.ReplayBytes), KeepRetired: c.KeepGeneration, Busy: placesFor(workers),
+	}
+	if c.Rules == "" {
+		return o, nil
+	}
+	text, rules, err := readRules(c.Rules)
+	o.Rules, o.RulesText = rules, string(text)
+	return o, err
+}
+
+// placesFor gives what makes room for the threads of replays among those that the runtime lets run at a time: the reader and
+// the workers of each. Which of them get a processor is then up to the system, which knows that they are less urgent; else a
+// request would wait for its place behind them.
+func placesFor(workers int) func(building int) {
+	return func(building int) { runtime.GOMAXPROCS(workers + building*(workers+1)) }
 }
 
 // checkpointEvery is the longest time between two checkpoints.
@@ -221,20 +245,17 @@ func (s *server) damaged(skip bool) func(*journal.CorruptError) {
 	}
 }
 
-// readRules reads a rules file; without a name the default rules hold.
-func readRules(name string) (*index.Rules, error) {
-	if name == "" {
-		return index.DefaultRules(), nil
-	}
+// readRules reads a rules file, and gives its text too.
+func readRules(name string) ([]byte, *index.Rules, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("read rules: %w", err)
+		return nil, nil, fmt.Errorf("read rules: %w", err)
 	}
 	rules, err := index.ParseRules(text)
 	if err != nil {
-		return nil, fmt.Errorf("read rules %s: %w", name, err)
+		return nil, nil, fmt.Errorf("read rules %s: %w", name, err)
 	}
-	return rules, nil
+	return text, rules, nil
 }
 
 // openSalts reads the salts of the last days and lets a goroutine destroy them in time.
@@ -259,7 +280,7 @@ func (s *server) openSalts(c *serveCmd) (err error) {
 // openWeb puts the HTTP server together.
 func (s *server) openWeb(c *serveCmd) error {
 	s.taker = collector.New(collector.Options{
-		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.index.Admit, Salt: s.salts.of,
+		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.generations.Admit, Salt: s.salts.of,
 		ClientIP: c.TrustedProxies.clientIP, RateLimit: c.RateLimit,
 		Unavailable: func(err error) bool {
 			return errors.Is(err, journal.ErrUnavailable) || errors.Is(err, journal.ErrClosed)
@@ -268,10 +289,10 @@ func (s *server) openWeb(c *serveCmd) error {
 	m := newMetrics()
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
-		Reader: s.index, Sites: register{s.sites}, Export: s.index.Export, AppendLine: collector.AppendLine,
+		Reader: s.generations, Sites: register{s.sites}, Export: s.generations.Export, AppendLine: collector.AppendLine,
 		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, RefusedOrigins: s.taker.RefusedOrigins,
-		Ready: s.ready, Lag: s.index.Lag, Token: s.token, Logger: s.log,
+		Ready: s.ready, Lag: s.generations.Lag, Token: s.token, Logger: s.log,
 		PublicURL: string(c.PublicURL), Key: s.key, Sessions: sessionFile(c.Data.sessions()), ClientIP: c.TrustedProxies.clientIP,
 		Version: buildVersion(), Demo: s.sendVisitors,
 	})
@@ -306,7 +327,7 @@ func (s *server) ready() error {
 	if s.stopping.Load() {
 		return errors.New("the server is stopping")
 	}
-	return s.index.Ready()
+	return s.generations.Ready()
 }
 
 // openDebug serves profiles where they were asked for.

@@ -32,7 +32,7 @@ func (s *server) readStats(emit func(reading)) {
 	e.collector(s.taker.Stats())
 	e.journal(s.journal.Stats())
 	e.gauge("journal_pruning_failed", "1 if what --retention does not keep could not be deleted the last time.", oneIf(s.pruner != nil && s.pruner.failed.Load()))
-	e.index(s.index.Stats(), s.index.Lag())
+	e.index(s.generations.Stats(), s.generations.Lag())
 	e.store(s.store.Stats())
 }
 

@@ -126,7 +126,8 @@ func setDoc(b *pebble.Batch, key []byte, w *index.Write) error {
 	return op.Finish()
 }
 
-// SwapRecord sets the named value if it is still old (nil = does not exist) and reports whether it was.
+// SwapRecord sets the named value if it is still old (nil = does not exist) and reports whether it was. A value of nil
+// deletes it.
 func (s *Store) SwapRecord(ctx context.Context, name string, old, value []byte) (swapped bool, err error) {
 	key := recordKey(name)
 	if len(key) > maxKey || len(value) > maxValue {
@@ -143,10 +144,29 @@ func (s *Store) SwapRecord(ctx context.Context, name string, old, value []byte) 
 			return err
 		}
 		swapped = true
+		if value == nil {
+			return b.Delete(key, nil)
+		}
 		return b.Set(key, value, nil)
 	})
 	if err != nil {
 		return false, fmt.Errorf("swap record %q: %w", name, err)
 	}
 	return swapped, nil
+}
+
+// Drop deletes every document of a generation, by one entry that the next compactions follow: their space on disk comes
+// back by and by.
+func (s *Store) Drop(ctx context.Context, generation string) error {
+	e, err := s.enter(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer e.users.Done()
+	first := appendText([]byte{docSpace}, generation)
+	err = e.write(true, func(b *pebble.Batch) error { return b.DeleteRange(first, after(first), nil) })
+	if err != nil {
+		return fmt.Errorf("drop generation %q: %w", generation, err)
+	}
+	return nil
 }

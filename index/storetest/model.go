@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -77,6 +78,8 @@ func testModel(t *testing.T, open Opener) {
 			m.load(s, rng)
 		case n < 85:
 			m.scan(s, rng)
+		case n < 87:
+			m.drop(s, rng)
 		case n < 99:
 			m.record(s, rng)
 		default:
@@ -154,6 +157,13 @@ func (m model) scan(s store, rng *rand.Rand) {
 	s.sameDocs(s.scan(r), naive(docs, r))
 }
 
+func (m model) drop(s store, rng *rand.Rand) {
+	s.t.Helper()
+	generation := randomRef(rng).Generation
+	s.drop(generation)
+	maps.DeleteFunc(m.docs, func(r index.Ref, _ index.Write) bool { return r.Generation == generation })
+}
+
 func (m model) record(s store, rng *rand.Rand) {
 	s.t.Helper()
 	name, value := fmt.Sprint("r", rng.IntN(4)), fmt.Sprint(rng.IntN(5))
@@ -163,11 +173,17 @@ func (m model) record(s store, rng *rand.Rand) {
 		old = []byte(have)
 	}
 	want := exists == (old != nil)
-	if got := s.swapRecord(name, old, []byte(value)); got != want {
-		s.t.Fatalf("swap of record %s from %q: done is %t", name, old, got)
+	next := []byte(value)
+	if rng.IntN(6) == 0 {
+		next = nil
 	}
-	if want {
+	if got := s.swapRecord(name, old, next); got != want {
+		s.t.Fatalf("swap of record %s from %q to %#v: done is %t", name, old, next, got)
+	}
+	if want && next != nil {
 		m.records[name] = value
+	} else if want {
+		delete(m.records, name)
 	}
 	have, exists = m.records[name]
 	if got := s.record(name); string(got) != have || (got != nil) != exists {

@@ -68,6 +68,13 @@ func testRecordRules(t *testing.T, open Opener) {
 	if v == nil {
 		t.Fatal("an empty record reads as none")
 	}
+	f(a, nil, false)
+	f(nil, nil, false)
+	f(empty, nil, true) // deletes
+	f(empty, a, false)
+	f(nil, nil, true)
+	f(nil, b, true)
+	f(b, nil, true)
 }
 
 func testRecordNames(t *testing.T, open Opener) {

@@ -34,6 +34,7 @@ func Run(t *testing.T, open Opener) {
 	group("Load", loadTests)
 	group("Swap", swapTests)
 	group("Scan", scanTests)
+	group("Drop", dropTests)
 	group("Record", recordTests)
 	group("Reopen", reopenTests)
 	t.Run("Model", func(t *testing.T) { testModel(t, open) })

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package index
+
+// atLowPriority runs f.
+func atLowPriority(f func()) { f() }

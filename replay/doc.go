@@ -1,0 +1,70 @@
+// Package replay keeps the generations of a data folder: it builds a new one from the journal while the old one serves,
+// switches to it, goes back, and drops what is no longer wanted.
+//
+// # Idea
+//
+// A generation is an [index.Index] of its own, by its own rules, over the same store, journal and frozen sources. It is
+// built by the ordinary pipeline, read from the start of the journal with more memory and at a low priority. So there is
+// nothing that a replay counts otherwise than live traffic or a recovery: a resumed replay is a start at the checkpoint,
+// and catching up is following the tail.
+//
+// # States
+//
+//	building ─▶ catching-up ─▶ verifying ─▶ ready ─▶ active ◀─▶ retired
+//	    └────────────┴─────────────┴──▶ failed
+//
+//	building      reads what the journal held when it was started, at a low priority; can be paused
+//	catching-up   reads what came since, until it is about as far as the active one; can be paused
+//	verifying     is compared with the active one
+//	ready         follows the journal
+//	active        answers whoever names no generation
+//	retired       was active; follows the journal for Options.KeepRetired, so that going back loses nothing, and is dropped then
+//	failed        cannot be finished, for the reason that it names
+//
+// All that can be dropped but the active one. Dropping takes a generation off the list first and then deletes what is
+// stored of it.
+//
+// All states are in one record, generations, and every move is one compare-and-swap of it from a record in which the move
+// was legal. So of two moves that race, whoever makes them, one wins and the other is judged anew. A process that dies
+// leaves the record as it is before a move or after it; the next start goes on from there: what was building is built
+// from its checkpoint, what was dropped is dropped to the end, what was paused stays paused.
+//
+// # Switch
+//
+// The switch is such a swap: it sets the active generation and both states at once. A question takes its generation when it
+// begins, and goes to that one's index whatever is switched meanwhile; a generation that is dropped waits for those who
+// still ask it. So no question fails, and no answer has parts of two: each is of one index and names it.
+//
+// # Exactly once, several times
+//
+// What package index says of one generation holds for each, because nothing that it rests on is shared: documents,
+// checkpoints, the record of how far flushes may have gone, the sources that were ever applied, and the memory that
+// tells repeats are each generation's own. What is shared is read only, the journal, or keeps each document for itself,
+// the store. It remains to be shown for what concerns all of them:
+//
+//   - A journal may be written on only if it does not end below what any generation has stored of it: a generation that
+//     is ahead would take new hits for stored ones. So Open compares with the highest of all, failed and dropped ones
+//     apart, which never go on; and a journal that is frozen is so for all.
+//   - Retention may delete only what no generation needs: the least of all, 0 for one that has just begun. What it may
+//     delete is asked before each segment, so that one that begins meanwhile counts.
+//   - The id of a generation is never given again, so a write that lands after its documents were deleted is never read.
+//   - Counters are a function of the hits below a position, and are stored with the checkpoint in one value. So they are
+//     the same whatever was killed when; only a generation that was begun by a version without them does not know all.
+//   - An older copy of the store has older states, checkpoints and documents, all of one moment: each generation that it
+//     knows goes on from there; one that it does not know was never begun.
+//
+// # External effects
+//
+// Whatever the server does to the outside because of hits (webhooks, alerts, mails, when they come) belongs to the active
+// generation only: it is done when the active generation applies a hit as live traffic, and never while a generation is
+// built, catches up, is compared or retired, nor for hits that are read again after a start. What was done is
+// remembered by source and position, not by generation, so that a switch does nothing twice; a switch back neither
+// takes back nor repeats anything.
+//
+// # Records
+//
+//	generations      JSON: the active generation, the one before, the number of the next, and every one with its state
+//	rules/ID         the rules of a generation as they were given, YAML
+//
+// Those of each index are told in package index.
+package replay

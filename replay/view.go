@@ -1,0 +1,177 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"heatlog/heatmap"
+	"heatlog/index"
+)
+
+// List gives all generations, oldest first, without their rules.
+func (g *Generations) List() []heatmap.Generation {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	list := make([]heatmap.Generation, len(g.record.Generations))
+	for i := range list {
+		list[i] = g.view(&g.record.Generations[i])
+	}
+	return list
+}
+
+// Get gives a generation, "" for the active one, with its rules and the counts of the active one beside its own. The error is
+// a *heatmap.ParamError if there is none.
+func (g *Generations) Get(ctx context.Context, id string) (heatmap.Generation, error) {
+	v, err := g.get(id)
+	if err != nil {
+		return v, err
+	}
+	spec, err := index.GenerationSpec(ctx, g.store, v.ID)
+	v.Rules = string(spec)
+	return v, err
+}
+
+func (g *Generations) get(id string) (v heatmap.Generation, err error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if id == "" {
+		id = g.record.Active
+	}
+	e, err := g.record.get(id)
+	if err != nil {
+		return v, err
+	}
+	v = g.view(e)
+	if active := g.live[g.record.Active]; active != nil && id != g.record.Active {
+		v.ActiveCounts = active.counts(active.index.Sources())
+	}
+	return v, nil
+}
+
+// view is what the world sees of a generation. The caller holds mu.
+func (g *Generations) view(e *entry) heatmap.Generation {
+	v := heatmap.Generation{
+		ID: e.ID, State: e.State, Paused: e.Paused, Reason: e.Reason, Spec: e.Spec, Scope: e.Scope, Activate: e.Activate,
+		SkipDamaged: e.SkipDamaged, Created: e.Created, Ready: e.Ready, Activated: e.Activated, Retired: e.Retired, Until: e.Until,
+		Progress: heatmap.Progress{Positions: make(map[string]uint64)},
+	}
+	n := g.live[e.ID]
+	if n == nil {
+		return v
+	}
+	sources := n.index.Sources()
+	v.Progress = progressOf(sources)
+	v.Counts = n.counts(sources)
+	if err := n.index.Failed(); err != nil && v.Reason == "" {
+		v.Reason = err.Error()
+	}
+	v.Progress.HitsPerSecond = n.rate.perSecond()
+	if left := v.Progress.Of - v.Progress.Hits; e.State.CanPause() && !e.Paused && v.Progress.HitsPerSecond > 0 {
+		v.Progress.ETASeconds = float64(left) / v.Progress.HitsPerSecond
+	}
+	return v
+}
+
+func progressOf(sources []index.SourceState) heatmap.Progress {
+	p := heatmap.Progress{Positions: make(map[string]uint64)}
+	for _, s := range sources {
+		p.Hits += s.Position
+		p.Of += s.Durable
+		p.Positions[s.Source] = s.Position
+	}
+	return p
+}
+
+// counts adds up what became of the hits of all sources.
+func (n *generation) counts(sources []index.SourceState) *heatmap.Counts {
+	var t index.Totals
+	c := &heatmap.Counts{}
+	for i := range sources {
+		s := &sources[i]
+		t.Add(&s.Totals)
+		if s.Totals.Since > 0 {
+			c.Since = append(c.Since, heatmap.SourceSince{Source: s.Source, Position: s.Totals.Since})
+		}
+	}
+	c.Read, c.Batches, c.LostHits = t.Read, t.Batches, t.Lost
+	c.RepeatedBatches, c.RepeatedHits = t.RepeatedBatches, t.RepeatedHits
+	c.Excluded, c.ExprErrors, c.OutOfScope = t.Excluded, t.ExprErrors, t.OutOfScope
+	c.Hits, c.Views, c.Clicks, c.Scrolls, c.Moves = t.Hits(), t.Views, t.Clicks, t.Scrolls, t.Moves
+	c.Bots, c.Dead, c.Bursts = t.Bots, t.Dead, t.Bursts
+	names := exclusions(n.rules)
+	for i, hits := range t.ExcludedBy {
+		name := fmt.Sprint("rule ", i+1)
+		if i < len(names) {
+			name = names[i]
+		}
+		c.ExcludedBy = append(c.ExcludedBy, heatmap.RuleCount{Rule: name, Hits: hits})
+	}
+	return c
+}
+
+// exclusions gives the expressions by which rules leave hits out, in their order.
+func exclusions(r *index.Rules) []string {
+	var spec struct {
+		Exclude []string `json:"exclude"`
+	}
+	_ = json.Unmarshal(r.Spec(), &spec) // our own text
+	return spec.Exclude
+}
+
+// sample notes how far every generation is, and how many are being built.
+func (g *Generations) sample() {
+	g.mu.RLock()
+	live := maps.Clone(g.live)
+	g.mu.RUnlock()
+	now, building := time.Now(), 0
+	for _, n := range live {
+		n.rate.add(now, progressOf(n.index.Sources()).Hits)
+		if n.index.Building() {
+			building++
+		}
+	}
+	if g.options.Busy != nil && building != g.building {
+		g.options.Busy(building)
+		g.building = building
+	}
+}
+
+// meter tells the rate of the last seconds. The zero value is ready.
+type meter struct {
+	mu   sync.Mutex
+	at   [samples]time.Time // guarded by mu, as is all below
+	hits [samples]uint64
+	n    int // samples ever
+}
+
+// samples is over how many rounds of housekeeping the rate is told.
+const samples = 40
+
+func (m *meter) add(at time.Time, hits uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at[m.n%len(m.at)], m.hits[m.n%len(m.at)] = at, hits
+	m.n++
+}
+
+// perSecond gives the rate between the oldest sample and the last.
+func (m *meter) perSecond() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.n < 2 {
+		return 0
+	}
+	last, first := (m.n-1)%len(m.at), 0
+	if m.n > len(m.at) {
+		first = m.n % len(m.at)
+	}
+	took := m.at[last].Sub(m.at[first]).Seconds()
+	if took <= 0 || m.hits[last] < m.hits[first] {
+		return 0
+	}
+	return float64(m.hits[last]-m.hits[first]) / took
+}
