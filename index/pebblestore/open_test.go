@@ -117,7 +117,7 @@ func TestFormat(t *testing.T) {
 	f("v", "heatlog store ", `format version ""`)
 	f("v", "something", "not one of heatlog's")
 	f("v", "", "not one of heatlog's")
-	f("k", "value of another program", "not one of heatlog's")
+	f("k", "value of another program", "damaged, or not heatlog's")
 }
 
 func TestClosed(t *testing.T) {
