@@ -25,9 +25,10 @@ type FS interface {
 
 // Entry is a member of a folder.
 type Entry struct {
-	Name string
-	Dir  bool
-	Size int64 // bytes, of a file
+	Name     string
+	Dir      bool
+	Size     int64 // bytes, of a file
+	Modified int64 // when it was last written, Unix ms, 0 = unknown
 }
 
 // File is an open file of an FS. Write goes on at the end of what was written.

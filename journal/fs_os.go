@@ -45,7 +45,7 @@ func (OS) List(dir string) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, Entry{Name: m.Name(), Dir: m.IsDir(), Size: info.Size()})
+		entries = append(entries, Entry{Name: m.Name(), Dir: m.IsDir(), Size: info.Size(), Modified: info.ModTime().UnixMilli()})
 	}
 	return entries, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // PruneOptions say what Prune deletes: segments that are too old, and the oldest of a journal that is too large.
 type PruneOptions struct {
-	OlderThan int64 // append time, Unix ms: segments whose hits are all older go; 0 = none for their age
+	OlderThan int64 // append time, Unix ms: segments whose hits are all older go, and older files that were put aside; 0 = none for their age
 	KeepBytes int64 // the oldest go while the segments are longer together, bytes; 0 = none for the size
 	// Below gives the position of a source below which nobody needs a hit any more; asked before each segment. nil = all may go.
 	//
@@ -30,6 +30,9 @@ type PruneReport struct {
 	Until    int64  // the hits were appended before it or then, Unix ms; 0 = none was deleted, or it is unknown
 	Held     bool   // Below kept a segment that should go otherwise
 	Unsealed bool   // a segment that should go is not sealed
+
+	Aside      int   // files deleted that were put aside: torn tails, and what was not sound
+	AsideBytes int64 // of them
 }
 
 // Prune deletes whole sealed segments of all sources, the oldest first, and never the last segment of the source that is
@@ -58,7 +61,7 @@ func (j *Journal) Prune(ctx context.Context, o PruneOptions) (rep PruneReport, e
 	for ctx.Err() == nil {
 		s := p.oldest()
 		if s == nil {
-			return rep, nil
+			return rep, p.forgetAside()
 		}
 		if err := p.segment(s); err != nil {
 			return rep, fmt.Errorf("prune segment %s: %w", s.at.path, err)

@@ -12,12 +12,13 @@ import (
 // conns are the connections that are open.
 type conns struct {
 	closed chan struct{} // has room for one: something was removed
+	taking time.Duration // for a client to take a piece of an answer
 	mu     sync.Mutex
 	open   map[*conn]struct{}
 }
 
 func newConns() *conns {
-	return &conns{closed: make(chan struct{}, 1), open: make(map[*conn]struct{})}
+	return &conns{taking: stallTime, closed: make(chan struct{}, 1), open: make(map[*conn]struct{})}
 }
 
 func (cs *conns) add(c *conn) {
@@ -109,10 +110,11 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, withoutAddresses(err)
 }
 
-// Write writes p in pieces, each of which the client has stallTime to take.
+// Write writes p in pieces, each of which the client has stallTime to take. One that takes none breaks the answer off, and
+// with it an export, which keeps the journal from being pruned as long as it reads.
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(stallTime)); err != nil {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.among.taking)); err != nil {
 			return n, withoutAddresses(err)
 		}
 		m, err := c.Conn.Write(p[n:min(n+writePiece, len(p))])

@@ -3,8 +3,10 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +15,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
 )
 
 // tcpServer is a server on a real port whose requests must come within most.
@@ -164,4 +168,51 @@ func TestDripping(t *testing.T) {
 	f("POST /v1/in HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "x", 408)
 	f("POST /v1/in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 400)
 	f("POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "x", 408)
+}
+
+// TestStalledExport has a client that asks for an export and takes nothing of it, but keeps its connection open: the export
+// ends, and what it reads is free again.
+func TestStalledExport(t *testing.T) {
+	for _, accept := range []string{"", "Accept-Encoding: gzip\r\n"} {
+		ended := make(chan error, 1)
+		var log logBuffer
+		random := rand.NewChaCha8([32]byte{})
+		o := exportOptions(func(_ context.Context, _ heatmap.Query, _ map[string]uint64, fn func(*heatmap.Hit) error) (err error) {
+			id := make([]byte, 8<<10)
+			for err == nil { // until no buffer on the way has room, and then some
+				random.Read(id) // it does not pack
+				err = fn(&heatmap.Hit{ID: string(id)})
+			}
+			ended <- err
+			return err
+		})
+		o.Logger, o.Token = log.logger(), testToken
+		address, s := tcpServer(t, o, requestTime)
+		if s.conns.taking != stallTime {
+			t.Errorf("a client has %v for a piece, want %v", s.conns.taking, stallTime)
+		}
+		s.conns.taking = 200 * time.Millisecond
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET /v1/export?site=shop HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n", testToken, accept)
+		select {
+		case err := <-ended:
+			if !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("%q: the export ends with %v", accept, err)
+			}
+		case <-time.After(stallTime - 5*time.Second):
+			t.Fatalf("%q: the export of a client that takes nothing goes on", accept)
+		}
+		s.exports.Wait()
+		s.conns.wait(10 * time.Second)
+		if n := s.conns.count(); n != 0 {
+			t.Errorf("%q: %d connections are open still", accept, n)
+		}
+		c.Close()
+		if strings.Contains(log.String(), "level=ERROR") {
+			t.Errorf("%q: a client that stalls is logged: %s", accept, log.String())
+		}
+	}
 }

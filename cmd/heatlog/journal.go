@@ -57,7 +57,23 @@ func (c *journalListCmd) Run(s *streams) error {
 		fmt.Fprintf(t, "%s\t%d-%d\t%d\t%d\t%d\t%s\t%s\t%s\n", seg.Source+"/"+seg.Name, seg.Base, seg.End, seg.End-seg.Base,
 			seg.Chunks, seg.Bytes, instant(seg.First), instant(seg.Last), segmentState(&seg))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return c.printLeftovers(s.out)
+}
+
+// printLeftovers tells of files that are no part of the journal.
+func (f *folderFlags) printLeftovers(w io.Writer) error {
+	all, err := journal.Leftovers(nil, f.Data.journal())
+	for _, l := range all {
+		what := "put aside, in no count; journal prune --older-than deletes it"
+		if l.Unfinished {
+			what = "being written now, or left by a crash; the next start deletes it"
+		}
+		fmt.Fprintf(w, "beside the segments: %s/%s, %d bytes of %s: %s\n", l.Source, l.Name, l.Bytes, instant(l.Modified), what)
+	}
+	return err
 }
 
 // instant writes a Unix time in ms, "-" for none.
@@ -113,6 +129,9 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 		damages += len(rep.Damages)
 		lost += rep.Lost
 		manifest = append(manifest, rep.Manifest...)
+	}
+	if err := c.printLeftovers(s.out); err != nil {
+		return err
 	}
 	if damages > 0 {
 		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", damages, lost),

@@ -78,7 +78,7 @@ func (c *journalSealCmd) Run(s *streams) (err error) {
 
 // journalPruneCmd deletes what is old.
 type journalPruneCmd struct {
-	OlderThan age      `help:"Delete segments whose hits are all older, as in 90d." placeholder:"AGE"`
+	OlderThan age      `help:"Delete segments whose hits are all older, as in 90d, and files put aside before." placeholder:"AGE"`
 	Keep      byteSize `help:"Delete the oldest segments while the journal is larger, as in 20GiB." placeholder:"SIZE"`
 	folderFlags
 }
@@ -109,6 +109,9 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	}
 	fmt.Fprintf(s.out, "%d segments deleted, %d hits, %s; the first position that is kept is %d\n", rep.Segments, rep.Hits,
 		byteSize(rep.Bytes), rep.First)
+	if rep.Aside > 0 {
+		fmt.Fprintf(s.out, "%d files that were put aside are deleted, %s\n", rep.Aside, byteSize(rep.AsideBytes))
+	}
 	for _, l := range j.Frozen() {
 		if l.First() > 0 {
 			fmt.Fprintf(s.out, "frozen source %s is kept from position %d to %d\n", l.Source(), l.First(), l.Durable())

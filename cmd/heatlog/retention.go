@@ -100,6 +100,9 @@ func (p *pruner) round(ctx context.Context) {
 		p.log.Info("journal was pruned", "segments", rep.Segments, "hits", rep.Hits, "bytes", rep.Bytes,
 			"until", instant(rep.Until), "first", rep.First)
 	}
+	if rep.Aside > 0 {
+		p.log.Info("old files that were put aside are deleted", "files", rep.Aside, "bytes", rep.AsideBytes)
+	}
 	if ctx.Err() != nil {
 		return
 	}

@@ -19,9 +19,8 @@ import (
 
 // history writes a store as the index does, in steps: the mark is raised, documents are stored, then the checkpoint follows.
 // Some of it is in tables, the rest in the log. It gives the names and contents of all files.
-func history(t *testing.T) map[string][]byte {
+func history(t *testing.T, mem vfs.FS) map[string][]byte {
 	t.Helper()
-	mem := vfs.NewMem()
 	s := open(t, "store", pebblestore.Options{FS: mem, MemTable: 256 << 10})
 	var docs [cutDocs]uint64
 	var high, checkpoint []byte
@@ -76,15 +75,32 @@ func history(t *testing.T) map[string][]byte {
 }
 
 const (
-	cutDocs  = 12
 	cutSteps = 32
+	cutOften = 12                  // documents that are stored every fourth step
+	cutDocs  = cutOften + cutSteps // and those that are stored in one step each, and never again
 )
 
 // cutFlushes are the steps after which what is in memory becomes a table.
 var cutFlushes = []int{9, 18, 22, 26, 29}
 
-// storedAt is the watermark of a document after a step: one is stored every fourth step.
+// keepsTables is a file system that deletes no table, as if a compaction's were always still waiting for it.
+type keepsTables struct{ vfs.FS }
+
+func (k keepsTables) Remove(name string) error {
+	if strings.HasSuffix(name, ".sst") {
+		return nil
+	}
+	return k.FS.Remove(name)
+}
+
+// storedAt is the watermark of a document after a step.
 func storedAt(doc, step int) uint64 {
+	if once := doc - cutOften + 1; once > 0 {
+		if once > step {
+			return 0
+		}
+		return uint64(once)
+	}
 	if back := (step + 4 - doc%4) % 4; step > back {
 		return uint64(step - back)
 	}
@@ -109,6 +125,9 @@ func wrongAfter(t *testing.T, files map[string][]byte) (wrong string, refused bo
 		}
 	}
 	s, err := pebblestore.Open("store", pebblestore.Options{FS: mem, MemTable: 256 << 10})
+	if err != nil && !strings.Contains(err.Error(), "folder is damaged") {
+		return "the error does not say so: " + err.Error(), true
+	}
 	if err != nil {
 		return "", true
 	}
@@ -144,58 +163,91 @@ func wrongAfter(t *testing.T, files map[string][]byte) (wrong string, refused bo
 }
 
 // TestCutFiles cuts every file of a store at every 64th byte and at its ends, takes it away, and flips bits of it. The store is
-// refused, or it is one from which the index counts right: an older one of a piece.
+// refused as damaged, or it is one from which the index counts right: an older one of a piece.
 func TestCutFiles(t *testing.T) {
-	files := history(t)
-	if wrong, refused := wrongAfter(t, files); wrong != "" || refused {
-		t.Fatal("the store as it is: ", wrong, refused)
-	}
+	c := newCutter(t, history(t, vfs.NewMem()))
 	flips := 40
 	if os.Getenv("HEATLOG_TORTURE") != "" {
 		flips = 2000
 	}
 	r := rand.New(rand.NewPCG(1, 1))
-	tried, refusals, wrongs := 0, 0, map[string]int{}
-	try := func(name, how string, b []byte) {
-		files := cloneFiles(files)
-		if files[name] = b; b == nil {
-			delete(files, name)
-		}
-		wrong, refused := wrongAfter(t, files)
-		if tried++; refused {
-			refusals++
-		}
-		if wrong != "" {
-			sort := strings.TrimRight(name, "0123456789")
-			if wrongs[sort]++; wrongs[sort] <= 3 {
-				t.Errorf("%s %s: %s", name, how, wrong)
-			}
-		}
-	}
-	for name, b := range files {
-		try(name, "is gone", nil)
+	for name, b := range c.files {
+		c.try(name, "is gone", nil)
 		every := 64
 		if strings.HasPrefix(name, "MANIFEST") {
 			every = 1 // also between two of its records, where no checksum tells
 		}
 		for at := 0; at < len(b); at += every {
-			try(name, fmt.Sprint("cut at ", at), b[:at:at])
+			c.cut(name, at)
 		}
 		for at := max(len(b)-9, 0); at < len(b); at++ {
-			try(name, fmt.Sprint("cut at ", at), b[:at:at])
+			c.cut(name, at)
 		}
 		for range min(flips, 8*len(b)) {
 			flipped := append([]byte{}, b...)
 			at, bit := r.IntN(len(b)), r.IntN(8)
 			flipped[at] ^= 1 << bit
-			try(name, fmt.Sprintf("bit %d of byte %d flipped", bit, at), flipped)
+			c.try(name, fmt.Sprintf("bit %d of byte %d flipped", bit, at), flipped)
 		}
 	}
-	t.Logf("%d damages of %d files: %d refused, wrong %v", tried, len(files), refusals, wrongs)
+	c.end()
 }
 
-func cloneFiles(files map[string][]byte) map[string][]byte {
-	c := make(map[string][]byte, len(files))
-	maps.Copy(c, files)
-	return c
+// TestOldManifest cuts the manifest where all tables that it still lists are there, but not every log of what was written
+// after them: Pebble has written newer ones over these.
+func TestOldManifest(t *testing.T) {
+	c := newCutter(t, history(t, keepsTables{vfs.NewMem()}))
+	for name, b := range c.files {
+		if strings.HasPrefix(name, "MANIFEST") {
+			for at := range b {
+				c.cut(name, at)
+			}
+		}
+	}
+	c.end()
+}
+
+// cutter damages the files of a store, one at a time.
+type cutter struct {
+	t               *testing.T
+	files           map[string][]byte
+	tried, refusals int
+	wrongs          map[string]int // by the sort of file
+}
+
+func newCutter(t *testing.T, files map[string][]byte) *cutter {
+	t.Helper()
+	if wrong, refused := wrongAfter(t, files); wrong != "" || refused {
+		t.Fatal("the store as it is: ", wrong, refused)
+	}
+	return &cutter{t: t, files: files, wrongs: map[string]int{}}
+}
+
+func (c *cutter) cut(name string, at int) {
+	c.try(name, fmt.Sprint("cut at ", at), c.files[name][:at:at])
+}
+
+// try opens the store with another content of a file, nil for none.
+func (c *cutter) try(name, how string, b []byte) {
+	files := maps.Clone(c.files)
+	if files[name] = b; b == nil {
+		delete(files, name)
+	}
+	wrong, refused := wrongAfter(c.t, files)
+	if c.tried++; refused {
+		c.refusals++
+	}
+	if wrong != "" {
+		sort := strings.TrimRight(name, "0123456789")
+		if c.wrongs[sort]++; c.wrongs[sort] <= 3 {
+			c.t.Errorf("%s %s: %s", name, how, wrong)
+		}
+	}
+}
+
+func (c *cutter) end() {
+	c.t.Logf("%d damages of %d files: %d refused, wrong %v", c.tried, len(c.files), c.refusals, c.wrongs)
+	if c.refusals == 0 || c.refusals == c.tried {
+		c.t.Errorf("%d of %d damages are refused", c.refusals, c.tried)
+	}
 }

@@ -19,7 +19,8 @@ type engine struct {
 	readOnly bool
 	users    sync.WaitGroup // calls that use db; Add only under Store.mu while the engine is the current one
 
-	commit sync.Mutex // one check of watermarks and its commit at a time
+	commit  sync.Mutex // one check of watermarks and its commit at a time
+	commits uint64     // guarded by commit; number of the last commit that is in the folder
 
 	mu      sync.Mutex
 	synced  sync.Cond // on mu: durable grew, or the fence fell
@@ -33,7 +34,7 @@ func openEngine(dir string, o Options, cache *pebble.Cache, readOnly bool) (e *e
 	e.synced.L = &e.mu
 	e.db, err = pebble.Open(dir, e.options(o, cache))
 	if err == nil {
-		if err = e.fence.broken(); err == nil {
+		if err = cmp.Or(e.fence.broken(), e.countCommits()); err == nil {
 			return e, nil
 		}
 		_ = e.db.Close() // what broke it says more
@@ -50,6 +51,7 @@ func (e *engine) options(o Options, cache *pebble.Cache) *pebble.Options {
 		FS:                         e.fence,
 		FormatMajorVersion:         pebble.FormatTableFormatV6,
 		Logger:                     logger{o.Logger, e},
+		Merger:                     summing,
 		MemTableSize:               uint64(o.MemTable),
 		MaxOpenFiles:               256,
 		ReadOnly:                   e.readOnly,
@@ -126,6 +128,12 @@ func (e *engine) apply(b *pebble.Batch, durable bool, build func(*pebble.Batch) 
 	if err := build(b); err != nil || b.Empty() {
 		return 0, cmp.Or(err, e.fence.broken())
 	}
+	numbered := b.Count() > 0
+	if numbered {
+		if err := e.number(b); err != nil {
+			return 0, err
+		}
+	}
 	e.mu.Lock()
 	e.applied++
 	n = e.applied
@@ -134,6 +142,9 @@ func (e *engine) apply(b *pebble.Batch, durable bool, build func(*pebble.Batch) 
 		err = e.db.ApplyNoSyncWait(b, pebble.Sync)
 	} else {
 		err = e.db.Apply(b, pebble.NoSync)
+	}
+	if err == nil && numbered {
+		e.commits++
 	}
 	return n, cmp.Or(err, e.fence.broken())
 }

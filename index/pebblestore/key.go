@@ -15,6 +15,7 @@ const (
 	docSpace     = 'd'
 	recordSpace  = 'r'
 	versionSpace = 'v'
+	commitSpace  = 'n'
 )
 
 const (

@@ -117,7 +117,7 @@ func TestFormat(t *testing.T) {
 	f("v", "heatlog store ", `format version ""`)
 	f("v", "something", "not one of heatlog's")
 	f("v", "", "not one of heatlog's")
-	f("k", "value of another program", "not one of heatlog's")
+	f("k", "value of another program", "damaged, or not heatlog's")
 }
 
 func TestClosed(t *testing.T) {
@@ -200,6 +200,36 @@ func TestOddBytes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCountsOfCommits opens a store from before commits were numbered, and one that a heatlog from before has compacted.
+func TestCountsOfCommits(t *testing.T) {
+	dir := t.TempDir()
+	before := func(change func(db *pebble.DB) error) {
+		t.Helper()
+		db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}, FormatMajorVersion: pebble.FormatTableFormatV6})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(change(db), db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before(func(db *pebble.DB) error { return db.Set([]byte("v"), []byte("heatlog store 1"), pebble.Sync) })
+	for i := range 4 {
+		s := open(t, dir, pebblestore.Options{})
+		if n := missing(t, s, 10*i); n != 0 {
+			t.Fatalf("%d of %d documents are missing", n, 10*i)
+		}
+		fill(t, s, 10*i, 10*i+5)
+		fill(t, s, 10*i+5, 10*i+10)
+		closeStore(t, s)
+		before(func(db *pebble.DB) error { return db.Compact(t.Context(), []byte{0}, []byte{0xff}, false) })
+	}
+	before(func(db *pebble.DB) error { return db.Set([]byte("nn"), []byte{0, 0, 0, 0, 0, 0, 0, 9}, pebble.Sync) })
+	refused(t, dir, "folder is damaged: 8 commits of 9 are there")
+	before(func(db *pebble.DB) error { return db.Set([]byte("nn"), []byte{0, 8}, pebble.Sync) })
+	refused(t, dir, "folder is damaged: count has 2 bytes too many")
 }
 
 // TestNoManifest removes the files that say which tables there are. The tables must stay.

@@ -96,7 +96,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{dir: dir, o: o, lock: lock, cache: pebble.NewCache(o.Cache + 2*o.MemTable)}
 	if s.engine, err = s.open(false); err == nil {
-		err = s.checkFormat()
+		err = s.markNew()
 	}
 	if err != nil {
 		return nil, errors.Join(openError(dir, err), s.release(s.engine))
@@ -104,25 +104,50 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// open opens the folder, but not one that lost the file that says which tables it has: Pebble would start anew and delete
-// them.
+// open opens the folder, but not one that lost the file that says which tables it has, or parts of it: Pebble would go on
+// from what is left and delete the tables that it does not know. What is there is looked at before anything is changed.
 func (s *Store) open(readOnly bool) (*engine, error) {
 	desc, err := pebble.Peek(s.dir, s.o.FS)
 	if err != nil {
 		return nil, err
 	}
 	if !desc.Exists {
-		names, err := s.o.FS.List(s.dir)
-		if err != nil {
+		if err := s.noTables("no manifest"); err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			if strings.HasSuffix(name, ".sst") {
-				return nil, fmt.Errorf("%s is there, but no manifest: %w", name, pebble.ErrCorruption)
-			}
+	} else if !readOnly {
+		if err := s.look(); err != nil {
+			return nil, err
 		}
 	}
 	return openEngine(s.dir, s.o, s.cache, readOnly)
+}
+
+// look opens the folder without a change to it and says why it cannot be used.
+func (s *Store) look() error {
+	e, err := openEngine(s.dir, s.o, s.cache, true)
+	if err != nil {
+		return err
+	}
+	isNew, err := e.checkFormat()
+	if err == nil && isNew {
+		err = s.noTables("none that the manifest lists")
+	}
+	return cmp.Or(err, e.close())
+}
+
+// noTables gives an error if the folder holds tables, though there is what is told.
+func (s *Store) noTables(though string) error {
+	names, err := s.o.FS.List(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") {
+			return fmt.Errorf("%s is there, but %s: %w", name, though, pebble.ErrCorruption)
+		}
+	}
+	return nil
 }
 
 func lockError(dir string, err error) error {
@@ -161,28 +186,36 @@ type formatError struct{ message, hint string }
 
 func (e *formatError) Error() string { return e.message }
 
-// checkFormat writes the format's version into an empty folder and refuses one with another version.
-func (s *Store) checkFormat() error {
-	key := []byte{versionSpace}
-	value, err := s.engine.get(key)
+// checkFormat refuses a folder with another format's version, and one without any that holds something.
+func (e *engine) checkFormat() (isNew bool, err error) {
+	value, err := e.get([]byte{versionSpace})
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case string(value) == formatName+formatVersion:
-		return nil
+		return false, nil
 	case strings.HasPrefix(string(value), formatName):
 		v := strings.TrimPrefix(string(value), formatName)
-		return &formatError{fmt.Sprintf("format version %q, want %q", v, formatVersion), "use the heatlog that wrote it"}
+		return false, &formatError{fmt.Sprintf("format version %q, want %q", v, formatVersion), "use the heatlog that wrote it"}
+	case value != nil:
+		return false, &formatError{"a database, but not one of heatlog's", "give heatlog a folder of its own"}
 	}
-	other := &formatError{"a database, but not one of heatlog's", "give heatlog a folder of its own"}
-	if value != nil {
-		return other
+	if isNew, err = e.empty(); err == nil && !isNew {
+		err = &formatError{"folder is damaged, or not heatlog's: the store's format is not in it",
+			"if it is heatlog's, put a copy back, or move the folder away: heatlog then counts anew all hits that the journal holds; " +
+				"else give heatlog a folder of its own"}
 	}
-	if empty, err := s.engine.empty(); err != nil || !empty {
-		return errors.Join(err, other)
+	return isNew, err
+}
+
+// markNew writes the format's version into an empty folder.
+func (s *Store) markNew() error {
+	isNew, err := s.engine.checkFormat()
+	if err != nil || !isNew {
+		return err
 	}
 	return s.engine.write(true, func(b *pebble.Batch) error {
-		return b.Set(key, []byte(formatName+formatVersion), nil)
+		return b.Set([]byte{versionSpace}, []byte(formatName+formatVersion), nil)
 	})
 }
 
