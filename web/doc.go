@@ -14,7 +14,7 @@
 //	GET  /v1/generations/ID         A  one with its rules and counts; DELETE drops it
 //	GET  /v1/generations/ID/report  A  how it compares with the active one, as JSON or text
 //	POST /v1/generations/ID/activate  A  switches to it; pause and resume likewise
-//	POST /v1/overlay-links A  {"site","url"}: a link that opens the overlay on a page of the site
+//	POST /v1/overlay-links A  {"site","url","generation"}: a link that opens the overlay on a page of the site
 //	POST /v1/demo          A  sends made visitors to the demo pages
 //	GET  /v1/session       A  what the app needs to know of the server; DELETE signs out
 //	POST /v1/session       -  {"token"}: signs in

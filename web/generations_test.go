@@ -31,7 +31,7 @@ func newFakeGenerations() *fakeGenerations {
 			Progress: heatmap.Progress{Hits: 7, Of: 7, Positions: positions}, Counts: counts,
 		},
 		{
-			ID: "g2", State: heatmap.StateCatchingUp, Paused: true, Reason: "<none>", Spec: "fedcba9876543210", Rules: "{}", Activate: true, SkipDamaged: true,
+			ID: "g2", State: heatmap.StateCatchingUp, Paused: true, Reason: "<none>", Spec: "fedcba9876543210", Rules: "{}", RulesText: "exclude: []", Activate: true, SkipDamaged: true,
 			Scope: heatmap.Scope{Sites: []string{"shop"}, From: "2026-01-01"}, Created: at, Ready: at, Activated: at, Retired: at, Until: at,
 			Progress: heatmap.Progress{Hits: 3, Of: 7, HitsPerSecond: 1.5, ETASeconds: 2.5, Positions: positions}, Counts: counts, ActiveCounts: counts,
 		},
@@ -213,6 +213,28 @@ func TestGenerationsAreForOperators(t *testing.T) {
 	d.do("POST", "/v1/generations/g2/pause", "", cookie, ownOrigin).is(200, `"id":"g2"`)
 }
 
+func TestOverlayLinkOfGeneration(t *testing.T) {
+	fake := newFakeGenerations()
+	h := start(t, Options{Sites: newFakeSites(), Generations: fake})
+	link := func(id string) answer {
+		return h.do("POST", "/v1/overlay-links", strings.NewReader(`{"site":"shop","url":"https://shop.example/p#/route","generation":"`+id+`"}`))
+	}
+	a := link("g1")
+	if token, _, ok := strings.Cut(a.body, `.g1~/route","token":"hlo_`); !ok || a.StatusCode != 201 || !strings.Contains(token, `/p#hl=hlo_`) {
+		t.Errorf("status %d: %s", a.StatusCode, a.body)
+	}
+	h.refused(link("g2"), 409, "conflict", "", "generation g2 is catching-up: it has no maps to show yet")
+	fake.list[1].Paused = false
+	if a := link("g2"); a.StatusCode != 201 {
+		t.Errorf("status %d: %s", a.StatusCode, a.body)
+	}
+	fake.list[1].State = heatmap.StateFailed
+	h.refused(link("g2"), 409, "conflict", "", "failed")
+	h.refused(link("g9"), 404, "not_found", "generation", "g9")
+	h.refused(link("~x"), 404, "not_found", "generation")
+	h.refused(link(""), 404, "not_found", "generation")
+}
+
 // generationAnswers asks about generations and moves them, rightly and wrongly.
 func (r *recorder) generationAnswers() {
 	const replay = `{"rules":"exclude: []\\n"}`
@@ -234,6 +256,9 @@ func (r *recorder) generationAnswers() {
 	r.ask("POST", "/v1/generations", `{}`, adminToken)
 	r.ask("POST", "/v1/generations", `{"rules":"wrong"}`, adminToken)
 	r.ask("POST", "/v1/generations", `[]`, adminToken)
+	for _, id := range []string{"g1", "g2", "g9", "G"} {
+		r.ask("POST", "/v1/overlay-links", `{"site":"shop","url":"https://shop.example/","generation":"`+id+`"}`, adminToken)
+	}
 	r.generations.err = &heatmap.StateError{ID: "g2", State: heatmap.StateBuilding, Message: "it is not ready"}
 	moves("g2")
 	r.generations.err = nil
