@@ -87,9 +87,10 @@ type Generation struct {
 	ID          string    `json:"id"` // g1, g2, …; never given twice
 	State       State     `json:"state"`
 	Paused      bool      `json:"paused,omitzero"`
-	Reason      string    `json:"reason,omitzero"` // why it failed
-	Spec        string    `json:"spec"`            // first 16 hex digits of the SHA-256 of the rules' canonical text
-	Rules       string    `json:"rules,omitzero"`  // the canonical text; left out of lists
+	Reason      string    `json:"reason,omitzero"`     // why it failed
+	Spec        string    `json:"spec"`                // first 16 hex digits of the SHA-256 of the rules' canonical text
+	Rules       string    `json:"rules,omitzero"`      // the canonical text; left out of lists
+	RulesText   string    `json:"rules_text,omitzero"` // the rules as they were given; left out of lists, "" = the default rules
 	Scope       Scope     `json:"scope,omitzero"`
 	Activate    bool      `json:"activate,omitzero"` // switches to itself when it is ready
 	SkipDamaged bool      `json:"skip_damaged,omitzero"`

@@ -97,10 +97,16 @@ func (g *Generations) verify(n *generation) (problem, err error) {
 	switch {
 	case errors.As(err, new(*journal.CorruptError)):
 		return err, nil
-	case err == nil && report != nil && len(report.Problems) > 0:
+	case err != nil || report == nil:
+		return nil, err
+	}
+	if err := g.keepReport(n.ctx, n.id, report); err != nil {
+		return nil, err
+	}
+	if len(report.Problems) > 0 {
 		return errors.New(report.Problems[0]), nil
 	}
-	return nil, err
+	return nil, nil
 }
 
 // goOn moves a generation to the next state, or lets it fail for a reason. The error is nil if it has moved on.

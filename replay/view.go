@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,8 +32,18 @@ func (g *Generations) Get(ctx context.Context, id string) (heatmap.Generation, e
 		return v, err
 	}
 	spec, err := index.GenerationSpec(ctx, g.store, v.ID)
-	v.Rules = string(spec)
-	return v, err
+	if err != nil {
+		return v, err
+	}
+	text, err := g.store.Record(ctx, rulesName(v.ID))
+	if err != nil {
+		return v, fmt.Errorf("read record %s: %w", rulesName(v.ID), err)
+	}
+	if len(text) == 0 && !bytes.Equal(spec, index.DefaultRules().Spec()) {
+		text = spec // of a generation from before the text was kept
+	}
+	v.Rules, v.RulesText = string(spec), string(text)
+	return v, nil
 }
 
 func (g *Generations) get(id string) (v heatmap.Generation, err error) {

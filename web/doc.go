@@ -10,7 +10,11 @@
 //	GET  /v1/export        A  hits from the journal, one JSON object a line
 //	GET  /v1/sites         A  the registered sites; POST registers one
 //	GET  /v1/bots          A  the user agents that count as bots
-//	POST /v1/overlay-links A  {"site","url"}: a link that opens the overlay on a page of the site
+//	GET  /v1/generations   A  all generations; POST {"rules","sites","from","activate","skip_damaged"} starts a replay
+//	GET  /v1/generations/ID         A  one with its rules and counts; DELETE drops it
+//	GET  /v1/generations/ID/report  A  how it compares with the active one, as JSON or text
+//	POST /v1/generations/ID/activate  A  switches to it; pause and resume likewise
+//	POST /v1/overlay-links A  {"site","url","generation"}: a link that opens the overlay on a page of the site
 //	POST /v1/demo          A  sends made visitors to the demo pages
 //	GET  /v1/session       A  what the app needs to know of the server; DELETE signs out
 //	POST /v1/session       -  {"token"}: signs in
@@ -89,6 +93,7 @@
 //	q                    pages                    text that the page's URL contains
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
 //	by                   trend                    day (default) or hour
+//	format               report of a generation   json or text; left out: as Accept says
 //	positions            export                   SOURCE:N[,SOURCE:N]: of each source the hits below N
 //
 // Days lie between 2000-01-01 and 2149-06-06, the last that a [heatmap.Period] can name.
@@ -109,6 +114,9 @@
 //
 // Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them, and a limit below
 // their number is refused.
+//
+// Generations and reports are the types of package heatmap by those names. A change of state answers with the generation as it
+// is then; dropping one answers 204 when it is off the list, and deletes what is stored of it later.
 //
 // An export that breaks off ends its chunked body without the last chunk, so that a client sees an error and not an end.
 //

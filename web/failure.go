@@ -53,6 +53,7 @@ func (s *Server) explain(err error) *apiError {
 	var mine *apiError
 	var param *heatmap.ParamError
 	var gone *heatmap.GoneError
+	var state *heatmap.StateError
 	switch {
 	case errors.As(err, &mine):
 		return mine
@@ -62,6 +63,8 @@ func (s *Server) explain(err error) *apiError {
 		return badParam(param.Field, param.Message)
 	case errors.As(err, &gone):
 		return &apiError{status: fasthttp.StatusGone, code: "gone", message: gone.Message, field: gone.Field}
+	case errors.As(err, &state):
+		return &apiError{status: fasthttp.StatusConflict, code: "conflict", message: state.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &apiError{status: fasthttp.StatusServiceUnavailable, code: "unavailable",
 			message: "the answer took longer than " + s.o.QueryTimeout.String() + "; ask for less (a shorter range, no where) or again later"}

@@ -64,16 +64,17 @@ var errForGood = errors.New("disk is broken")
 
 // recorder is a server with all its parts, among them a real collector, and what it has answered.
 type recorder struct {
-	d         *desk
-	reader    *fakeReader
-	sites     *apiSites
-	journal   *callbackJournal
-	ready     error
-	demo      error
-	token     string // of an overlay of the site shop
-	cookie    string
-	answers   []recorded
-	addresses int // that requests have come from
+	d           *desk
+	reader      *fakeReader
+	sites       *apiSites
+	generations *fakeGenerations
+	journal     *callbackJournal
+	ready       error
+	demo        error
+	token       string // of an overlay of the site shop
+	cookie      string
+	answers     []recorded
+	addresses   int // that requests have come from
 }
 
 // recorded is an answer with the request.
@@ -88,7 +89,7 @@ func apiDesk(t testing.TB) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{reader: newFakeReader(), sites: &apiSites{Sites: registered}, journal: &callbackJournal{}}
+	r := &recorder{reader: newFakeReader(), sites: &apiSites{Sites: registered}, generations: newFakeGenerations(), journal: &callbackJournal{}}
 	if err := registered.Put(heatmap.Site{Key: "shop", Origins: []string{"https://shop.example"}, Timezone: "Europe/Prague"}); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +100,7 @@ func apiDesk(t testing.TB) *recorder {
 		})
 		o.Reader, o.Sites, o.Import, o.In, o.AppendLine = r.reader, r.sites, c.Import, c.In, collector.AppendLine
 		o.RefusedOrigins = c.RefusedOrigins
+		o.Generations = r.generations
 		o.Ready, o.Lag = func() error { return r.ready }, func() uint64 { return 7 }
 		o.Demo = func(ctx context.Context) (int, error) { return 4200, r.demo }
 		o.Export = exportOneOfEach
@@ -307,7 +309,7 @@ func (r *recorder) refusedAnswers(d *apiDoc) {
 	expired := r.d.overlayToken("shop")
 	r.d.clock.move(time.Hour)
 	for _, o := range d.operations() {
-		target := strings.Replace(o.path, "{file}", "mark.svg", 1)
+		target := o.target()
 		if o.op.at("security").has("0") || o.needsToken() {
 			r.ask(o.method, target, "")
 			r.ask(o.method, target, "", expired)
@@ -461,6 +463,7 @@ func headerValue(schema place, text string) any {
 // record makes every sort of answer.
 func (r *recorder) record(d *apiDoc) []recorded {
 	r.readingAnswers()
+	r.generationAnswers()
 	r.sessionAnswers()
 	r.hitAnswers()
 	r.otherAnswers()

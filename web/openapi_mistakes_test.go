@@ -37,6 +37,7 @@ func TestOpenAPIMistakes(t *testing.T) {
 
 	f("a path that is not served", `"/v1/bots": {`, `"/v1/robots": {`, routes, "GET /v1/robots is described and not served")
 	f("a route that is not described", `"/v1/bots": {`, `"/v1/robots": {`, routes, "GET /v1/bots is not described")
+	f("a path below a name that is not described", `/{id}/pause": {`, `/{id}/halt": {`, routes, "POST /v1/generations/{id}/pause is not described")
 	f("a method that is not served", `"delete": {`, `"put": {`, routes, "PUT /v1/session is described and not served")
 
 	f("a parameter under another name", `"name": "device"`, `"name": "gadget"`, params("/v1/trend"), "GET /v1/trend takes [site url from to vw device")
@@ -59,6 +60,7 @@ func TestOpenAPIMistakes(t *testing.T) {
 	f("a member that is not described", `"lag_hits": {"type": "integer"`, `"lag": {"type": "integer"`, replies, "lag_hits")
 	f("a member of another type", `"start": {"type": "string"`, `"start": {"type": "integer"`, replies, "/buckets/0/start")
 	f("a reason that is not described", `{"const": "only_bots"}`, `{"const": "bots"}`, replies, "/why")
+	f("a state that is not described", `"building", "catching-up", `, `"building", `, replies, "/state")
 	f("a code that is not described", `["other_site", "origin_not_listed"]`, `["other_site"]`, replies, "/error/code")
 	f("a status that is not described", `"409": {`, `"410": {`, replies, "answers 409, which is not described")
 	f("a status that is never answered", `"409": {`, `"410": {`, replies, "no answer is 410")

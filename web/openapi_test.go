@@ -165,15 +165,26 @@ func (o *operation) parameters(in string) map[string]place {
 func (d *apiDoc) find(method, path string) *operation {
 	var best *operation
 	for _, o := range d.operations() {
-		before, _, template := strings.Cut(o.path, "{")
-		if o.method != method || o.path != path && !(template && strings.HasPrefix(path, before) && path != before) {
-			continue
-		}
-		if best == nil || !template {
+		if o.method == method && (o.path == path || best == nil && o.fits(path)) {
 			best = o
 		}
 	}
 	return best
+}
+
+// fits reports whether a path is one of those that the operation's stands for: {name} is any one segment.
+func (o *operation) fits(path string) bool {
+	mine, theirs := strings.Split(o.path, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(mine, theirs, func(m, t string) bool { return m == t || strings.HasPrefix(m, "{") && t != "" })
+}
+
+// target is the operation's path with the examples of its parameters.
+func (o *operation) target() string {
+	target := o.path
+	for name, p := range o.parameters("path") {
+		target = strings.ReplaceAll(target, "{"+name+"}", fmt.Sprint(p.at("example").node))
+	}
+	return target
 }
 
 // problems gathers what a check finds.
@@ -288,7 +299,8 @@ func checkForm(d *apiDoc) (found problems) {
 				found.add("%s: response %s has no description", o, status)
 			}
 		}
-		_, name, _ := strings.Cut(strings.TrimSuffix(o.path, "}"), "{")
+		_, name, _ := strings.Cut(o.path, "{")
+		name, _, _ = strings.Cut(name, "}")
 		if _, ok := o.parameters("path")[name]; ok != (name != "") {
 			found.add("%s: the parameter of the path is not described, or there is none", o)
 		}

@@ -21,6 +21,8 @@ func (s *Server) postOverlayLink(ctx *fasthttp.RequestCtx) error {
 	var in struct {
 		Site string `json:"site"`
 		URL  string `json:"url"`
+
+		Generation *string `json:"generation"`
 	}
 	if err := readJSON(ctx, maxLinkBody, `{"site":"shop","url":"https://shop.example/"}`, &in); err != nil {
 		return err
@@ -35,14 +37,37 @@ func (s *Server) postOverlayLink(ctx *fasthttp.RequestCtx) error {
 	if err := checkOverlayURL(in.URL, site); err != nil {
 		return err
 	}
+	if err := s.checkOverlayGeneration(in.Generation); err != nil {
+		return err
+	}
 	token, end := s.overlays.seal(site.Key, s.o.Now())
 	s.writeAnswer(ctx, func(o *object) {
-		o.text("link", overlayLink(in.URL, token))
+		o.text("link", overlayLink(in.URL, token, in.Generation))
 		o.text("token", token)
 		o.text("expires", end.UTC().Format(time.RFC3339))
 	})
 	ctx.SetStatusCode(fasthttp.StatusCreated)
 	return nil
+}
+
+// checkOverlayGeneration refuses a generation that cannot be shown; nil is the active one.
+func (s *Server) checkOverlayGeneration(id *string) error {
+	if id == nil {
+		return nil
+	}
+	unknown := &heatmap.ParamError{Field: "generation", Message: "there is no generation " + shorten(*id)}
+	if s.o.Generations == nil || !generationID.MatchString(*id) {
+		return unknown
+	}
+	for _, g := range s.o.Generations.List() {
+		if g.ID == *id && g.State.Answers() && !g.Paused {
+			return nil
+		}
+		if g.ID == *id {
+			return &heatmap.StateError{ID: g.ID, State: g.State, Message: "it has no maps to show yet"}
+		}
+	}
+	return unknown
 }
 
 // checkOverlayURL refuses a URL that is not of the site. What browsers might read otherwise than we do is refused: the
@@ -73,13 +98,16 @@ func authorityOf(raw string) string {
 	return scheme + "://" + rest
 }
 
-// overlayLink puts a token into a URL's fragment, before the one that the page has of its own.
-func overlayLink(raw, token string) string {
+// overlayLink puts a token, and the generation to show, into a URL's fragment, before the one that the page has of its own.
+func overlayLink(raw, token string, generation *string) string {
 	page, fragment, _ := strings.Cut(raw, "#")
 	if old := overlayFragment.FindStringSubmatch(fragment); old != nil { // of an overlay's link
 		fragment = old[1]
 	}
 	link := page + "#hl=" + token
+	if generation != nil {
+		link += "." + *generation
+	}
 	if fragment != "" {
 		link += "~" + fragment
 	}

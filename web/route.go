@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ func (s *Server) makeRoutes() map[string]*route {
 		routes["/v1/sites"].body = maxSiteBody
 		routes["/v1/overlay-links"] = (&route{body: maxLinkBody}).with("POST", strictly(s.postOverlayLink))
 	}
+	maps.Copy(routes, s.generationRoutes())
 	if s.o.Bots != nil {
 		routes["/v1/bots"] = get(s.bots)
 	}
@@ -157,8 +159,8 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx) (handler, error) {
 	if err := checkFraming(&ctx.Request.Header); err != nil {
 		return nil, err
 	}
-	r, ok := s.routes[string(ctx.Path())]
-	if !ok {
+	r := s.findRoute(string(ctx.Path()))
+	if r == nil {
 		return nil, s.noRoute(ctx)
 	}
 	h, ok := r.methods[string(ctx.Method())]

@@ -73,8 +73,16 @@ func TestDescribedAnswers(t *testing.T) {
 	f("/healthz", "Health", "", "true")
 	f("/readyz", "Readiness", "", `"ready":true`)
 
+	p.Post("/v1/generations", `{"rules":"exclude: ['x == 512']","sites":["shop"],"from":"2026-01-01"}`)
+	p.WaitGeneration("g2", "ready")
+	f("/v1/generations", "Generations", "", `"active":"g1"`)
+	f("/v1/generations/g1", "Generation", "", `"state":"active"`)
+	f("/v1/generations/g2", "Generation", "", `"excluded_by":[{"rule":"x == 512","hits":1}]`)
+	f("/v1/generations/g2", "Generation", "", `"active_counts":{`)
+	f("/v1/heatmap", "Heatmap", page+"&generation=g2", `"hits":0`)
+
 	for path := range root.(map[string]any)["paths"].(map[string]any) {
-		if status, body := p.Request("GET", strings.ReplaceAll(path, "{file}", "shop"), nil, nil, nil); status == http.StatusNotFound {
+		if status, body := p.Request("GET", strings.NewReplacer("{file}", "shop", "{id}", "g1").Replace(path), nil, nil, nil); status == http.StatusNotFound {
 			t.Errorf("%s is described and not there: %s", path, body)
 		}
 	}

@@ -289,7 +289,7 @@ func (s *server) openWeb(c *serveCmd) error {
 	m := newMetrics()
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
-		Reader: s.generations, Sites: register{s.sites}, Export: s.generations.Export, AppendLine: collector.AppendLine,
+		Reader: s.generations, Generations: s.generations, Sites: register{s.sites}, Export: s.generations.Export, AppendLine: collector.AppendLine,
 		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, RefusedOrigins: s.taker.RefusedOrigins,
 		Ready: s.ready, Lag: s.generations.Lag, Token: s.token, Logger: s.log,

@@ -1,6 +1,9 @@
 /** What the tracker hands to the overlay that it loads, as the property `hl` of the overlay's script element. */
 export interface Link {
-  /** Read token for the site, `hlo_…`; it goes into the Authorization header and nowhere else. */
+  /**
+   * Read token for the site, `hlo_…`, which goes into the Authorization header and nowhere else; behind it, where another
+   * generation than the active one is to be shown, `.` and its name.
+   */
   readonly token: string;
   /** Key of the site, from `data-site`. */
   readonly site: string;

@@ -47,6 +47,7 @@ export interface Bucket {
 /** The answer of v1/trend. */
 export interface Trend extends Answer {
   by: "day" | "hour";
+  timezone: string; // of the generation that answers
   buckets: Bucket[];
   hits: number;
   views: number;
@@ -90,6 +91,52 @@ export interface Scroll extends Answer {
   fold: { average: number | null; p50: number | null };
 }
 
+/** Where a generation stands. */
+export type State = "building" | "catching-up" | "verifying" | "ready" | "active" | "retired" | "failed";
+
+/** What became of the hits that a generation has read. */
+export interface Counts {
+  read: number;
+  repeated_hits: number;
+  excluded: number;
+  excluded_by?: { rule: string; hits: number }[];
+  out_of_scope: number;
+  hits: number;
+  views: number;
+  clicks: number;
+  scrolls: number;
+  moves: number;
+  bots: number;
+  dead: number;
+  bursts: number;
+  lost_hits: number;
+}
+
+/** A set of counts of the whole journal by one set of rules. */
+export interface Generation {
+  id: string;
+  state: State;
+  paused?: boolean;
+  reason?: string;
+  spec: string;
+  /** The rules as they were given; left out of lists, and empty for the default rules. */
+  rules_text?: string;
+  scope?: { sites?: string[]; from?: string };
+  activate?: boolean;
+  skip_damaged?: boolean;
+  created: string;
+  until?: string;
+  progress: { hits: number; of: number; hits_per_second: number; eta_seconds?: number };
+  counts?: Counts;
+  active_counts?: Counts;
+}
+
+/** The answer of v1/generations. */
+export interface Generations {
+  active: string;
+  generations: Generation[];
+}
+
 /** A request that did not succeed. status 0: no answer came. */
 export class Failure extends Error {
   constructor(
@@ -122,6 +169,11 @@ export async function askPicture(path: string, signal: AbortSignal): Promise<str
     reader.onerror = () => fail(reader.error);
     reader.readAsDataURL(picture);
   });
+}
+
+/** Asks for text. */
+export async function askText(path: string, signal: AbortSignal): Promise<string> {
+  return (await request("GET", path, undefined, signal)).text();
 }
 
 /** Sends JSON and gives the answer, undefined where it has no body. */

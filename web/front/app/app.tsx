@@ -4,8 +4,11 @@ import { AddSite } from "./addsite";
 import { reachable, send, session, type Session, type Site } from "./api";
 import { PageView } from "./page";
 import { Mark, Title, Trouble, useTabTitle } from "./parts";
+import { GenerationView } from "./generation";
+import { NewRules } from "./newrules";
 import { forget, usePoll, type Polled } from "./poll";
-import { go, newLink, useRoute, useScroll, type PageRoute, type SiteRoute } from "./route";
+import { go, newLink, rulesLink, useRoute, useScroll, type PageRoute, type SiteRoute } from "./route";
+import { Rules } from "./rules";
 import { SignIn } from "./signin";
 import { SiteView } from "./site";
 import { Sites } from "./sites";
@@ -45,11 +48,22 @@ function Inside({ who }: { who: Session }) {
     <>
       <div class="top">
         <a class="home" href="#/"><Mark /> heatlog</a>
-        <button type="button" class="button small" onClick={signOut}>Sign out</button>
+        <Menu />
       </div>
       <main><View who={who} sites={sites} /></main>
       <footer>heatlog {who.version}</footer>
     </>
+  );
+}
+
+function Menu() {
+  const { view } = useRoute();
+  const here = view === "rules" || view === "newRules" || view === "generation";
+  return (
+    <nav class="menu" aria-label="heatlog">
+      <a href={rulesLink} aria-current={here ? "page" : undefined}>Rules</a>
+      <button type="button" class="button small" onClick={signOut}>Sign out</button>
+    </nav>
   );
 }
 
@@ -73,13 +87,21 @@ function View({ who, sites }: { who: Session; sites: Polled<{ sites: Site[] }> }
     case "new": return <AddSite proposed={route.key} known={sites.data?.sites ?? []} added={sites.again} />;
     case "site":
     case "page": return <OfSite key={place} who={who} sites={sites} route={route} />;
+    case "rules": return <Rules />;
+    case "newRules": return <NewRules key={route.like} like={route.like} sites={sites.data?.sites ?? []} />;
+    case "generation": return <GenerationView key={route.id} id={route.id} sites={sites.data?.sites ?? []} />;
     case "none": return <Lost head="Nothing here" text="The address names no view of heatlog." />;
   }
 }
 
 /** What a route shows, without its filters. */
 function placeOf(route: ReturnType<typeof useRoute>): string {
-  return route.view === "page" ? `${route.key} ${route.url}` : route.view === "site" ? route.key : route.view;
+  switch (route.view) {
+    case "page": return `${route.key} ${route.url}`;
+    case "site": return route.key;
+    case "generation": return `rules ${route.id}`;
+    default: return route.view;
+  }
 }
 
 function OfSite({ who, sites, route }: { who: Session; sites: Polled<{ sites: Site[] }>; route: SiteRoute | PageRoute }) {

@@ -32,6 +32,20 @@ export function bucketName(b: Bucket, by: "day" | "hour", long = false): string 
   return long ? `${date(b.start)}, ${hour}:00–${hour}:59` : `${hour}:00`;
 }
 
+const moment = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** An instant in the browser's zone: "3 Feb, 10:02". */
+export const dayAndTime = (iso: string): string => moment.format(new Date(iso));
+
+/** A time that something takes, roughly: "40 s", "12 min", "3 h". */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+/** A difference with its sign, "" for none. */
+export const signed = (n: number): string => (n === 0 ? "" : `${n > 0 ? "+" : "−"}${count(Math.abs(n))}`);
+
 /** The time of day of now, in the browser's zone. */
 export const clock = (at: Date): string => at.toLocaleTimeString("en-GB");
 

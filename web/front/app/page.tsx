@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend } from "./api";
 import { compact, count, daysOf, percent, plural, readable, sentence, urlParts } from "./format";
+import { ByGeneration } from "./generation";
 import { Choice, Ghost, Title, Trouble, useTabTitle } from "./parts";
 import { usePoll } from "./poll";
 import { devices, kinds, pageLink, ranges, siteLink, type Kind, type PageRoute } from "./route";
@@ -14,7 +15,7 @@ const hintTime = 120_000; // ms, of which some go by on the page that was opened
 /** One page: its numbers, the heat on it and how far people scroll. */
 export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const { url, range, device, kind, bots } = route;
-  const asked = { site: site.key, url, ...daysOf(range, site.timezone), device, bots: bots ? 1 : undefined };
+  const asked = { site: site.key, url, ...daysOf(range, site.timezone), device, bots: bots ? 1 : undefined, generation: route.generation };
   const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
   const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, kind, cell: 32 }), 3000);
   const scroll = usePoll<Scroll>(pathOf("scroll", asked));
@@ -28,11 +29,12 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   return (
     <>
       <header class="head head-page">
-        <Title crumb={<><a href="#/">Sites</a><a href={siteLink(site.key, { range })}>{site.key}</a></>}>
+        <Title crumb={<><a href="#/">Sites</a><a href={siteLink(site.key, { range, generation: route.generation })}>{site.key}</a></>}>
           <span class="page-origin">{origin}</span><bdi dir="ltr">{path}</bdi>
         </Title>
-        <OpenMap site={site} url={url} />
+        <OpenMap site={site} url={url} generation={route.generation} />
       </header>
+      <ByGeneration id={route.generation} back={to({ generation: "" })} />
       <div class="filters">
         <Choice label="Range" value={range} options={ranges.map(([v, name]) => [v, name, to({ range: v })])} />
         <Choice label="Device" value={device} options={devices.map(([v, name]) => [v, name, to({ device: v })])} />
@@ -92,7 +94,7 @@ function Summary({ scroll }: { scroll: Scroll | undefined }) {
 }
 
 /** Opens the page itself with the map on it. */
-function OpenMap({ site, url }: { site: Site; url: string }) {
+function OpenMap({ site, url, generation }: { site: Site; url: string; generation: string }) {
   const [problem, setProblem] = useState("");
   const [link, setLink] = useState("");
   const [opened, setOpened] = useState(0); // times
@@ -112,7 +114,7 @@ function OpenMap({ site, url }: { site: Site; url: string }) {
     const tab = window.open("about:blank", "_blank");
     if (tab) tab.opener = null;
     try {
-      const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url });
+      const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url, ...(generation && { generation }) });
       if (!/^https?:\/\//i.test(answer.link)) throw new Failure(0, "The server gave no link to open.");
       if (!tab) return setLink(answer.link);
       tab.location.replace(answer.link);

@@ -38,7 +38,7 @@ export function forget(): void {
  * get is how; it must be the same function each time.
  */
 export function usePoll<T>(path: string | null, every = 5000, get: (path: string, signal: AbortSignal) => Promise<T> = ask): Polled<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: Failure }>({ path: null });
+  const [state, setState] = useState<{ path: string | null; data?: T; error?: Failure; wrong?: string }>({ path: null });
   const retry = useRef(() => {});
 
   useEffect(() => {
@@ -58,7 +58,7 @@ export function usePoll<T>(path: string | null, every = 5000, get: (path: string
         if (abort.signal.aborted) return;
         failed++;
         const error = err instanceof Failure ? err : new Failure(0, String(err));
-        setState((old) => ({ ...old, error }));
+        setState((old) => ({ ...old, error, wrong: path }));
         refused = error.status === 400 || error.status === 404; // the same question has the same answer
       }
       busy = false;
@@ -82,7 +82,7 @@ export function usePoll<T>(path: string | null, every = 5000, get: (path: string
   const again = () => retry.current();
   if (path !== null && state.path !== path) {
     const known = seen.get(path) as T | undefined;
-    if (known !== undefined) return { data: known, stale: false, again };
+    if (known !== undefined) return { data: known, ...(state.wrong === path && state.error && { error: state.error }), stale: false, again };
     return { ...state, stale: true, again };
   }
   return { ...state, stale: false, again };

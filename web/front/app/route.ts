@@ -15,6 +15,9 @@ export type Route =
   | { view: "new"; key: string }
   | SiteRoute
   | PageRoute
+  | { view: "rules" }
+  | { view: "newRules"; like: string } // begins with the rules of this generation; "" = the active one
+  | { view: "generation"; id: string }
   | { view: "none" };
 
 /** A site with its pages. */
@@ -25,6 +28,7 @@ export interface SiteRoute {
   q: string;
   offset: number;
   install: boolean; // begins at how to install the tag
+  generation: string; // "" = the active one
 }
 
 /** One page or pattern. */
@@ -36,6 +40,7 @@ export interface PageRoute {
   device: Device;
   kind: Kind;
   bots: boolean;
+  generation: string; // "" = the active one
 }
 
 /** Values of a Range with what they are called. */
@@ -46,6 +51,7 @@ export const kinds: [Kind, string][] = [["click", "Clicks"], ["rage", "Rage"], [
 export const devices: [Device, string][] = [["", "All devices"], ["desktop", "Desktop"], ["tablet", "Tablet"], ["mobile", "Mobile"]];
 
 const usualRange: Range = "30";
+const isGeneration = /^g[1-9]\d{0,17}$/;
 
 /** Reads a location.hash. */
 export function parseRoute(hash: string): Route {
@@ -54,6 +60,11 @@ export function parseRoute(hash: string): Route {
   const [first = "", key = "", last = "", ...more] = path.split("/");
   if (path === "") return { view: "sites" };
   if (path === "new") return { view: "new", key: p.get("key") ?? "" };
+  if (first === "rules" && more.length === 0 && last === "") {
+    if (key === "") return { view: "rules" };
+    if (key === "new") return { view: "newRules", like: generationOf(p.get("like")) };
+    return isGeneration.test(key) ? { view: "generation", id: key } : { view: "none" };
+  }
   if (first !== "site" || !/^[a-z0-9-]{1,32}$/.test(key) || more.length > 0) return { view: "none" };
   const range = oneOf(ranges, p.get("range"), usualRange);
   if (last === "") {
@@ -62,6 +73,7 @@ export function parseRoute(hash: string): Route {
       q: p.get("q") ?? "",
       offset: Math.max(0, Math.trunc(Number(p.get("offset"))) || 0),
       install: p.get("at") === "install",
+      generation: generationOf(p.get("generation")),
     };
   }
   const url = p.get("url");
@@ -71,12 +83,13 @@ export function parseRoute(hash: string): Route {
     device: oneOf(devices, p.get("device"), ""),
     kind: oneOf(kinds, p.get("kind"), "click"),
     bots: p.get("bots") === "1",
+    generation: generationOf(p.get("generation")),
   };
 }
 
 /** The address of a site; what is left out is as usual. */
 export function siteLink(key: string, with_: Partial<SiteRoute> = {}): string {
-  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined, at: with_.install ? "install" : undefined });
+  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined, at: with_.install ? "install" : undefined, generation: with_.generation });
 }
 
 /** The address of a page; what is left out is as usual. */
@@ -87,6 +100,7 @@ export function pageLink(key: string, url: string, with_: Partial<PageRoute> = {
     device: with_.device,
     kind: with_.kind === "click" ? undefined : with_.kind,
     bots: with_.bots ? 1 : undefined,
+    generation: with_.generation,
   });
 }
 
@@ -94,6 +108,11 @@ export function pageLink(key: string, url: string, with_: Partial<PageRoute> = {
 export function newLink(key?: string): string {
   return "#/new" + queryOf({ key });
 }
+
+/** The address of all generations, of one, or of the form for other rules that begins with those of one. */
+export const rulesLink = "#/rules";
+export const generationLink = (id: string): string => `${rulesLink}/${id}`;
+export const newRulesLink = (like?: string): string => `${rulesLink}/new` + queryOf({ like });
 
 /** Goes to an address; without a step back to where one was if replace is set. */
 export function go(hash: string, replace = false): void {
@@ -129,6 +148,10 @@ export function useScroll(place: string): void {
     addEventListener("scroll", note, { passive: true });
     return () => removeEventListener("scroll", note);
   }, [place]);
+}
+
+function generationOf(id: string | null): string {
+  return id && isGeneration.test(id) ? id : "";
 }
 
 function rangeOf(range: Range | undefined): Range | undefined {

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type PageCount, type Pages, type Session, type Site, type Trend } from "./api";
 import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
 import { asStored, compact, count, date, daysOf, plural } from "./format";
+import { ByGeneration } from "./generation";
 import { Install } from "./install";
 import { Choice, Figure, Ghost, PageName, Title, Trouble, useSeen, useTabTitle } from "./parts";
 import { askCalmly, usePoll, type Polled } from "./poll";
@@ -18,8 +19,8 @@ export function SiteView({ site, route, who, changed }: { site: Site; route: Sit
   const { range } = route;
   const days = daysOf(range, site.timezone);
   const by = range === "1" ? "hour" : "day";
-  const trend = usePoll<Trend>(pathOf("trend", { site: site.key, ...days, by }));
-  const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce }));
+  const trend = usePoll<Trend>(pathOf("trend", { site: site.key, ...days, by, generation: route.generation }));
+  const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce, generation: route.generation }));
   const hits = trend.stale ? undefined : trend.data?.hits;
   // Both stay as they are once set, so that the sign that the first hit came does not go away with it.
   const isNew = useRef(false), started = useRef(false);
@@ -40,6 +41,7 @@ export function SiteView({ site, route, who, changed }: { site: Site; route: Sit
         <Title crumb={<a href="#/">Sites</a>}>{site.key}</Title>
         {!waits && <Choice label="Range" value={range} options={ranges.map(([r, name]) => [r, name, siteLink(site.key, { ...route, range: r, offset: 0 })])} />}
       </header>
+      <ByGeneration id={route.generation} back={siteLink(site.key, { ...route, generation: "" })} />
       {isNew.current && install}
       {!waits && (
         <>
@@ -65,7 +67,7 @@ export function Numbers({ trend, site, range, device = "" }: { trend: Polled<Tre
       </div>
       <div class="numbers-chart">
         {trend.error && !data ? <Trouble error={trend.error} again={trend.again} /> : <TrendChart trend={data} metric={metric} names={names} />}
-        <p class="hint">{spanOf(data, range)} · days of {site.timezone}{data && <Lag hits={data.lag_hits} />}</p>
+        <p class="hint">{spanOf(data, range)} · days of {data?.timezone ?? site.timezone}{data && <Lag hits={data.lag_hits} />}</p>
       </div>
     </section>
   );
@@ -104,7 +106,7 @@ function PageTable({ site, route, pages }: { site: Site; route: SiteRoute; pages
               <th scope="col">Rage</th><th scope="col">Dead</th><th scope="col">Scrolls</th>
             </tr>
           </thead>
-          <tbody>{data.pages.map((p) => <PageRow key={p.url} page={p} site={site} range={route.range} />)}</tbody>
+          <tbody>{data.pages.map((p) => <PageRow key={p.url} page={p} site={site} route={route} />)}</tbody>
         </table>
       )}
       {data && (data.offset > 0 || data.next_offset !== null) && (
@@ -118,12 +120,13 @@ function PageTable({ site, route, pages }: { site: Site; route: SiteRoute; pages
   );
 }
 
-function PageRow({ page, site, range }: { page: PageCount; site: Site; range: Range }) {
+function PageRow({ page, site, route }: { page: PageCount; site: Site; route: SiteRoute }) {
+  const { range, generation } = route;
   const [ref, seen] = useSeen<HTMLTableRowElement>();
   return (
     <tr ref={ref}>
-      <th scope="row"><a href={pageLink(site.key, page.url, { range })}><PageName url={page.url} own={site.origins} /></a></th>
-      <td class="cell-trend">{seen ? <PageTrend page={page.url} site={site} range={range} /> : <Ghost tall={28} />}</td>
+      <th scope="row"><a href={pageLink(site.key, page.url, { range, generation })}><PageName url={page.url} own={site.origins} /></a></th>
+      <td class="cell-trend">{seen ? <PageTrend page={page.url} site={site} range={range} generation={generation} /> : <Ghost tall={28} />}</td>
       <Cell name="Views" n={page.views} />
       <Cell name="Clicks" n={page.clicks} />
       <Cell name="Rage" n={page.rage} warn={page.rage >= page.clicks * many} />
@@ -137,8 +140,8 @@ function Cell({ name, n, warn }: { name: string; n: number; warn?: boolean }) {
   return <td data-name={name} class={n === 0 ? "none" : warn ? "warn" : undefined} title={count(n)}>{compact(n)}</td>;
 }
 
-function PageTrend({ page, site, range }: { page: string; site: Site; range: Range }) {
-  const path = pathOf("trend", { site: site.key, url: page, ...daysOf(range, site.timezone), by: range === "1" ? "hour" : "day" });
+function PageTrend({ page, site, range, generation }: { page: string; site: Site; range: Range; generation: string }) {
+  const path = pathOf("trend", { site: site.key, url: page, ...daysOf(range, site.timezone), by: range === "1" ? "hour" : "day", generation });
   const trend = usePoll<Trend>(path, 60_000, askCalmly);
   if (!trend.data) return trend.error ? null : <Ghost tall={28} />;
   return <Spark values={trend.data.buckets.map((b) => b.hits)} label={`${plural(trend.data.hits, "hit")} by ${trend.data.by}`} />;
@@ -175,7 +178,7 @@ function NoPages({ site, route, pages }: { site: Site; route: SiteRoute; pages: 
       <div class="empty">
         <h3>No hits in this range</h3>
         <p>The hits of this site are from {date(pages.why.from ?? "", true)} to {date(pages.why.to ?? "", true)}.</p>
-        <a class="button primary" href={siteLink(site.key, { range: "all" })}>Show all time</a>
+        <a class="button primary" href={siteLink(site.key, { range: "all", generation: route.generation })}>Show all time</a>
       </div>
     );
   }

@@ -18,6 +18,8 @@ export interface Choices {
   width: Width;
   /** Side of a cell, px: more than 8 only for a map that the server keeps coarser. */
   cell: number;
+  /** Generation whose counts are shown, "" for the active one. */
+  readonly generation: string;
 }
 
 const GROUPS = { phones: "0-767", tablets: "768-1023", desktops: "1024-65535" } as const;
@@ -40,12 +42,19 @@ export function pageURL(): string {
   return hash && !routed ? href.slice(0, href.length - hash.length) : href.replace(/#$/, "");
 }
 
+/** The parts of what a link brought: the token, and behind it the generation that is to be shown, "" for the active one. */
+export function partsOf(linked: string): [token: string, generation: string] {
+  const [, token = linked, generation = ""] = /^(.*)\.(g\d+)$/.exec(linked) || [];
+  return [token, generation];
+}
+
 /** The address of the reading route that answers the choices. */
 export function questionURL(base: string, site: string, c: Choices, zone: string | undefined): string {
   const u = new URL(c.map === "clicks" ? "v1/heatmap" : "v1/scroll", base);
   const set = (name: string, value: string) => u.searchParams.set(name, value);
   set("site", site);
   set("url", pageURL());
+  if (c.generation) set("generation", c.generation);
   if (c.map === "clicks") {
     set("kind", c.clicks);
     set("limit", "0");

@@ -7,7 +7,7 @@ import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
-import { type Choices, groupOf, pageURL, questionURL, type Width } from "./question";
+import { type Choices, groupOf, pageURL, partsOf, questionURL, type Width } from "./question";
 import { capital, count, countOf, emptyNotice, nameOfHits, percent, seconds, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
@@ -24,12 +24,13 @@ const LOOK_EVERY = 250;
 
 /** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it. Gives how to close it. */
 export function openView(link: Link, closed: () => void): () => void {
-  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8 };
+  const [token, generation] = partsOf(link.token);
+  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation };
   const picture = makePicture(), lines = make("div", "lines");
   const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, close });
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks", host.owns);
-  const feed = makeFeed(link.token, { question, answer, trouble });
+  const feed = makeFeed(token, { question, answer, trouble });
   let widthChosen = false, fitting = 0;
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
@@ -49,7 +50,7 @@ export function openView(link: Link, closed: () => void): () => void {
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
     const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB");
-    panel.life(late ? "late" : "live", `Live · ${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
+    panel.life(late ? "late" : "live", `Live · ${generation && `by ${generation} · `}${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
     return changed || fresh;
   }
 
@@ -146,7 +147,7 @@ export function openView(link: Link, closed: () => void): () => void {
   async function fitWidth(): Promise<void> {
     if (widthChosen) return;
     const at = [innerWidth, page].join();
-    const got = await get<HeatmapAnswer>(questionURL(link.base, link.site, { ...choices, map: "clicks", width: "this" }, zone), link.token);
+    const got = await get<HeatmapAnswer>(questionURL(link.base, link.site, { ...choices, map: "clicks", width: "this" }, zone), token);
     if (widthChosen || at !== [innerWidth, page].join()) return;
     setWidth("hits" in got && got.hits >= ENOUGH ? "this" : groupOf(innerWidth));
     feed.look();
@@ -224,8 +225,8 @@ export function openView(link: Link, closed: () => void): () => void {
   /** Learns in which zone the site's days are, so that "today" is the same day as in its numbers. */
   async function findZone(): Promise<void> {
     const u = new URL("v1/trend", link.base), today = new Date().toISOString().slice(0, 10);
-    u.search = String(new URLSearchParams({ site: link.site, url: page, from: today, to: today }));
-    const got = await get<{ timezone?: string }>(u.href, link.token);
+    u.search = String(new URLSearchParams({ site: link.site, url: page, from: today, to: today, ...(generation && { generation }) }));
+    const got = await get<{ timezone?: string }>(u.href, token);
     if ("timezone" in got) zone = got.timezone;
   }
 

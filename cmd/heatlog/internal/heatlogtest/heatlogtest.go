@@ -271,3 +271,28 @@ func (p *Server) WaitCounted(site string) {
 		}
 	}
 }
+
+// Post sends JSON that must be taken, and gives the answer.
+func (p *Server) Post(path, body string) []byte {
+	p.T.Helper()
+	status, answer := p.Request("POST", path, nil, nil, strings.NewReader(body))
+	if status >= 300 {
+		p.T.Fatalf("POST %s: status %d: %s", path, status, answer)
+	}
+	return answer
+}
+
+// WaitGeneration waits until a generation is in a state.
+func (p *Server) WaitGeneration(id, state string) {
+	p.T.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var g struct{ State, Reason string }
+		p.Ask("/v1/generations/"+id, nil, &g)
+		if g.State == state {
+			return
+		}
+		if g.State == "failed" || time.Now().After(end) {
+			p.T.Fatalf("generation %s is %s, want %s: %s", id, g.State, state, g.Reason)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"heatlog/heatmap"
+)
+
+// stateText is a generation's state for people.
+func stateText(g *heatmap.Generation) string {
+	if g.Paused {
+		return string(g.State) + ", paused"
+	}
+	return string(g.State)
+}
+
+// scopeText is what part of the journal a generation counts.
+func scopeText(s heatmap.Scope) string {
+	if s.All() {
+		return "everything"
+	}
+	text := "all sites"
+	if len(s.Sites) > 0 {
+		text = strings.Join(s.Sites, " ")
+	}
+	if s.From != "" {
+		text += " from " + s.From
+	}
+	return text
+}
+
+// share is n of all in whole per cent, rounded down, so that 100 means all.
+func share(n, all uint64) int {
+	if all == 0 || n >= all {
+		return 100
+	}
+	return int(float64(n) / float64(all) * 100)
+}
+
+// grouped writes a count with its thousands set apart.
+func grouped(n uint64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// progressText is how far a generation has read, how fast, and how long that will take.
+func progressText(p *heatmap.Progress) string {
+	text := fmt.Sprintf("%s of %s hits (%d %%)", grouped(p.Hits), grouped(p.Of), share(p.Hits, p.Of))
+	if p.Hits < p.Of && p.HitsPerSecond > 0 {
+		text += ", " + speedText(p)
+	}
+	return text
+}
+
+// speedText is how fast a generation reads, and how long it will take if that is known.
+func speedText(p *heatmap.Progress) string {
+	text := grouped(uint64(math.Round(p.HitsPerSecond))) + " hits/s"
+	if p.ETASeconds > 0 {
+		left := time.Duration(p.ETASeconds * float64(time.Second))
+		text += ", " + max(left.Round(time.Second), time.Second).String() + " left"
+	}
+	return text
+}
+
+// printGenerations writes a table of generations.
+func printGenerations(w io.Writer, list []heatmap.Generation, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tSTATE\tRULES\tCREATED\tCOUNTS\tREAD\tCOUNTED\t")
+	for i := range list {
+		g := &list[i]
+		read, counted := fmt.Sprintf("%d %%", share(g.Progress.Hits, g.Progress.Of)), "-"
+		if g.Counts != nil {
+			counted = grouped(g.Counts.Hits)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID, stateText(g), g.Spec, timeText(g.Created), scopeText(g.Scope), read, counted, noteOf(g, now))
+	}
+	return t.Flush()
+}
+
+// noteOf is what else there is to know of a generation.
+func noteOf(g *heatmap.Generation, now time.Time) string {
+	switch {
+	case g.Reason != "":
+		return g.Reason
+	case !g.Until.IsZero():
+		return "is dropped in " + max(g.Until.Sub(now), 0).Round(time.Minute).String()
+	case g.Activate:
+		return "is switched to when it is ready"
+	}
+	return ""
+}
+
+func timeText(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
+
+// printGeneration writes what there is to know of one, with its counts beside those of the active one.
+func printGeneration(w io.Writer, g heatmap.Generation, active string, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", name, value)
+		}
+	}
+	line("generation", g.ID)
+	line("state", stateText(&g))
+	line("note", noteOf(&g, now))
+	line("rules", g.Spec)
+	line("counts", scopeText(g.Scope))
+	line("created", timeText(g.Created))
+	line("read", progressText(&g.Progress))
+	if err := t.Flush(); err != nil || g.Counts == nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return printCounts(w, &g, active)
+}
+
+// printCounts writes the counts of a generation, beside those of the active one where they are there. What neither has is
+// left out.
+func printCounts(w io.Writer, g *heatmap.Generation, active string) error {
+	rows, other := countRows(g.Counts), countRows(&heatmap.Counts{})
+	beside := g.ActiveCounts != nil
+	if beside {
+		other = countRows(g.ActiveCounts)
+	}
+	var lines [][]string
+	line := func(cells ...string) { lines = append(lines, cells) }
+	if beside {
+		line("hits", g.ID, active, "difference")
+	}
+	for i, row := range rows {
+		switch {
+		case row.n == 0 && other[i].n == 0 && !row.always:
+		case beside:
+			line(row.name, grouped(row.n), grouped(other[i].n), difference(row.n, other[i].n))
+		default:
+			line(row.name, grouped(row.n))
+		}
+	}
+	for _, rule := range g.Counts.ExcludedBy {
+		line("left out by "+cut(rule.Rule), grouped(rule.Hits))
+	}
+	return printNumbers(w, lines)
+}
+
+// printNumbers writes a table whose first column has names and whose others have numbers.
+func printNumbers(w io.Writer, lines [][]string) error {
+	wide := 0
+	for _, cells := range lines {
+		wide = max(wide, utf8.RuneCountInString(cells[0]))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, cells := range lines {
+		cells[0] += strings.Repeat(" ", wide-utf8.RuneCountInString(cells[0]))
+		fmt.Fprintln(t, strings.Join(cells, "\t")+"\t")
+	}
+	return t.Flush()
+}
+
+// maxRuleText is how much of an expression is shown, characters.
+const maxRuleText = 40
+
+// cut shortens an expression to what fits in a line.
+func cut(text string) string {
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= maxRuleText {
+		return string(runes)
+	}
+	return string(runes[:maxRuleText-1]) + "…"
+}
+
+// countRow is one count with its name.
+type countRow struct {
+	name   string
+	n      uint64
+	always bool // shown even if there is none
+}
+
+func countRows(c *heatmap.Counts) []countRow {
+	return []countRow{
+		{"read", c.Read, true},
+		{"repeats", c.RepeatedHits, false},
+		{"left out by rules", c.Excluded, true},
+		{"out of scope", c.OutOfScope, false},
+		{"lost to damage", c.LostHits, false},
+		{"counted", c.Hits, true},
+		{"views", c.Views, false},
+		{"clicks", c.Clicks, false},
+		{"scrolls", c.Scrolls, false},
+		{"moves", c.Moves, false},
+		{"of bots", c.Bots, false},
+		{"dead clicks", c.Dead, false},
+		{"rage bursts", c.Bursts, false},
+		{"failed expressions", c.ExprErrors, false},
+	}
+}
+
+// difference is a minus b with its sign, "" for none.
+func difference(a, b uint64) string {
+	switch {
+	case a > b:
+		return "+" + grouped(a-b)
+	case a < b:
+		return "-" + grouped(b-a)
+	}
+	return ""
+}
