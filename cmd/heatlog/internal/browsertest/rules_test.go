@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
 )
