@@ -16,10 +16,10 @@ import (
 // TestScripts runs the command-line sessions of testdata/script. Beside testscript's own commands they have
 //
 //	start DIR [FLAG…]   start a server on a data folder; HEATLOG_URL and HEATLOG_DATA lead the client to it
-//	stop                end it with SIGTERM, which must succeed
+//	end                 end it with SIGTERM, which must succeed (stop is testscript's own: it ends the script)
 //	logged TEXT         the server's log so far contains TEXT
 //	waitlog TEXT        the same, within 20 s
-//	cut PATTERN         cut the last third off the only file that the pattern matches
+//	cut PATTERN         cut the last third but a byte off the only file that the pattern matches
 //	flip PATTERN        change one bit in the middle of the only file that the pattern matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"start": scriptStart, "stop": scriptStop, "logged": scriptLogged, "waitlog": scriptWaitLog, "cut": scriptCut, "flip": scriptFlip,
+			"start": scriptStart, "end": scriptStop, "logged": scriptLogged, "waitlog": scriptWaitLog, "cut": scriptCut, "flip": scriptFlip,
 		},
 	})
 }
@@ -95,7 +95,7 @@ func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(name)
 	ts.Check(err)
 	b = bytes.TrimRight(b, "\x00") // room that was set aside
-	ts.Check(os.WriteFile(name, b[:len(b)*2/3], 0o644))
+	ts.Check(os.WriteFile(name, b[:len(b)*2/3+1], 0o644))
 }
 
 func scriptFlip(ts *testscript.TestScript, neg bool, args []string) {
