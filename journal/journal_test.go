@@ -26,11 +26,18 @@ const dir = "data/journal"
 
 func mustOpen(t testing.TB, o journal.Options) *journal.Journal {
 	t.Helper()
+	j := openOne(t, o)
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+// openOne opens one of very many journals: the caller closes it, so that the test does not hold all of them to its end.
+func openOne(t testing.TB, o journal.Options) *journal.Journal {
+	t.Helper()
 	j, err := journal.Open(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { j.Close() })
 	return j
 }
 

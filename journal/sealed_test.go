@@ -153,7 +153,7 @@ func TestCutSealedAtEveryByte(t *testing.T) {
 		lost := s.lostBy(int64(n), int64(len(whole)))
 		switch {
 		case n%100 != 0:
-			j := mustOpen(t, journal.Options{FS: s.with(s.sealed, whole[:n])})
+			j := openOne(t, journal.Options{FS: s.with(s.sealed, whole[:n])})
 			defer j.Close()
 			if err := checkLossAt(t.Context(), j, s.sealEnd-lost, s.sealEnd, s.sealed, n%9 == 0); err != nil {
 				return fmt.Errorf("cut at %d of %d: %w", n, len(whole), err)
@@ -183,7 +183,7 @@ func checkCutLast(t *testing.T, s *sealedSpecimen, n int, lost uint64) {
 			}
 		}
 	}
-	j := mustOpen(t, journal.Options{FS: fsys})
+	j := openOne(t, journal.Options{FS: fsys})
 	defer j.Close()
 	if j.Durable() != s.sealEnd {
 		t.Fatalf("cut at %d: journal ends at %d, want %d", n, j.Durable(), s.sealEnd)
@@ -213,7 +213,7 @@ func TestDamagedManifest(t *testing.T) {
 		if tries++; tries%20 != 1 {
 			return
 		}
-		j := mustOpen(t, journal.Options{FS: fsys})
+		j := openOne(t, journal.Options{FS: fsys})
 		if rep := mustSeal(t, j); rep.Listed != 1 {
 			t.Fatalf("%s: seal %+v", what, rep)
 		}
