@@ -215,7 +215,7 @@ func (s *Stream) takeBatch(b *heatmap.Batch, position uint64, fn func(*Event)) {
 		if in.counts && !is.counts && fn != nil {
 			s.stats.RepeatedHits++
 		}
-		if is.counts && fn != nil || is.fresh && mayRage(h) {
+		if is.counts && fn != nil || (is.counts || is.fresh) && mayRage(h) {
 			s.takeHit(h, position+uint64(i), is, fn)
 		}
 	}

@@ -213,6 +213,28 @@ func TestStreamHitOfDroppedBatch(t *testing.T) {
 	}
 }
 
+// TestStreamWarmUpOverDroppedBatch begins behind a click that counts although a batch that was dropped had it before, and
+// that belongs to a burst.
+func TestStreamWarmUpOverDroppedBatch(t *testing.T) {
+	var log []heatmap.Chunk
+	add := func(appended int64, batchID, hitID string) {
+		c := oneHit(appended, uint64(len(log)), batchID, hitID)
+		h := &c.Batches[0].Hits[0]
+		h.Time, h.Kind, h.View, h.X = 0, heatmap.KindClick, "v", uint16(400*min(len(log), 1)) // the first is elsewhere
+		log = append(log, c)
+	}
+	add(0, "b", "h0")
+	add(bucketMillis, "b", "h1")
+	add(bucketMillis, "c", "h1")
+	add(bucketMillis, "d", "h2")
+	add(bucketMillis, "e", "h3")
+	want := eventsOf(NewStream(DefaultRules(), nil, StreamOptions{}), log)
+	got := eventsFrom(t, NewStream(DefaultRules(), nil, StreamOptions{}), log, 3)
+	if len(want) != 4 || !want[3].Rage || !slices.Equal(got, want[2:]) {
+		t.Errorf("events from 3 on %+v, of all %+v", got, want)
+	}
+}
+
 func TestStreamFull(t *testing.T) {
 	s := NewStream(DefaultRules(), nil, StreamOptions{MaxBytes: 64 << 10})
 	const start = 100 * bucketMillis
