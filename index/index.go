@@ -173,11 +173,11 @@ func (x *Index) checkGeneration(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read record %s: %w", name, err)
 		}
-		if bytes.Equal(have, spec) {
+		if bytes.Equal(have, spec) || sameRules(have, spec) {
 			return nil
 		}
 		if have != nil {
-			return fmt.Errorf("generation %s was made by other rules: start with the rules that made it, or with an empty store to count the whole journal again", x.options.Generation)
+			return otherRules(x.options.Generation, have)
 		}
 		if _, err := x.options.Store.SwapRecord(ctx, name, nil, spec); err != nil {
 			return fmt.Errorf("write record %s: %w", name, err)

@@ -82,11 +82,15 @@ func shardOf(site, page string, n int) int {
 // asOp takes what a shard needs of an event.
 func asOp(ev *Event) op {
 	h := ev.Hit
-	return op{
+	o := op{
 		position: ev.Position, visitor: ev.Visitor, site: h.Site, page: ev.Page, date: ev.Date, layer: layerOf(ev),
 		dwell: h.Dwell, x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From,
-		dead: ev.Dead, rage: ev.Rage, rageAt: ev.RageAt,
+		dead: ev.Dead, repeat: ev.Repeat,
 	}
+	if ev.RageAt != nil || ev.DeadAt != nil {
+		o.derived = &derived{ev.RageAt, ev.DeadAt}
+	}
+	return o
 }
 
 // layerOf gives the layer that a hit counts in.

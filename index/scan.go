@@ -42,13 +42,30 @@ func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap
 // tallyKinds adds an op to the layers of the wanted kinds only, each kind in its sum layer.
 func tallyKinds(d *heatmap.Delta, o *op, kinds []heatmap.Kind) {
 	kind := o.layer.Kind()
-	o.dead = o.dead && slices.Contains(kinds, heatmap.KindDead)
-	o.rage = o.rage && slices.Contains(kinds, heatmap.KindRage)
+	if !slices.Contains(kinds, heatmap.KindDead) {
+		o.dead = false
+		o.derived = o.derived.without(heatmap.KindDead)
+	}
+	if !slices.Contains(kinds, heatmap.KindRage) {
+		o.derived = o.derived.without(heatmap.KindRage)
+	}
 	if slices.Contains(kinds, kind) {
 		tally(d, o, sumLayer(kind))
 		return
 	}
 	tallyDerived(d, o, sumLayer(kind))
+}
+
+// without gives what is derived but for a kind.
+func (d *derived) without(kind heatmap.Kind) *derived {
+	switch {
+	case d == nil:
+		return nil
+	case kind == heatmap.KindDead:
+		return &derived{rageAt: d.rageAt}
+	default:
+		return &derived{deadAt: d.deadAt}
+	}
 }
 
 // keepsWidthOf is keepsWidth for an exact width, 0 being unknown.
