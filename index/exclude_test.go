@@ -145,3 +145,19 @@ func TestFieldsInReadme(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesInReadme holds that the rules that README.md shows are rules, with all keys but one.
+func TestRulesInReadme(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	mustParseRules(t, block)
+	for _, n := range schemaNodes(t) {
+		if len(n.path) > 0 && n.path[0] != "algorithms" && !strings.Contains(block, n.path[len(n.path)-1]) && n.path[len(n.path)-1] != "*" {
+			t.Errorf("README.md does not show %s", n)
+		}
+	}
+}

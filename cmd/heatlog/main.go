@@ -35,6 +35,7 @@ type cli struct {
 	Signin  signinCmd  `cmd:"" help:"Print a link that signs a browser in."`
 	Demo    demoCmd    `cmd:"" help:"Send made visitors to the demo pages, so that there is heat to look at."`
 	Query   queryCmd   `cmd:"" help:"Ask the server for heatmaps, scroll curves and pages."`
+	Rules   rulesCmd   `cmd:"" help:"Check a rules file, print its JSON Schema or a sample."`
 	Journal journalCmd `cmd:"" help:"List, verify, dump, seal and prune the journal of a data folder."`
 	Bench   benchCmd   `cmd:"" help:"Measure this machine: requests, hits, latency, bytes a hit."`
 	Version versionCmd `cmd:"" help:"Print the version."`

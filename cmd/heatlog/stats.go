@@ -76,7 +76,9 @@ func (e emitter) index(x index.Stats, lag uint64) {
 func (e emitter) stream(s index.StreamStats) {
 	e.counter("index_repeated_hits_total", "Hits that were dropped because the same had come before.", s.RepeatedHits)
 	e.counter("index_repeated_batches_total", "Batches that were dropped because the same had come before.", s.RepeatedBatches)
-	e.counter("index_excluded_hits_total", "Hits that an expression of the rules left out.", s.Excluded)
+	e.counter("index_excluded_hits_total", "Hits that the rules left out.", s.Excluded)
+	e.counter("index_repeated_clicks_total", "Clicks that did not count because of repeat_clicks in the rules.", s.RepeatedClicks)
+	e.counter("index_unsettled_hits_total", "Hits of URLs that rewrites or groups would have turned into what counts as another, and left as they are.", s.Unsettled)
 	e.counter("index_bot_hits_total", "Hits of bots.", s.Bots)
 	e.counter("index_rage_bursts_total", "Bursts of clicks that were found.", s.Bursts)
 	e.counter("index_expression_errors_total", "Runs of an expression that failed.", s.ExprErrors)
