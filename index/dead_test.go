@@ -1,6 +1,7 @@
 package index
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,16 +108,16 @@ func TestRepeatClicks(t *testing.T) {
 	f := func(name string, want string, clicks ...[2]int64) {
 		t.Helper()
 		var r clickRing
-		got := ""
+		var got strings.Builder
 		for _, c := range clicks {
 			if r.repeats(rules, 1, c[0], Spot{uint16(c[1]), 0}) {
-				got += "r"
+				got.WriteString("r")
 			} else {
-				got += "c"
+				got.WriteString("c")
 			}
 		}
-		if got != want {
-			t.Errorf("%s: %s, want %s", name, got, want)
+		if got.String() != want {
+			t.Errorf("%s: %s, want %s", name, got.String(), want)
 		}
 	}
 	f("in time", "cr", [2]int64{0, 100}, [2]int64{500, 100})

@@ -73,12 +73,13 @@ func TestGroupPagesAreTheirOwn(t *testing.T) {
 	pieces := []string{"x", "y", "1", "2", "loop", "gone", "nowhere", "en", "a.example", "c", "X", "index.html", "%7e", "?a=1", "#/x", ""}
 	pages, settled := map[string]bool{}, 0
 	for range 20_000 {
-		url := "https://" + []string{"a", "b", "c", "d"}[rng.IntN(4)] + ".example"
+		var url strings.Builder
+		url.WriteString("https://" + []string{"a", "b", "c", "d"}[rng.IntN(4)] + ".example")
 		for range rng.IntN(5) {
-			url += "/" + pieces[rng.IntN(len(pieces))]
+			url.WriteString("/" + pieces[rng.IntN(len(pieces))])
 		}
-		checkOwnPage(t, r, url)
-		_, page, ok := r.counted(r.params.normalURL(url))
+		checkOwnPage(t, r, url.String())
+		_, page, ok := r.counted(r.params.normalURL(url.String()))
 		pages[page] = true
 		if ok {
 			settled++
