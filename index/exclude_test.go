@@ -161,3 +161,24 @@ func TestRulesInReadme(t *testing.T) {
 		}
 	}
 }
+
+// TestWhereErrorsAreCounted asks by an expression that fails on one hit, twice, and by one that fails on none.
+func TestWhereErrorsAreCounted(t *testing.T) {
+	log := newMemLog()
+	x := openTest(t, Options{Store: newMapStore(), Source: log})
+	hit := heatmap.Hit{Time: 1_769_500_000_000, Site: testSite, URL: testPage(0), Kind: heatmap.KindClick, X: 4, Y: 2}
+	zero := hit
+	zero.Y = 0
+	log.append(heatmap.Batch{Site: testSite, Hits: []heatmap.Hit{hit, zero, hit}})
+	waitApplied(t, x)
+	for i, where := range []string{"x % y == 0", "x % y == 0", "x == 4"} {
+		a, err := x.Heatmap(t.Context(), heatmap.Query{Site: testSite, URL: testPage(0), Kind: heatmap.KindClick, Where: where})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHits, wantErrors := []uint64{2, 2, 3}[i], []uint64{1, 2, 2}[i]
+		if got := x.Stats().WhereErrors; a.Hits != wantHits || got != wantErrors {
+			t.Errorf("%s: %d hits, %d errors so far, want %d and %d", where, a.Hits, got, wantHits, wantErrors)
+		}
+	}
+}

@@ -91,6 +91,9 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		return heatmap.Prefix{}, ctx.Err()
 	}
 	x.stats.scans.Add(1)
+	if pl.where != nil {
+		defer func(before uint64) { x.stats.whereErrors.Add(pl.where.errors - before) }(pl.where.errors)
+	}
 	ends, err := x.scanEnds(ctx)
 	if err != nil {
 		return heatmap.Prefix{}, err

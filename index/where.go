@@ -28,8 +28,9 @@ const (
 
 // Where is a compiled where= expression. It is not safe for concurrent use.
 type Where struct {
-	expr *expression
-	eval evaluator
+	expr   *expression
+	eval   evaluator
+	errors uint64 // runs that failed
 }
 
 // CompileWhere compiles an expression over a hit, in the language of github.com/expr-lang/expr. Its names are those of
@@ -50,6 +51,9 @@ func CompileWhere(text string) (*Where, error) {
 func (w *Where) Match(e *Event) bool {
 	w.eval.set(e)
 	is, err := w.eval.run(w.expr)
+	if err != nil {
+		w.errors++
+	}
 	return err == nil && is
 }
 
