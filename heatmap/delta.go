@@ -1,6 +1,7 @@
 package heatmap
 
 import (
+	"math/bits"
 	"slices"
 	"sort"
 	"unsafe"
@@ -55,6 +56,10 @@ func (d *Delta) limit() *limits {
 	}
 	return d.limits
 }
+
+// NewDelta makes an empty delta whose cells are at least cell px wide and high: CellSize or a power of two times that, up
+// to 64. The same hits must always be counted in deltas of one cell size.
+func NewDelta(cell int) Delta { return Delta{level: uint8(bits.TrailingZeros(uint(cell / CellSize)))} }
 
 // Size is the memory that d holds, in bytes. It costs no time.
 func (d *Delta) Size() int { return deltaBytes + d.held + d.people.bytes() + d.bots.bytes() }

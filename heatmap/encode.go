@@ -113,7 +113,7 @@ func (d *Delta) Append(dst []byte) []byte {
 	dst = append(dst, blobVersion|features)
 	dst = binary.AppendUvarint(dst, uint64(len(d.layers)))
 	if features&hasCoarse != 0 {
-		dst = append(dst, d.level, d.step)
+		dst = append(dst, d.storedLevel(), d.step)
 	}
 	bodies := make([]byte, 0, 256)
 	prev := LayerID(0)
@@ -148,10 +148,18 @@ func (d *Delta) features() (f byte) {
 	if !d.bots.empty() {
 		f |= hasBots
 	}
-	if d.level > 0 || d.step > 0 || slices.ContainsFunc(d.layers, func(l layer) bool { return l.level > 0 }) {
+	if d.storedLevel() > 0 || d.step > 0 || slices.ContainsFunc(d.layers, func(l layer) bool { return l.level > 0 }) {
 		f |= hasCoarse
 	}
 	return f
+}
+
+// storedLevel is the level as a blob has it: a delta without points has none.
+func (d *Delta) storedLevel() uint8 {
+	if slices.ContainsFunc(d.layers, func(l layer) bool { return isGrid(l.id.Kind()) }) {
+		return d.level
+	}
+	return 0
 }
 
 func appendCheck(dst []byte, start int) []byte {

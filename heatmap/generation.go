@@ -123,18 +123,20 @@ type Counts struct {
 	RepeatedHits    uint64        `json:"repeated_hits"`    // left out, those of repeated batches among them
 	Excluded        uint64        `json:"excluded"`         // left out by the rules
 	ExcludedBy      []RuleCount   `json:"excluded_by,omitzero"`
-	ExprErrors      uint64        `json:"expr_errors"`    // runs of an expression that failed, which counts as false
-	OutOfScope      uint64        `json:"out_of_scope"`   // left out by the scope
-	Hits            uint64        `json:"hits"`           // counted
-	Views           uint64        `json:"views"`          // of Hits
-	Clicks          uint64        `json:"clicks"`         // of Hits
-	Scrolls         uint64        `json:"scrolls"`        // of Hits
-	Moves           uint64        `json:"moves"`          // of Hits
-	Bots            uint64        `json:"bots"`           // of Hits
-	Dead            uint64        `json:"dead"`           // clicks that were counted as dead too
-	Bursts          uint64        `json:"bursts"`         // rage: runs of clicks
-	LostHits        uint64        `json:"lost_hits"`      // damaged in the journal
-	Since           []SourceSince `json:"since,omitzero"` // of sources that were read before counts were kept, or whose first hits were deleted
+	ExprErrors      uint64        `json:"expr_errors"`     // runs of an expression that failed, which counts as false
+	RepeatedClicks  uint64        `json:"repeated_clicks"` // left out by repeat_clicks
+	Unsettled       uint64        `json:"unsettled"`       // hits whose URL is their page, because rewrites or groups would have made what counts as another
+	OutOfScope      uint64        `json:"out_of_scope"`    // left out by the scope
+	Hits            uint64        `json:"hits"`            // counted
+	Views           uint64        `json:"views"`           // of Hits
+	Clicks          uint64        `json:"clicks"`          // of Hits
+	Scrolls         uint64        `json:"scrolls"`         // of Hits
+	Moves           uint64        `json:"moves"`           // of Hits
+	Bots            uint64        `json:"bots"`            // of Hits
+	Dead            uint64        `json:"dead"`            // clicks that were counted as dead too
+	Bursts          uint64        `json:"bursts"`          // rage: runs of clicks
+	LostHits        uint64        `json:"lost_hits"`       // damaged in the journal
+	Since           []SourceSince `json:"since,omitzero"`  // of sources that were read before counts were kept, or whose first hits were deleted
 }
 
 // RuleCount is how many hits an expression of the rules has left out.

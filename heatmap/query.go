@@ -14,9 +14,10 @@ type Bound struct {
 // each optional field means no restriction.
 type Query struct {
 	Site  string
-	URL   string // a URL or a pattern: * within one path segment, ** anything; "" = every page of the site
-	Kind  Kind   // of the heatmap, KindClick by default
-	Cell  int    // side of an answer's cell, px, a multiple of CellSize; 0 = CellSize
+	URL   string  // a URL or a pattern: * within one path segment, ** anything; "" = every page of the site
+	Kind  Kind    // of the heatmap, KindClick by default
+	Cell  int     // side of an answer's cell, px, a multiple of that of the generation; 0 = that
+	Noise float64 // Heatmap: lone cells with less than this share of the greatest weight are left out, 0 to 1
 	From  Bound
 	To    Bound
 	Width struct { // viewport widths, both inclusive
@@ -70,8 +71,9 @@ type Point struct {
 type Heatmap struct {
 	Prefix
 	Page     string  // the normalised URL or pattern that was asked for
-	Points   []Point // every cell that has hits, heaviest first, then by Y, then by X
-	Hits     uint64  // sum of all weights
+	Points   []Point // every cell that has hits but for noise, heaviest first, then by Y, then by X
+	Hits     uint64  // sum of all weights, and of noise
+	Noise    Noise   // what Query.Noise left out
 	Visitors uint64  // distinct, whatever the kind, width and device
 	Views    uint64  // view hits under the same filters
 	Cell     int     // px
@@ -79,6 +81,12 @@ type Heatmap struct {
 	Dated    bool    // From and To hold: they are unknown for a pattern with an open bound, and without hits
 	Scanned  bool    // the journal was read because blobs cannot answer
 	Why      *Why    // set if Hits is 0
+}
+
+// Noise is what was left out of the points of an answer.
+type Noise struct {
+	Cells int
+	Hits  uint64
 }
 
 // Max is the greatest weight, 0 without points.

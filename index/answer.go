@@ -109,7 +109,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 		q.Kind = heatmap.KindClick
 	}
 	if q.Cell == 0 {
-		q.Cell = heatmap.CellSize
+		q.Cell = x.options.Rules.CellSize()
 	}
 	if q.Kind == heatmap.KindView || q.Kind == heatmap.KindScroll || !q.Kind.Valid() {
 		return nil, &heatmap.ParamError{Field: "kind", Message: "kind " + q.Kind.String() + " has no points: want click, move, rage or dead"}
@@ -133,6 +133,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 		Points: s.delta.Points(layer, q.Cell), Hits: s.delta.Hits(layer),
 		Visitors: s.delta.Visitors(q.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
 	}
+	a.Points, a.Noise = heatmap.WithoutNoise(a.Points, q.Cell, q.Noise)
 	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
 		return nil, err
 	}

@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// urlParams says which query parameters canon/1 leaves in a URL. Names are patterns in lower case in which * stands for
-// any run of bytes; they are compared without regard to the case of ASCII letters.
+// urlParams says which query parameters canon/1 leaves in a URL, and what it does with its path. Names are patterns in
+// lower case in which * stands for any run of bytes; they are compared without regard to the case of ASCII letters.
 type urlParams struct {
 	drop      []string
 	keep      []string
 	keepsOnly bool // only what matches keep stays, of that which drop leaves
+	lowerPath bool // ASCII letters of the path are put in lower case
+	keepSlash bool // a / at the end of the path stays
 }
 
 // kept reports whether a parameter of this name stays.
@@ -59,7 +61,7 @@ func (p *urlParams) normalURL(raw string) string {
 	if out = appendHost(out, authority, scheme); len(out) == hostAt {
 		return raw
 	}
-	out = appendPath(out, path)
+	out = p.appendPath(out, path)
 	out = p.appendQuery(out, query)
 	if strings.HasPrefix(fragment, "#/") || strings.HasPrefix(fragment, "#!") {
 		out = appendUnescaped(out, fragment, false)
@@ -112,16 +114,17 @@ func appendHost(dst []byte, authority, scheme string) []byte {
 	return dst
 }
 
-// appendPath appends a path without index.html as its last segment and without / at its end. An empty path is the root.
-func appendPath(dst []byte, path string) []byte {
-	const indexPage = "/index.html"
+// appendPath appends a path without index.html as its last segment and, unless it is to stay, without / at its end. An
+// empty path is the root.
+func (p *urlParams) appendPath(dst []byte, path string) []byte {
+	const indexPage = "index.html"
 	start := len(dst)
-	dst = appendUnescaped(dst, path, false)
+	dst = appendUnescaped(dst, path, p.lowerPath)
 	for {
-		for len(dst) > start && dst[len(dst)-1] == '/' {
+		for !p.keepSlash && len(dst) > start && dst[len(dst)-1] == '/' {
 			dst = dst[:len(dst)-1]
 		}
-		if !bytes.HasSuffix(dst[start:], []byte(indexPage)) {
+		if !bytes.HasSuffix(dst[start:], []byte("/"+indexPage)) {
 			break
 		}
 		dst = dst[:len(dst)-len(indexPage)]

@@ -60,9 +60,11 @@ func TestCanonIsItsOwn(t *testing.T) {
 	params := &mustParseRules(t, "urls: {drop_params: [a*], keep_params: [b*, '*m_*']}").params
 	rng := rand.New(rand.NewPCG(2, 2))
 	plain := &DefaultRules().params
+	paths := &mustParseRules(t, "urls: {case: lower, trailing_slash: keep}").params
 	for i := 0; i < 300_000 && !t.Failed(); i++ {
 		checkCanon(t, plain, randomURL(rng))
 		checkCanon(t, params, randomURL(rng))
+		checkCanon(t, paths, randomURL(rng))
 	}
 }
 
@@ -114,6 +116,25 @@ func TestCanonParams(t *testing.T) {
 	f("urls: {keep_params: [A, utm_a]}", url, "https://x.example/?a=2")
 	f("urls: {keep_params: ['*']}", url, "https://x.example/?B=4&a=2&b=3&sess_id=5")
 	f("urls: {keep_params: [b*]}", "https://x.example/p/?a=1#x", "https://x.example/p")
+}
+
+func TestCanonPath(t *testing.T) {
+	f := func(rules, raw, want string) {
+		t.Helper()
+		if got := mustParseRules(t, rules).params.normalURL(raw); got != want {
+			t.Errorf("%s: %s gives %s, want %s", rules, raw, got, want)
+		}
+	}
+	f("", "https://x.example/A/b/", "https://x.example/A/b")
+	f("urls: {case: keep, trailing_slash: remove}", "https://x.example/A/b/", "https://x.example/A/b")
+	f("urls: {case: lower}", "HTTPS://X.example/A/%41/%c3%89/É/INDEX.HTML?Q=A#!/A", "https://x.example/a/a/%C3%89/É?Q=A#!/A")
+	f("urls: {trailing_slash: keep}", "https://x.example/a/", "https://x.example/a/")
+	f("urls: {trailing_slash: keep}", "https://x.example/a", "https://x.example/a")
+	f("urls: {trailing_slash: keep}", "https://x.example/a//", "https://x.example/a//")
+	f("urls: {trailing_slash: keep}", "https://x.example", "https://x.example/")
+	f("urls: {trailing_slash: keep}", "https://x.example/index.html", "https://x.example/")
+	f("urls: {trailing_slash: keep}", "https://x.example/a/index.html?b", "https://x.example/a/?b")
+	f("urls: {trailing_slash: keep}", "https://x.example/index.html/index.html", "https://x.example/index.html/")
 }
 
 func TestMatchParam(t *testing.T) {

@@ -130,9 +130,9 @@ type Index struct {
 
 // counters are the running totals of an index over all its pipelines.
 type counters struct {
-	applied, chunks, waits, conflicts, storeErrors atomic.Uint64
-	flushedDocs, flushedBytes, checkpoint          atomic.Uint64
-	queries, retries, scans, scannedHits           atomic.Uint64
+	applied, chunks, waits, conflicts, storeErrors    atomic.Uint64
+	flushedDocs, flushedBytes, checkpoint             atomic.Uint64
+	queries, retries, scans, scannedHits, whereErrors atomic.Uint64
 }
 
 // Open starts an index at the checkpoints of its sources. It fails if the generation was made by other rules, or with a
@@ -190,11 +190,11 @@ func (x *Index) checkGeneration(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read record %s: %w", name, err)
 		}
-		if bytes.Equal(have, spec) {
+		if bytes.Equal(have, spec) || sameRules(have, spec) {
 			return nil
 		}
 		if have != nil {
-			return fmt.Errorf("generation %s was made by other rules: start with the rules that made it, or with an empty store to count the whole journal again", x.options.Generation)
+			return otherRules(x.options.Generation, have)
 		}
 		if _, err := x.options.Store.SwapRecord(ctx, name, nil, spec); err != nil {
 			return fmt.Errorf("write record %s: %w", name, err)
@@ -374,16 +374,16 @@ func (p *pipeline) begun() bool {
 // Stats are the totals of an index since it was opened, and what it holds now. Positions, checkpoint and Stream are those
 // of the source that is not frozen.
 type Stats struct {
-	Position, Durable, Checkpoint uint64
-	AppliedHits, Chunks           uint64
-	LiveBytes, HeldBytes          int64 // held = live and on the way to the store
-	LiveEntries                   int64
-	FlushedDocs, FlushedBytes     uint64
-	Conflicts, StoreErrors        uint64
-	Waits                         uint64 // times that reading waited for the store
-	Queries, Retries              uint64 // retries = copies taken again because a flush had overtaken them
-	Scans, ScannedHits            uint64
-	Stream                        StreamStats
+	Position, Durable, Checkpoint   uint64
+	AppliedHits, Chunks             uint64
+	LiveBytes, HeldBytes            int64 // held = live and on the way to the store
+	LiveEntries                     int64
+	FlushedDocs, FlushedBytes       uint64
+	Conflicts, StoreErrors          uint64
+	Waits                           uint64 // times that reading waited for the store
+	Queries, Retries                uint64 // retries = copies taken again because a flush had overtaken them
+	Scans, ScannedHits, WhereErrors uint64
+	Stream                          StreamStats
 }
 
 // Stats gives the totals so far.
@@ -394,7 +394,7 @@ func (x *Index) Stats() Stats {
 		AppliedHits: c.applied.Load(), Chunks: c.chunks.Load(),
 		FlushedDocs: c.flushedDocs.Load(), FlushedBytes: c.flushedBytes.Load(),
 		Conflicts: c.conflicts.Load(), StoreErrors: c.storeErrors.Load(), Waits: c.waits.Load(),
-		Queries: c.queries.Load(), Retries: c.retries.Load(), Scans: c.scans.Load(), ScannedHits: c.scannedHits.Load(),
+		Queries: c.queries.Load(), Retries: c.retries.Load(), Scans: c.scans.Load(), ScannedHits: c.scannedHits.Load(), WhereErrors: c.whereErrors.Load(),
 		Stream: p.intake.stream.Stats(),
 	}
 	for _, p := range x.pipelines() {

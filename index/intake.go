@@ -74,7 +74,9 @@ func (in *intake) split(c *heatmap.Chunk, parts []*[]op) {
 			return
 		}
 		if in.scope != nil && !in.scope.holds(ev) {
-			in.totals.OutOfScope++
+			if !ev.Repeat {
+				in.totals.OutOfScope++
+			}
 			return
 		}
 		if ev.Page != page || ev.Hit.Site != site {
@@ -106,8 +108,14 @@ func (in *intake) end(c *heatmap.Chunk) {
 	in.ends.add(checkpoint{Position: in.next, Appended: c.Appended, Totals: sum})
 }
 
-// event counts a hit that is counted.
+// event counts a hit that is counted, and what it completes.
 func (t *Totals) event(ev *Event) {
+	if t.Dead += uint64(len(ev.DeadAt)); ev.RageAt != nil {
+		t.Bursts++
+	}
+	if ev.Repeat {
+		return
+	}
 	switch ev.Hit.Kind {
 	case heatmap.KindView:
 		t.Views++
@@ -124,9 +132,6 @@ func (t *Totals) event(ev *Event) {
 	if ev.Dead {
 		t.Dead++
 	}
-	if ev.Rage {
-		t.Bursts++
-	}
 }
 
 // leftOut says what the stream left out of all chunks that it took with events. The list is the stream's.
@@ -134,6 +139,7 @@ func (s *Stream) leftOut() *Totals {
 	return &Totals{
 		RepeatedBatches: s.stats.RepeatedBatches, RepeatedHits: s.stats.RepeatedHits,
 		Excluded: s.stats.Excluded, ExcludedBy: s.stats.ExcludedBy, ExprErrors: s.stats.ExprErrors,
+		RepeatedClicks: s.stats.RepeatedClicks, Unsettled: s.stats.Unsettled,
 	}
 }
 
@@ -180,11 +186,15 @@ func shardOf(site, page string, n int) int {
 // asOp takes what a shard needs of an event.
 func asOp(ev *Event) op {
 	h := ev.Hit
-	return op{
+	o := op{
 		position: ev.Position, visitor: ev.Visitor, site: h.Site, page: ev.Page, date: ev.Date, layer: layerOf(ev),
 		dwell: h.Dwell, x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From,
-		dead: ev.Dead, rage: ev.Rage, rageAt: ev.RageAt,
+		dead: ev.Dead, repeat: ev.Repeat,
 	}
+	if ev.RageAt != nil || ev.DeadAt != nil {
+		o.derived = &derived{ev.RageAt, ev.DeadAt}
+	}
+	return o
 }
 
 // layerOf gives the layer that a hit counts in.

@@ -23,13 +23,14 @@ func (n *kindCounts) add(o *kindCounts) {
 
 // event counts an event, as what it is and as what is derived from it.
 func (n *kindCounts) event(ev *Event) {
-	n[ev.Hit.Kind]++
+	if !ev.Repeat {
+		n[ev.Hit.Kind]++
+	}
 	if ev.Dead {
 		n[heatmap.KindDead]++
 	}
-	if ev.Rage {
-		n[heatmap.KindRage] += uint64(len(ev.RageAt))
-	}
+	n[heatmap.KindDead] += uint64(len(ev.DeadAt))
+	n[heatmap.KindRage] += uint64(len(ev.RageAt))
 }
 
 // hits is the number of hits that were recorded.

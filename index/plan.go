@@ -1,6 +1,7 @@
 package index
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -33,8 +34,11 @@ func (x *Index) newPlan(q heatmap.Query) (*plan, error) {
 	if q.Generation != "" && q.Generation != x.options.Generation {
 		return nil, &heatmap.ParamError{Field: "generation", Message: "there is no generation " + q.Generation}
 	}
-	if q.Cell%heatmap.CellSize != 0 || q.Cell < 0 {
-		return nil, &heatmap.ParamError{Field: "cell", Message: "cell must be a multiple of 8"}
+	if cell := x.options.Rules.CellSize(); q.Cell%cell != 0 || q.Cell < 0 {
+		return nil, &heatmap.ParamError{Field: "cell", Message: fmt.Sprintf("cell must be a multiple of %d, on which the hits are counted", cell)}
+	}
+	if !(q.Noise >= 0 && q.Noise <= 1) {
+		return nil, &heatmap.ParamError{Field: "noise", Message: "noise must be from 0 to 1"}
 	}
 	pl := &plan{query: q, zone: x.zone(q.Site)}
 	if err := pl.choosePages(x.options.Rules); err != nil {

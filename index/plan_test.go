@@ -126,6 +126,6 @@ func TestWhereSaysWhatIsRight(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	f(`foo == 1`, "known are bot, url, ")
+	f(`foo == 1`, "known are bot, device, ")
 	f(`tags contains "a"`, `"x" in tags`)
 }

@@ -3,6 +3,7 @@ package index
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -19,21 +20,39 @@ import (
 const (
 	MaxRules = 256 << 10 // bytes
 
-	maxRuleParams  = 1000  // patterns of drop_params, and of keep_params
-	maxRuleGroups  = 2000  // groups
-	maxRuleExclude = 100   // expressions
-	maxRuleBots    = 1000  // patterns of bots
-	maxRuleName    = 256   // bytes of a pattern of a parameter or a bot
-	maxRuleKeys    = 10000 // keys in all mappings
-	maxRuleDepth   = 16    // lists and mappings in each other on a line
+	maxRuleParams  = 1000   // patterns of drop_params, and of keep_params
+	maxRuleGroups  = 2000   // groups
+	maxRuleTags    = 100    // internal_tags
+	maxRuleExclude = 100    // expressions of exclude, and of include
+	maxRuleBots    = 1000   // patterns of bots
+	maxRuleName    = 256    // bytes of a pattern of a parameter or a bot
+	maxRuleRegexps = 20_000 // cost of all regular expressions: see maxRegexpCost
+	maxRuleKeys    = 10000  // keys in all mappings
+	maxRuleDepth   = 16     // lists and mappings in each other on a line
+
+	maxRuleCell   = 64 // px
+	maxRageClicks = rageMemory
+	maxRadius     = 1000   // px
+	maxWindow     = 60_000 // ms
 )
 
 // ParseRules reads rules from YAML. Nothing is the same as DefaultRules. An unknown key, a wrong type, and whatever else
 // makes no rules is an error that begins with "rules line:column".
 //
-// The keys are urls.drop_params, urls.keep_params, urls.groups (each match and page), exclude, sites.KEY.timezone,
-// bots.headless, bots.patterns (texts that make a user agent a bot, see Bots) and algorithms, which Spec writes and which
-// must name what this build has.
+// The keys and their values are those of RulesSchema, and algorithms, which Spec writes and which must name what this
+// build has. A hit is judged in this order:
+//
+//  1. Its URL is normalised: scheme and host, escapes, urls.case, index.html and urls.trailing_slash, fragment, then
+//     urls.drop_params and urls.keep_params.
+//  2. urls.rewrites are applied to the normalised URL, each once, in their order; each result is normalised before the
+//     next. A URL of which that makes no absolute http or https URL, or one that would be rewritten to yet another, stays
+//     as it is, and StreamStats.Unsettled counts its hits. This is the url of expressions.
+//  3. The first of urls.groups that matches gives the page, else the URL is the page. A page that would itself be counted
+//     as another is not taken, and counted the same.
+//  4. bots and device are told from the user agent.
+//  5. Hits with one of internal_tags, those of which an expression of exclude is true, and those of which none of include
+//     is true, if there are any, are left out of everything. An expression that fails is false, and counted.
+//  6. rage, dead and repeat_clicks look at what is left.
 func ParseRules(text []byte) (*Rules, error) {
 	if len(text) > MaxRules {
 		return nil, fmt.Errorf("rules have %d bytes, limit %d", len(text), MaxRules)
@@ -41,15 +60,7 @@ func ParseRules(text []byte) (*Rules, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("rules are not UTF-8")
 	}
-	f := rulesFile{
-		rules: &Rules{zones: make(map[string]*time.Location)},
-		spec: rulesSpec{
-			URLs:    urlsSpec{Drop: defaultDropParams(), Groups: []groupSpec{}},
-			Exclude: []string{},
-			Sites:   make(map[string]siteSpec),
-			Bots:    botsSpec{Patterns: []string{}},
-		},
-	}
+	f := rulesFile{rules: &Rules{zones: make(map[string]*time.Location)}, spec: defaultSpec()}
 	if err := f.read(text); err != nil {
 		return nil, err
 	}
@@ -58,9 +69,10 @@ func ParseRules(text []byte) (*Rules, error) {
 
 // rulesFile is a rules file while it is read.
 type rulesFile struct {
-	rules *Rules
-	spec  rulesSpec
-	pages []ast.Node // of the groups, for the place of an error
+	rules   *Rules
+	spec    rulesSpec
+	groups  []unreadGroup
+	regexps int // cost of all regular expressions
 }
 
 func (f *rulesFile) read(text []byte) (err error) {
@@ -79,9 +91,23 @@ func (f *rulesFile) read(text []byte) (err error) {
 	return readMapping(body, fields{
 		"algorithms": f.readAlgorithms,
 		"urls":       f.readURLs,
-		"exclude":    f.readExclude,
-		"sites":      f.readSites,
-		"bots":       f.readBots,
+		"internal_tags": func(node ast.Node) (err error) {
+			f.spec.InternalTags, err = readWords(node, maxRuleTags, heatmap.MaxTag, func(tag string) string { return tag })
+			return err
+		},
+		"exclude":       func(node ast.Node) error { return f.readExpressions(node, &f.rules.exclude, &f.spec.Exclude) },
+		"include":       func(node ast.Node) error { return f.readExpressions(node, &f.rules.include, &f.spec.Include) },
+		"sites":         f.readSites,
+		"bots":          f.readBots,
+		"rage":          f.readRage,
+		"dead":          f.readDead,
+		"repeat_clicks": f.readRepeatClicks,
+		"cell": func(node ast.Node) (err error) {
+			if f.spec.Cell, err = readInt(node, heatmap.CellSize, maxRuleCell); err == nil && bits.OnesCount(uint(f.spec.Cell)) != 1 {
+				err = nodeError(node, "cell is %d, want 8, 16, 32 or 64", f.spec.Cell)
+			}
+			return err
+		},
 	})
 }
 
@@ -96,61 +122,58 @@ func (f *rulesFile) readAlgorithms(node ast.Node) error {
 	})
 }
 
-func (f *rulesFile) readURLs(node ast.Node) error {
-	return readMapping(node, fields{
-		"drop_params": func(node ast.Node) (err error) {
-			f.spec.URLs.Drop, err = readWords(node, maxRuleParams, lowerASCII)
-			return err
-		},
-		"keep_params": func(node ast.Node) (err error) {
-			f.spec.URLs.Keep, err = readWords(node, maxRuleParams, lowerASCII)
-			return err
-		},
-		"groups": func(node ast.Node) error { return readList(node, maxRuleGroups, f.readGroup) },
-	})
-}
-
-// readGroup reads a group. Its page and its match, where that is one URL, are normalised when all is read.
-func (f *rulesFile) readGroup(node ast.Node) error {
-	var g groupSpec
-	var page ast.Node
-	err := readMapping(node, fields{
-		"match": func(node ast.Node) (err error) {
-			if g.Match, err = readString(node); err != nil {
-				return err
-			}
-			if _, err = CompilePattern(g.Match); err != nil {
-				return nodeError(node, "%s", err.(*heatmap.ParamError).Message)
-			}
-			return nil
-		},
-		"page": func(node ast.Node) (err error) {
-			page = node
-			g.Page, err = readString(node)
-			return err
-		},
-	})
-	if err == nil && (g.Match == "" || page == nil) {
-		err = nodeError(node, "a group needs match and page")
-	}
-	f.spec.URLs.Groups = append(f.spec.URLs.Groups, g)
-	f.pages = append(f.pages, page)
-	return err
-}
-
-func (f *rulesFile) readExclude(node ast.Node) error {
+func (f *rulesFile) readExpressions(node ast.Node, to *[]*expression, spec *[]string) error {
 	return readList(node, maxRuleExclude, func(node ast.Node) error {
 		text, err := readString(node)
 		if err != nil {
 			return err
 		}
 		x, err := compileExpression(text)
+		if err == nil {
+			err = f.addRegexps(x.cost)
+		}
 		if err != nil {
 			return nodeError(node, "expression %q: %w", text, err)
 		}
-		f.rules.exclude = append(f.rules.exclude, x)
-		f.spec.Exclude = append(f.spec.Exclude, text)
+		*to = append(*to, x)
+		*spec = append(*spec, text)
 		return nil
+	})
+}
+
+// addRegexps bounds what regular expressions cost together.
+func (f *rulesFile) addRegexps(cost int) error {
+	if f.regexps += cost; f.regexps > maxRuleRegexps {
+		return fmt.Errorf("regular expressions have %d parts up to here, limit %d", f.regexps, maxRuleRegexps)
+	}
+	return nil
+}
+
+func (f *rulesFile) readRage(node ast.Node) error {
+	rage := &f.spec.Rage
+	return readMapping(node, fields{
+		"clicks": readIntTo(&rage.Clicks, 2, maxRageClicks),
+		"radius": readIntTo(&rage.Radius, 0, maxRadius),
+		"window": readIntTo(&rage.Window, 1, maxWindow),
+	})
+}
+
+func (f *rulesFile) readDead(node ast.Node) error {
+	dead := &f.spec.Dead
+	return readMapping(node, fields{
+		"from": func(node ast.Node) (err error) {
+			dead.From, err = readOneOf(node, deadTracker, deadLog)
+			return err
+		},
+		"window": readIntTo(&dead.Window, 1, maxWindow),
+	})
+}
+
+func (f *rulesFile) readRepeatClicks(node ast.Node) error {
+	repeat := &f.spec.RepeatClicks
+	return readMapping(node, fields{
+		"window": readIntTo(&repeat.Window, 0, maxWindow),
+		"radius": readIntTo(&repeat.Radius, 0, maxRadius),
 	})
 }
 
@@ -188,7 +211,7 @@ func (f *rulesFile) readBots(node ast.Node) error {
 			return nil
 		},
 		"patterns": func(node ast.Node) (err error) {
-			f.spec.Bots.Patterns, err = readWords(node, maxRuleBots, strings.ToLower)
+			f.spec.Bots.Patterns, err = readWords(node, maxRuleBots, maxRuleName, strings.ToLower)
 			if err == nil && slices.Contains(f.spec.Bots.Patterns, "!") {
 				err = nodeError(node, "a pattern is only a !")
 			}
@@ -199,49 +222,26 @@ func (f *rulesFile) readBots(node ast.Node) error {
 
 // finish makes the rules of what was read.
 func (f *rulesFile) finish() (*Rules, error) {
-	f.spec.canonical()
 	r, urls := f.rules, &f.spec.URLs
-	r.params = urlParams{drop: urls.Drop, keep: urls.Keep, keepsOnly: urls.Keep != nil}
+	urls.Drop, urls.Keep = sortedSet(urls.Drop), sortedSet(urls.Keep)
+	r.params = urlParams{
+		drop: urls.Drop, keep: urls.Keep, keepsOnly: urls.Keep != nil,
+		lowerPath: urls.Case == caseLower, keepSlash: urls.TrailingSlash == slashKeep,
+	}
 	if err := f.finishGroups(); err != nil {
 		return nil, err
 	}
+	f.spec.canonical()
 	extra := f.spec.Bots.Patterns
 	if f.spec.Bots.Headless {
 		extra = append(headlessBots(), extra...)
 	}
 	r.agents = newAgents(Bots(), extra)
+	r.internal = f.spec.InternalTags
+	r.rage = rageRules{f.spec.Rage.Clicks, nearness{int64(f.spec.Rage.Window), int64(f.spec.Rage.Radius)}}
+	r.dead = deadRules{f.spec.Dead.From == deadLog, int64(f.spec.Dead.Window)}
+	r.repeat = nearness{int64(f.spec.RepeatClicks.Window), int64(f.spec.RepeatClicks.Radius)}
+	r.cell = f.spec.Cell
 	r.spec = f.spec.text()
 	return r, nil
-}
-
-// finishGroups compiles the groups and sees to it that each page is counted as itself, so that whoever asks for a page
-// by its name gets it.
-func (f *rulesFile) finishGroups() error {
-	r := f.rules
-	for i := range f.spec.URLs.Groups {
-		g := &f.spec.URLs.Groups[i]
-		if !IsPattern(g.Match) {
-			g.Match = r.params.normalURL(g.Match)
-		}
-		match, err := CompilePattern(g.Match)
-		if err != nil {
-			return err
-		}
-		g.Match = match.String()
-		g.Page = r.params.normalURL(g.Page)
-		r.groups = append(r.groups, pageGroup{match: match, page: g.Page})
-	}
-	for i, g := range r.groups {
-		if IsPattern(g.page) {
-			return nodeError(f.pages[i], "page %q has a star", g.page)
-		}
-		page, err := r.Page(g.page)
-		if err != nil {
-			return nodeError(f.pages[i], "page: %w", err)
-		}
-		if page != g.page {
-			return nodeError(f.pages[i], "page %q is itself counted as %q: put a group that matches it and names it as its page before", g.page, page)
-		}
-	}
-	return nil
 }

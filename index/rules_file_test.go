@@ -42,8 +42,8 @@ func TestParseRulesErrors(t *testing.T) {
 			t.Errorf("%q\n got %v\nwant %s", text, err, want)
 		}
 	}
-	f("urlz: 1", `rules 1:1: unknown key "urlz"`)
-	f("urls:\n  drops: []", `rules 2:3: unknown key "drops"`)
+	f("urlz: 1", `rules 1:1: unknown key "urlz", want one of algorithms, bots, cell, dead, exclude, include, internal_tags, rage, repeat_clicks, sites, urls`)
+	f("urls:\n  drops: []", `rules 2:3: unknown key "drops", want one of case, drop_params, groups, keep_params, rewrites, trailing_slash`)
 	f("urls: 3", `rules 1:7: a number is not a mapping`)
 	f("urls:", `rules 1:7: nothing is not a mapping`)
 	f("- urls", `rules 1:1: a list is not a mapping`)
@@ -66,10 +66,10 @@ func TestParseRulesErrors(t *testing.T) {
 	f("sites: {Shop: {}}", `rules 1:9: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
 	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: time zone "Mars/Base" is not known`)
 	f("sites: {shop: {timezone: Local}}", `rules 1:26: time zone "Local" is not known`)
-	f("sites: {shop: {zone: UTC}}", `rules 1:16: unknown key "zone"`)
+	f("sites: {shop: {zone: UTC}}", `rules 1:16: unknown key "zone", want one of timezone`)
 	f("bots: {headless: yes}", `rules 1:18: a text is not true or false`)
 	f("bots: {patterns: ['!']}", `rules 1:18: a pattern is only a !`)
-	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of bots/1, canon/1, device/1, grid/1, hll/1, rage/1, repeats/2`)
+	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of `+strings.Join(Algorithms(), ", "))
 	f("bots: {}\nbots: {}", `rules 2:1: mapping key "bots" already defined at [1:1]`)
 	f("bots: {}\n---\nbots: {}", `rules 3:5: rules are more than one document`)
 	f("urls: &a {}\nbots: *a", `rules 1:7: an anchor, alias or tag is not a mapping`)
@@ -114,10 +114,18 @@ func TestSpec(t *testing.T) {
 	equal("", "sites: {shop: {timezone: UTC}}", false)
 	equal("", "bots: {headless: true}", false)
 	equal("", "exclude: [bot]", false)
+	equal("", "include: []\ninternal_tags: []\ncell: 8\nrage: {radius: 24}\ndead: {from: tracker, window: 5}\nrepeat_clicks: {radius: 5}", true)
+	equal("exclude: [bot]", "include: [bot]", false)
+	equal("internal_tags: [b, a, b]", "internal_tags: [a, b]", true)
+	equal("internal_tags: [A]", "internal_tags: [a]", false)
+	equal("dead: {from: log}", "dead: {from: log, window: 2000}", true)
+	equal("dead: {from: log}", "dead: {from: log, window: 2001}", false)
+	equal("urls: {rewrites: [{match: a, replace: b}]}", "urls: {rewrites: [{match: a, replace: c}]}", false)
+	equal("urls: {groups: [{match: 'https://H/{a}/*', page: 'https://H/{a}/'}]}", "urls: {groups: [{match: 'https://h/{a}/*', page: 'https://h/{a}'}]}", true)
 	equal("exclude:\n- 'bot'", "exclude: [\"bot\"]", true)
 	equal("sites: {a: {timezone: UTC}, b: {timezone: UTC}}", "sites: {b: {timezone: UTC}, a: {timezone: UTC}}", true)
 	equal("urls: {groups: [{match: HTTP://H, page: 'http://H?'}]}", "urls: {groups: [{page: 'http://h/', match: 'http://h/'}]}", true)
-	for _, text := range []string{"", exampleRules, "urls: {keep_params: []}", "exclude: [\"ua matches '\\\\\\\\d\\\\u2028é<&>' or\\n\\tbot\"]"} {
+	for _, text := range []string{"", exampleRules, RulesSample(), "urls: {keep_params: []}", "exclude: [\"ua matches '\\\\\\\\d\\\\u2028é<&>' or\\n\\tbot\"]"} {
 		checkSpec(t, mustParseRules(t, text))
 	}
 }
@@ -140,6 +148,7 @@ func TestSpecGolden(t *testing.T) {
   "algorithms": [
     "bots/1",
     "canon/1",
+    "dead/1",
     "device/1",
     "grid/1",
     "hll/1",
@@ -153,19 +162,76 @@ func TestSpecGolden(t *testing.T) {
       "msclkid",
       "utm_*"
     ],
+    "case": "keep",
+    "trailing_slash": "remove",
+    "rewrites": [],
     "groups": []
   },
+  "internal_tags": [],
   "exclude": [],
+  "include": [],
   "sites": {},
   "bots": {
     "headless": false,
     "patterns": []
-  }
+  },
+  "rage": {
+    "clicks": 3,
+    "radius": 24,
+    "window": 1000
+  },
+  "dead": {
+    "from": "tracker",
+    "window": 2000
+  },
+  "repeat_clicks": {
+    "window": 0,
+    "radius": 8
+  },
+  "cell": 8
 }
 `
 	if got := string(DefaultRules().Spec()); got != want {
 		t.Errorf("spec of the default rules is\n%s", got)
 	}
+}
+
+// TestSpecOfBefore holds that rules as the first build recorded them still mean what they did.
+func TestSpecOfBefore(t *testing.T) {
+	const before = `{"algorithms":["bots/1","canon/1","device/1","grid/1","hll/1","rage/1","repeats/2"],` +
+		`"urls":{"drop_params":["fbclid","gclid","msclkid","utm_*"],"groups":[]},"exclude":[],"sites":{},"bots":{"headless":false,"patterns":[]}}`
+	if !sameRules([]byte(before), DefaultRules().Spec()) {
+		t.Error("the default rules of before are other rules now")
+	}
+	for _, other := range []string{"exclude: [bot]", "cell: 16", "rage: {clicks: 4}", "dead: {from: log}", "repeat_clicks: {window: 1}", "urls: {case: lower}"} {
+		if sameRules([]byte(before), mustParseRules(t, other).Spec()) {
+			t.Errorf("%s makes the default rules of before", other)
+		}
+	}
+	if sameRules([]byte(strings.Replace(before, "repeats/2", "repeats/1", 1)), DefaultRules().Spec()) {
+		t.Error("another algorithm makes the same rules")
+	}
+	if sameRules(nil, DefaultRules().Spec()) || sameRules([]byte("urlz: 1"), DefaultRules().Spec()) {
+		t.Error("what is no spec is the same rules")
+	}
+}
+
+// TestOpenRefusesLostAlgorithm starts with a store whose counts were made by an algorithm that this build does not have.
+func TestOpenRefusesLostAlgorithm(t *testing.T) {
+	f := func(spec, want string) {
+		t.Helper()
+		store := newMapStore()
+		if ok, err := store.SwapRecord(t.Context(), "generation/g1", nil, []byte(spec)); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if _, err := Open(t.Context(), Options{Store: store, Source: newMemLog()}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("record %.40q: %v, want %s", spec, err, want)
+		}
+	}
+	spec := string(DefaultRules().Spec())
+	f(strings.Replace(spec, "repeats/2", "repeats/1", 1), "this build does not have repeats/1: start with an empty store to count the whole journal again")
+	f(strings.Replace(spec, `"cell": 8`, `"cell": 16`, 1), "start with the rules that made it, or with an empty store")
+	f("{", "recorded rules: ")
 }
 
 func TestPage(t *testing.T) {
@@ -201,6 +267,7 @@ func TestPage(t *testing.T) {
 
 func FuzzRules(f *testing.F) {
 	f.Add(exampleRules)
+	f.Add(RulesSample())
 	f.Add("bots: {headless: true, patterns: ['!a', b]}\nsites:\n  a: {timezone: UTC}\n")
 	f.Add("exclude:\n  - |\n    bot or\n    x > 3\n  - \"kind == 'view'\"\n")
 	f.Add(string(DefaultRules().Spec()))

@@ -3,6 +3,9 @@ package index
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -59,7 +62,7 @@ func readMapping(node ast.Node, want fields) error {
 	return readEntries(node, func(key string, at, value ast.Node) error {
 		read, ok := want[key]
 		if !ok {
-			return nodeError(at, "unknown key %q", key)
+			return nodeError(at, "unknown key %q, want one of %s", key, strings.Join(slices.Sorted(maps.Keys(want)), ", "))
 		}
 		return read(value)
 	})
@@ -110,16 +113,16 @@ func readList(node ast.Node, limit int, fn func(ast.Node) error) error {
 	return nil
 }
 
-// readWords reads a list of texts and puts them in lower case; it is never nil.
-func readWords(node ast.Node, limit int, lower func(string) string) ([]string, error) {
+// readWords reads a list of texts of 1 to most bytes and passes each through lower; it is never nil.
+func readWords(node ast.Node, limit, most int, lower func(string) string) ([]string, error) {
 	words := []string{}
 	err := readList(node, limit, func(node ast.Node) error {
 		word, err := readString(node)
 		if err != nil {
 			return err
 		}
-		if len(word) == 0 || len(word) > maxRuleName {
-			return nodeError(node, "text has %d bytes, want 1 to %d", len(word), maxRuleName)
+		if len(word) == 0 || len(word) > most {
+			return nodeError(node, "text has %d bytes, want 1 to %d", len(word), most)
 		}
 		words = append(words, lower(word))
 		return nil
@@ -142,6 +145,42 @@ func readString(node ast.Node) (string, error) {
 		return "", nodeError(node, "text %q has control characters", text)
 	}
 	return text, nil
+}
+
+// readOneOf reads a text that is one of names.
+func readOneOf(node ast.Node, names ...string) (string, error) {
+	text, err := readString(node)
+	if err == nil && !slices.Contains(names, text) {
+		err = nodeError(node, "%q is not known, want %s", text, strings.Join(names, " or "))
+	}
+	return text, err
+}
+
+// readInt reads a whole number from least to most.
+func readInt(node ast.Node, least, most int) (int, error) {
+	n, ok := node.(*ast.IntegerNode)
+	if !ok {
+		return 0, nodeError(node, "%s is not a whole number", kindOf(node))
+	}
+	value := uint64(math.MaxUint64) // too much, or below 0
+	switch v := n.Value.(type) {
+	case uint64:
+		value = v
+	case int64:
+		value = uint64(v)
+	}
+	if value < uint64(least) || value > uint64(most) {
+		return 0, nodeError(node, "number is %s, want %d to %d", n.Token.Value, least, most)
+	}
+	return int(value), nil
+}
+
+// readIntTo is readInt for a field.
+func readIntTo(to *int, least, most int) func(ast.Node) error {
+	return func(node ast.Node) (err error) {
+		*to, err = readInt(node, least, most)
+		return err
+	}
 }
 
 // kindOf names what a node is to a person.

@@ -42,13 +42,30 @@ func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap
 // tallyKinds adds an op to the layers of the wanted kinds only, each kind in its sum layer.
 func tallyKinds(d *heatmap.Delta, o *op, kinds []heatmap.Kind) {
 	kind := o.layer.Kind()
-	o.dead = o.dead && slices.Contains(kinds, heatmap.KindDead)
-	o.rage = o.rage && slices.Contains(kinds, heatmap.KindRage)
+	if !slices.Contains(kinds, heatmap.KindDead) {
+		o.dead = false
+		o.derived = o.derived.without(heatmap.KindDead)
+	}
+	if !slices.Contains(kinds, heatmap.KindRage) {
+		o.derived = o.derived.without(heatmap.KindRage)
+	}
 	if slices.Contains(kinds, kind) {
 		tally(d, o, sumLayer(kind))
 		return
 	}
 	tallyDerived(d, o, sumLayer(kind))
+}
+
+// without gives what is derived but for a kind.
+func (d *derived) without(kind heatmap.Kind) *derived {
+	switch {
+	case d == nil:
+		return nil
+	case kind == heatmap.KindDead:
+		return &derived{rageAt: d.rageAt}
+	default:
+		return &derived{deadAt: d.deadAt}
+	}
 }
 
 // keepsWidthOf is keepsWidth for an exact width, 0 being unknown.
@@ -74,6 +91,9 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		return heatmap.Prefix{}, ctx.Err()
 	}
 	x.stats.scans.Add(1)
+	if pl.where != nil {
+		defer func(before uint64) { x.stats.whereErrors.Add(pl.where.errors - before) }(pl.where.errors)
+	}
 	ends, err := x.scanEnds(ctx)
 	if err != nil {
 		return heatmap.Prefix{}, err

@@ -12,6 +12,7 @@ import (
 // A page's day and its month are independent keys. Each has at most one live entry, which takes new hits, and at most
 // one flushing entry, which is on its way to the store and is kept until the store has it for certain.
 type shard struct {
+	cell    int // of its deltas, px
 	pages   map[pageKey]*page
 	sites   map[string]string // each site's key, kept once
 	last    *page             // page of the op before
@@ -64,9 +65,13 @@ type op struct {
 	x, y        uint16
 	vh          uint16
 	depth, from uint16
-	dead, rage  bool
-	rageAt      [3]Spot
+	repeat      bool // a click that does not count itself
+	dead        bool
+	derived     *derived // nil = nothing
 }
+
+// derived is what a hit completes beside itself.
+type derived struct{ rageAt, deadAt []Spot }
 
 // entryOverhead is what an entry costs beside its delta and its page's URL: the struct, its slots in the page's slices
 // and, shared by a page's day and month, the page and its slot in the map. TestShardBytes compares it with the heap.
@@ -75,8 +80,9 @@ const entryOverhead = 300
 // size is the memory that the entry takes, bytes.
 func (e *entry) size() int { return e.delta.Size() + entryOverhead + len(e.page.page)/2 }
 
-func newShard() *shard {
-	return &shard{pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
+// newShard makes a shard that counts on cells of so many px.
+func newShard(cell int) *shard {
+	return &shard{cell: cell, pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
 }
 
 // recover tells where the log is read from, and that hits below end may be in the store already. It is called once,
@@ -193,7 +199,7 @@ func (s *shard) entry(p *page, period heatmap.Period, o *op, now int64) *entry {
 			return e
 		}
 	}
-	e := &entry{page: p, period: period, first: o.position, born: now}
+	e := &entry{page: p, period: period, first: o.position, born: now, delta: heatmap.NewDelta(s.cell)}
 	e.bytes = e.size()
 	p.live = append(p.live, e)
 	s.liveEntries++
@@ -223,10 +229,11 @@ func (s *shard) add(e *entry, o *op) {
 
 // tally adds a hit to the layers that it belongs to: that of its kind, and the derived ones.
 func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
-	switch layer.Kind() {
-	case heatmap.KindView:
+	switch kind := layer.Kind(); {
+	case o.repeat:
+	case kind == heatmap.KindView:
 		d.AddView(layer)
-	case heatmap.KindScroll:
+	case kind == heatmap.KindScroll:
 		d.AddScroll(layer, o.depth, o.from, o.y, o.vh, o.dwell)
 	default:
 		d.AddPoint(layer, o.x, o.y)
@@ -234,15 +241,19 @@ func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 	tallyDerived(d, o, layer)
 }
 
-// tallyDerived adds a click to the layers that are derived from clicks.
+// tallyDerived adds to the layers that are derived from clicks what a hit is or completes.
 func tallyDerived(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 	if o.dead {
 		d.AddPoint(layerOfKind(layer, heatmap.KindDead), o.x, o.y)
 	}
-	if o.rage {
-		for _, at := range o.rageAt {
-			d.AddPoint(layerOfKind(layer, heatmap.KindRage), at.X, at.Y)
-		}
+	if o.derived == nil {
+		return
+	}
+	for _, at := range o.derived.deadAt {
+		d.AddPoint(layerOfKind(layer, heatmap.KindDead), at.X, at.Y)
+	}
+	for _, at := range o.derived.rageAt {
+		d.AddPoint(layerOfKind(layer, heatmap.KindRage), at.X, at.Y)
 	}
 }
 

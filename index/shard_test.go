@@ -27,7 +27,7 @@ func TestShardBytes(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	before := heap()
-	s := newShard()
+	s := newShard(heatmap.CellSize)
 	s.apply(ops, pages, 0)
 	grown, said := heap()-before, int64(s.liveBytes)
 	t.Logf("%d entries: %d bytes each, %d said", s.liveEntries, grown/int64(s.liveEntries), said/int64(s.liveEntries))
@@ -40,7 +40,7 @@ func TestShardBytes(t *testing.T) {
 
 // TestTakeOldFirst takes what is due before what was least recently used.
 func TestTakeOldFirst(t *testing.T) {
-	s := newShard()
+	s := newShard(heatmap.CellSize)
 	for i, page := range []string{"a", "b", "c", "a"} {
 		s.apply([]op{{position: uint64(i), site: "s", page: page, date: 20_500, layer: sumLayer(heatmap.KindClick)}}, uint64(i+1), int64(i))
 	}

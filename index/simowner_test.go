@@ -113,7 +113,7 @@ func (p *simPart) restart() {
 	start, _ := p.intake.start(p.log, from)
 	p.reader, _ = p.log.Open(start, nil)
 	for range simShards {
-		s := newShard()
+		s := newShard(simRules.CellSize())
 		s.recover(from.Position, high)
 		p.shards = append(p.shards, s)
 	}

@@ -34,10 +34,11 @@ type Event struct {
 	Date     heatmap.Date // of Hit.Time in the site's zone
 	Device   heatmap.Device
 	Bot      bool
-	Dead     bool    // a click that changed nothing
-	Rage     bool    // the hit completes a burst of three clicks
-	RageAt   [3]Spot // the burst, in the order of the log, if Rage
-	Visitor  uint64  // xxhash64 of site, 0, visitor; 0 = unknown
+	Repeat   bool   // a click that does not count itself, because another did: only what it completes does
+	Dead     bool   // a click that changed nothing, as recorded
+	DeadAt   []Spot // clicks that the hit shows to be dead, in the order of the log, by dead-log/1; may be kept
+	RageAt   []Spot // the burst that the hit completes, in the order of the log, nil = none; may be kept
+	Visitor  uint64 // xxhash64 of site, 0, visitor; 0 = unknown
 
 	zone *time.Location
 }
@@ -55,6 +56,8 @@ type Stream struct {
 	started bool
 	repeats repeats
 	rage    rage
+	dead    dead
+	clicks  repeatClicks
 
 	pages  *memo[urlPage]
 	agents *memo[agentClass]
@@ -80,6 +83,7 @@ type Stream struct {
 type urlPage struct {
 	url, page string
 	pageHash  uint64
+	unsettled bool
 }
 
 // StreamStats count what a stream did with the hits of Events.
@@ -87,10 +91,12 @@ type StreamStats struct {
 	Hits            uint64   // that counted
 	Bots            uint64   // of these, by bots
 	Bursts          uint64   // of rage
+	RepeatedClicks  uint64   // that did not count because of repeat_clicks
+	Unsettled       uint64   // of URLs that rewrites or groups would have made what counts as another: their URL is their page
 	RepeatedBatches uint64   // dropped
 	RepeatedHits    uint64   // dropped, those of dropped batches among them
-	Excluded        uint64   // left out by an expression of the rules
-	ExcludedBy      []uint64 // the same by expression, in the order of the rules: each counts for the first that is true
+	Excluded        uint64   // left out by the rules
+	ExcludedBy      []uint64 // the same by rule, each counts for the first that leaves it out: see Rules.Counts
 	ExprErrors      uint64   // runs of an expression that failed, which counts as false
 	RepeatBytes     int64    // memory for telling repeats
 }
@@ -112,8 +118,8 @@ func NewStream(r *Rules, zone func(site string) *time.Location, o StreamOptions)
 		pages:  newMemo[urlPage](memoURLs, memoURLBytes),
 		agents: newMemo[agentClass](memoAgents, memoAgentBytes),
 	}
-	s.stats.ExcludedBy = make([]uint64, len(r.exclude))
-	s.published.ExcludedBy = make([]uint64, len(r.exclude))
+	s.stats.ExcludedBy = make([]uint64, r.exclusions())
+	s.published.ExcludedBy = make([]uint64, r.exclusions())
 	return s
 }
 
@@ -173,8 +179,12 @@ func (s *Stream) advance(bucket int64) {
 	s.repeats.rotate()
 	if bucket == s.bucket+1 {
 		s.rage.rotate()
+		s.dead.rotate()
+		s.clicks.rotate()
 	} else {
 		s.rage.reset()
+		s.dead.reset()
+		s.clicks.reset()
 	}
 	s.bucket = bucket
 }
@@ -215,39 +225,73 @@ func (s *Stream) takeBatch(b *heatmap.Batch, position uint64, fn func(*Event)) {
 		if in.counts && !is.counts && fn != nil {
 			s.stats.RepeatedHits++
 		}
-		if is.counts && fn != nil || is.fresh && mayRage(h) {
+		if is.counts && fn != nil || (is.counts || is.fresh) && s.remembers(h) {
 			s.takeHit(h, position+uint64(i), is, fn)
 		}
 	}
 }
 
-// takeHit makes the event of a hit that is no repeat. If it only must be remembered, it is a click.
+// takeHit makes the event of a hit that is no repeat. If it only must be remembered, it is one that remembers names.
 func (s *Stream) takeHit(h *heatmap.Hit, position uint64, in verdict, fn func(*Event)) {
 	s.describe(h, position)
 	tells := fn != nil && in.counts
 	if s.excluded(tells) {
 		return
 	}
-	e := &s.event
-	if mayRage(h) {
-		e.RageAt, e.Rage = s.rage.click(s.viewKey(h), in, h.Time, Spot{h.X, h.Y})
+	if s.remembers(h) {
+		s.derive(h, in)
 	}
-	if !tells {
-		return
+	if tells {
+		s.tell(fn)
 	}
-	s.stats.Hits++
-	if e.Bot {
-		s.stats.Bots++
-	}
-	if e.Rage {
-		s.stats.Bursts++
-	}
-	fn(e)
 }
 
-// mayRage reports whether a hit is one that can belong to a burst.
-func mayRage(h *heatmap.Hit) bool {
-	return h.Kind == heatmap.KindClick && h.View != "" && h.Flags&heatmap.FlagUntrusted == 0
+// tell counts the stream's event and gives it to fn.
+func (s *Stream) tell(fn func(*Event)) {
+	e := &s.event
+	if e.Repeat {
+		s.stats.RepeatedClicks++
+	} else {
+		s.stats.Hits++
+		if e.Bot {
+			s.stats.Bots++
+		}
+	}
+	if s.urlPage.unsettled {
+		s.stats.Unsettled++
+	}
+	if e.RageAt != nil {
+		s.stats.Bursts++
+	}
+	if !e.Repeat || e.RageAt != nil || e.DeadAt != nil {
+		fn(e)
+	}
+}
+
+// remembers reports whether a hit is one that what is derived from later ones can depend on.
+func (s *Stream) remembers(h *heatmap.Hit) bool {
+	if h.Kind == heatmap.KindClick && (h.Flags&heatmap.FlagUntrusted == 0 || s.rules.repeat.window > 0) || s.rules.dead.fromLog {
+		return h.View != ""
+	}
+	return false
+}
+
+// derive fills in what a hit completes, and whether it repeats a click.
+func (s *Stream) derive(h *heatmap.Hit, in verdict) {
+	e, r := &s.event, s.rules
+	key, at := s.viewKey(h), Spot{h.X, h.Y}
+	isClick, trusted := h.Kind == heatmap.KindClick, h.Flags&heatmap.FlagUntrusted == 0
+	var repeat verdict
+	if isClick && r.repeat.window > 0 {
+		repeat = s.clicks.click(r.repeat, key, in, h.Time, at)
+		e.Repeat, e.Dead = repeat.counts, e.Dead && !repeat.counts
+	}
+	if isClick && trusted {
+		e.RageAt = s.rage.click(&r.rage, key, in, h.Time, at)
+	}
+	if r.dead.fromLog {
+		e.DeadAt = s.dead.hit(&r.dead, key, in, h, isClick && trusted, repeat)
+	}
 }
 
 // describe fills the stream's event with all but rage.
@@ -269,8 +313,8 @@ func (s *Stream) describe(h *heatmap.Hit, position uint64) {
 		s.findVisitor(h.Visitor)
 	}
 	e.Date = s.dates.date(h.Time, e.zone, s.zoneSalt)
-	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0
-	e.Rage = false
+	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0 && !s.rules.dead.fromLog
+	e.Repeat, e.RageAt, e.DeadAt = false, nil, nil
 }
 
 // findPage finds what the next hits' URL is counted as.
@@ -278,8 +322,9 @@ func (s *Stream) findPage(raw string) {
 	p, ok := s.pages.get(raw)
 	if !ok {
 		raw = strings.Clone(raw) // it may become the page, which outlives its chunk
-		p.url = s.rules.params.normalURL(raw)
-		p.page = s.rules.group(p.url)
+		var settled bool
+		p.url, p.page, settled = s.rules.counted(s.rules.params.normalURL(raw))
+		p.unsettled = !settled
 		p.pageHash = xxhash.Sum64String(p.page)
 		s.pages.put(raw, p)
 	}
@@ -323,26 +368,4 @@ func (s *Stream) findVisitor(visitor string) {
 func (s *Stream) viewKey(h *heatmap.Hit) uint64 {
 	s.scratch = append(append(append(s.scratch[:0], h.Site...), 0), h.View...)
 	return xxhash.Sum64(s.scratch) ^ s.urlPage.pageHash
-}
-
-// excluded reports whether an expression of the rules is true of the stream's event, and counts it if told to.
-func (s *Stream) excluded(count bool) bool {
-	if len(s.rules.exclude) == 0 {
-		return false
-	}
-	s.eval.set(&s.event)
-	for i, x := range s.rules.exclude {
-		is, err := s.eval.run(x)
-		if err != nil && count {
-			s.stats.ExprErrors++
-		}
-		if err == nil && is {
-			if count {
-				s.stats.Excluded++
-				s.stats.ExcludedBy[i]++
-			}
-			return true
-		}
-	}
-	return false
 }

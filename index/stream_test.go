@@ -3,6 +3,7 @@ package index
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -22,20 +23,17 @@ type told struct {
 	Device   heatmap.Device
 	Bot      bool
 	Dead     bool
-	Rage     bool
-	RageAt   [3]Spot
+	Repeat   bool
+	DeadAt   []Spot
+	RageAt   []Spot
 	Visitor  uint64
 }
 
 func tellEvent(e *Event) told {
-	t := told{
+	return told{
 		Time: e.Hit.Time, At: Spot{e.Hit.X, e.Hit.Y}, Position: e.Position, Page: e.Page, Date: e.Date.String(), Device: e.Device, Bot: e.Bot, Dead: e.Dead,
-		Rage: e.Rage, Visitor: e.Visitor,
+		Repeat: e.Repeat, DeadAt: e.DeadAt, RageAt: e.RageAt, Visitor: e.Visitor,
 	}
-	if e.Rage {
-		t.RageAt = e.RageAt
-	}
-	return t
 }
 
 func eventsOf(s *Stream, chunks []heatmap.Chunk) []told {
@@ -64,45 +62,73 @@ sites:
   prague: {timezone: Europe/Prague}
 `
 
-func TestStreamAgainstModel(t *testing.T) {
-	r := mustParseRules(t, streamTestRules)
-	bursts, counted, all := 0, 0, 0
-	for seed := range uint64(60) {
-		log := randomLog(rand.New(rand.NewPCG(seed, 1)), 60)
-		want := naiveEvents(t, r, log)
-		got := eventsOf(NewStream(r, nil, StreamOptions{}), log)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("seed %d: events (-want +got):\n%s", seed, diff)
-		}
-		counted += len(got)
-		all += int(log[len(log)-1].End() - log[0].Position)
-		for _, e := range got {
-			if e.Rage {
-				bursts++
-			}
-		}
+// streamVariants are rules with other ways to derive hits.
+func streamVariants() map[string]string {
+	return map[string]string{
+		"plain":         streamTestRules,
+		"pairs":         streamTestRules + "rage: {clicks: 2, radius: 6, window: 300}\n",
+		"fours":         streamTestRules + "rage: {clicks: 4, radius: 16, window: 1500}\n",
+		"eights":        streamTestRules + "rage: {clicks: 8, radius: 100, window: 60000}\n",
+		"dead log":      streamTestRules + "dead: {from: log, window: 150}\n",
+		"repeat clicks": streamTestRules + "repeat_clicks: {window: 500, radius: 10}\n",
+		"all":           streamTestRules + "dead: {from: log, window: 100}\nrepeat_clicks: {window: 300, radius: 8}\nrage: {clicks: 2}\n",
 	}
-	if bursts < 100 || counted < all/4 || counted > all*3/4 {
-		t.Errorf("the random logs are dull: %d of %d hits count, %d bursts", counted, all, bursts)
+}
+
+func TestStreamAgainstModel(t *testing.T) {
+	for name, rules := range streamVariants() {
+		t.Run(name, func(t *testing.T) {
+			r := mustParseRules(t, rules)
+			bursts, dead, repeats, counted, all := 0, 0, 0, 0, 0
+			for seed := range uint64(40) {
+				log := randomLog(rand.New(rand.NewPCG(seed, 1)), 60)
+				want := naiveEvents(t, r, log)
+				stream := NewStream(r, nil, StreamOptions{})
+				got := eventsOf(stream, log)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("seed %d: events (-want +got):\n%s", seed, diff)
+				}
+				counted += len(got)
+				all += int(log[len(log)-1].End() - log[0].Position)
+				repeats += int(stream.Stats().RepeatedClicks)
+				for _, e := range got {
+					bursts += len(e.RageAt) / r.rage.clicks
+					dead += len(e.DeadAt)
+				}
+			}
+			t.Logf("%d of %d hits, %d bursts, %d dead clicks, %d repeats", counted, all, bursts, dead, repeats)
+			if bursts < 3 || counted < all/5 || counted > all*3/4 || r.dead.fromLog != (dead > 100) || (r.repeat.window > 0) != (repeats > 100) {
+				t.Error("the random logs are dull")
+			}
+		})
 	}
 }
 
 // TestStreamWarmUp checks that a stream that begins as far before a position as warmFrom says gives the same from there
 // on as one that has read everything, for every position.
 func TestStreamWarmUp(t *testing.T) {
-	r := mustParseRules(t, streamTestRules)
-	for seed := range uint64(12) {
-		log := randomLog(rand.New(rand.NewPCG(seed, 2)), 60)
-		want := eventsOf(NewStream(r, nil, StreamOptions{}), log)
-		for cut := log[0].Position; cut < log[len(log)-1].End(); cut++ {
-			got := eventsFrom(t, NewStream(r, nil, StreamOptions{}), log, cut)
-			from := slices.IndexFunc(want, func(e told) bool { return e.Position >= cut })
-			if from < 0 {
-				from = len(want)
+	for name, rules := range streamVariants() {
+		t.Run(name, func(t *testing.T) {
+			r := mustParseRules(t, rules)
+			for seed := range uint64(4) {
+				checkWarmUp(t, r, seed)
 			}
-			if !slices.Equal(got, want[from:]) {
-				t.Fatalf("seed %d, cut at %d: events (-want +got):\n%s", seed, cut, cmp.Diff(want[from:], got))
-			}
+		})
+	}
+}
+
+func checkWarmUp(t *testing.T, r *Rules, seed uint64) {
+	t.Helper()
+	log := randomLog(rand.New(rand.NewPCG(seed, 2)), 60)
+	want := eventsOf(NewStream(r, nil, StreamOptions{}), log)
+	for cut := log[0].Position; cut < log[len(log)-1].End(); cut++ {
+		got := eventsFrom(t, NewStream(r, nil, StreamOptions{}), log, cut)
+		from := slices.IndexFunc(want, func(e told) bool { return e.Position >= cut })
+		if from < 0 {
+			from = len(want)
+		}
+		if len(got)+from != len(want) || from < len(want) && !reflect.DeepEqual(got, want[from:]) {
+			t.Fatalf("seed %d, cut at %d: events (-want +got):\n%s", seed, cut, cmp.Diff(want[from:], got))
 		}
 	}
 }
@@ -168,18 +194,29 @@ func TestStreamBuckets(t *testing.T) {
 	f(true, -1, 0)
 }
 
-// TestStreamBurstsOverGap checks that bursts are forgotten over a gap, as rage/1 says, and repeats are not.
-func TestStreamBurstsOverGap(t *testing.T) {
-	click := func(appended int64, position uint64) heatmap.Chunk {
+// TestStreamClicksOverGap checks that clicks are forgotten over a gap, as rage/1, dead-log/1 and repeat-clicks/1 say, and
+// repeats are not.
+func TestStreamClicksOverGap(t *testing.T) {
+	hit := func(appended int64, position uint64, kind heatmap.Kind, ms int64) heatmap.Chunk {
 		c := oneHit(appended, position, fmt.Sprint(position), "")
-		c.Batches[0].Hits[0].Time, c.Batches[0].Hits[0].Kind, c.Batches[0].Hits[0].View = 1_770_000_000_000, heatmap.KindClick, "v"
+		h := &c.Batches[0].Hits[0]
+		h.Time, h.Kind, h.View = 1_770_000_000_000+ms, kind, "v"
 		return c
 	}
-	f := func(third int64, want bool) {
+	f := func(last int64, want bool) {
 		t.Helper()
-		got := eventsOf(NewStream(DefaultRules(), nil, StreamOptions{}), []heatmap.Chunk{click(0, 0), click(1, 1), click(third, 2)})
-		if len(got) != 3 || got[2].Rage != want {
-			t.Errorf("third click appended at %d: %+v, want burst %t", third, got, want)
+		for rules, third := range map[string]heatmap.Chunk{
+			"":                                       hit(last, 2, heatmap.KindClick, 0),
+			"{dead: {from: log}, rage: {clicks: 8}}": hit(last, 2, heatmap.KindMove, 3000),
+			"{repeat_clicks: {window: 400}, rage: {clicks: 8}}": hit(last, 2, heatmap.KindClick, 800),
+		} {
+			s, found := NewStream(mustParseRules(t, rules), nil, StreamOptions{}), 0
+			for _, c := range []heatmap.Chunk{hit(0, 0, heatmap.KindClick, 0), hit(1, 1, heatmap.KindClick, 500), third} {
+				s.Events(&c, func(e *Event) { found += len(e.RageAt) + len(e.DeadAt) })
+			}
+			if found += int(s.Stats().RepeatedClicks); found > 0 != want {
+				t.Errorf("%s: last hit appended at %d: %d derived, want some %t", rules, last, found, want)
+			}
 		}
 	}
 	f(bucketMillis, true)
@@ -210,6 +247,28 @@ func TestStreamHitOfDroppedBatch(t *testing.T) {
 	got := eventsOf(s, log)
 	if len(got) != 2 || got[1].Position != 2 {
 		t.Errorf("events %+v, want those of positions 0 and 2", got)
+	}
+}
+
+// TestStreamWarmUpOverDroppedBatch begins behind a click that counts although a batch that was dropped had it before, and
+// that belongs to a burst.
+func TestStreamWarmUpOverDroppedBatch(t *testing.T) {
+	var log []heatmap.Chunk
+	add := func(appended int64, batchID, hitID string) {
+		c := oneHit(appended, uint64(len(log)), batchID, hitID)
+		h := &c.Batches[0].Hits[0]
+		h.Time, h.Kind, h.View, h.X = 0, heatmap.KindClick, "v", uint16(400*min(len(log), 1)) // the first is elsewhere
+		log = append(log, c)
+	}
+	add(0, "b", "h0")
+	add(bucketMillis, "b", "h1")
+	add(bucketMillis, "c", "h1")
+	add(bucketMillis, "d", "h2")
+	add(bucketMillis, "e", "h3")
+	want := eventsOf(NewStream(DefaultRules(), nil, StreamOptions{}), log)
+	got := eventsFrom(t, NewStream(DefaultRules(), nil, StreamOptions{}), log, 3)
+	if len(want) != 4 || want[3].RageAt == nil || !reflect.DeepEqual(got, want[2:]) {
+		t.Errorf("events from 3 on %+v, of all %+v", got, want)
 	}
 }
 
@@ -263,7 +322,7 @@ func TestStreamStats(t *testing.T) {
 	}
 	s := NewStream(r, nil, StreamOptions{})
 	s.Events(&heatmap.Chunk{Count: 5, Batches: []heatmap.Batch{{Hits: hits}}}, func(*Event) {})
-	want := StreamStats{Hits: 2, Bots: 2, Excluded: 3, ExcludedBy: []uint64{1, 1, 1}, ExprErrors: 2}
+	want := StreamStats{Hits: 2, Bots: 2, Excluded: 3, ExcludedBy: []uint64{0, 1, 1, 1, 0}, ExprErrors: 2}
 	if diff := cmp.Diff(want, s.Stats()); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}

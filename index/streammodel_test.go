@@ -35,40 +35,55 @@ func naiveEvents(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 	return events
 }
 
+// naiveState is what a walk knows of the hits before.
+type naiveState struct {
+	batches, hits map[string]bool
+	clicks        map[string][]*naiveClick // by site, view and page: trusted clicks
+	open          map[string][]*naiveClick // clicks that may be dead
+	counted       map[string]*naiveClick   // the last click that counted
+}
+
 type naiveClick struct {
 	ms   int64
 	at   Spot
 	used bool
 }
 
+// forgetClicks leaves only what tells repeats of batches and hits.
+func (s *naiveState) forgetClicks() {
+	s.clicks, s.open, s.counted = make(map[string][]*naiveClick), make(map[string][]*naiveClick), make(map[string]*naiveClick)
+}
+
 // naiveWalk gives the events of a log of which nothing is forgotten but the clicks of more than ten minutes before its last
 // bucket.
 func naiveWalk(t *testing.T, r *Rules, chunks []heatmap.Chunk) []told {
 	var events []told
-	batches, hits := make(map[string]bool), make(map[string]bool)
-	clicks := make(map[string][]*naiveClick)
+	s := &naiveState{batches: make(map[string]bool), hits: make(map[string]bool)}
+	s.forgetClicks()
 	last := bucketOf(chunks[len(chunks)-1].Appended)
 	for _, c := range chunks {
 		position := c.Position
 		for _, b := range c.Batches {
 			name := naiveName(&b)
-			repeat := b.ID != "" && batches[name]
-			batches[name] = batches[name] || len(b.Hits) > 0
+			repeat := b.ID != "" && s.batches[name]
+			s.batches[name] = s.batches[name] || len(b.Hits) > 0
 			for _, h := range b.Hits {
 				position++
 				id := fmt.Sprintf("%q %q", h.Site, h.ID)
-				if repeat || h.ID != "" && hits[id] {
+				if repeat || h.ID != "" && s.hits[id] {
 					continue
 				}
-				hits[id] = true
+				s.hits[id] = true
 				if h.Visitor == "excluded" {
 					continue
 				}
-				events = append(events, naiveEvent(t, r, h, position-1, clicks))
+				if e := s.event(t, r, h, position-1); !e.Repeat || e.DeadAt != nil || e.RageAt != nil {
+					events = append(events, e)
+				}
 			}
 		}
 		if bucketOf(c.Appended) < last-1 {
-			clear(clicks)
+			s.forgetClicks()
 		}
 	}
 	return events
@@ -82,7 +97,7 @@ func naiveName(b *heatmap.Batch) string {
 	return fmt.Sprintf("%q %q %q %q", b.Site, b.ID, b.Hits[0].View, b.Hits[0].UserAgent)
 }
 
-func naiveEvent(t *testing.T, r *Rules, h heatmap.Hit, position uint64, clicks map[string][]*naiveClick) told {
+func (s *naiveState) event(t *testing.T, r *Rules, h heatmap.Hit, position uint64) told {
 	page, err := r.Page(h.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -95,34 +110,89 @@ func naiveEvent(t *testing.T, r *Rules, h heatmap.Hit, position uint64, clicks m
 	e.Date = time.UnixMilli(h.Time).In(zone).Format(time.DateOnly)
 	e.Device = map[string]heatmap.Device{"": heatmap.Desktop, "iPhone": heatmap.Mobile, "iPad": heatmap.Tablet, "Googlebot/2.1": heatmap.Desktop}[h.UserAgent]
 	e.Bot = h.UserAgent == "Googlebot/2.1"
-	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0
 	if h.Visitor != "" {
 		e.Visitor = xxhash.Sum64String(h.Site + "\x00" + h.Visitor)
 	}
-	if h.Kind == heatmap.KindClick && h.View != "" && h.Flags&heatmap.FlagUntrusted == 0 {
-		key := fmt.Sprintf("%q %q %q", h.Site, h.View, page)
-		c := &naiveClick{ms: h.Time, at: Spot{h.X, h.Y}}
-		e.Rage, e.RageAt = naiveRage(clicks[key], c)
-		clicks[key] = append(clicks[key], c)
+	isClick, trusted, key := h.Kind == heatmap.KindClick, h.Flags&heatmap.FlagUntrusted == 0, fmt.Sprintf("%q %q %q", h.Site, h.View, page)
+	c := naiveClick{ms: h.Time, at: Spot{h.X, h.Y}}
+	if last := s.counted[key]; isClick && h.View != "" && r.repeat.window > 0 {
+		e.Repeat = last != nil && naiveNear(*last, c, r.repeat.window, r.repeat.radius)
+		if !e.Repeat {
+			s.counted[key] = &c
+		}
+	}
+	e.Dead = isClick && h.Flags&heatmap.FlagDead != 0 && !r.dead.fromLog && !e.Repeat
+	if isClick && trusted && h.View != "" {
+		burst := c
+		e.RageAt = naiveRage(r, s.clicks[key], &burst)
+		s.clicks[key] = append(s.clicks[key], &burst)
+	}
+	if r.dead.fromLog && h.View != "" {
+		e.DeadAt = s.dead(r, key, h)
+		if waiting := c; isClick && trusted && !e.Repeat {
+			s.open[key] = append(s.open[key], &waiting)
+		}
 	}
 	return e
 }
 
-func naiveRage(before []*naiveClick, c *naiveClick) (bool, [3]Spot) {
-	fits := func(a, b *naiveClick) bool {
-		dx, dy := float64(a.at.X)-float64(b.at.X), float64(a.at.Y)-float64(b.at.Y)
-		return max(a.ms, b.ms)-min(a.ms, b.ms) <= 1000 && dx*dx+dy*dy <= 24*24 && !a.used && !b.used
-	}
-	before = before[max(0, len(before)-8):]
-	for j := len(before) - 1; j >= 0; j-- {
-		for i := j - 1; i >= 0; i-- {
-			if a, b := before[i], before[j]; fits(a, b) && fits(a, c) && fits(b, c) {
-				a.used, b.used, c.used = true, true, true
-				return true, [3]Spot{a.at, b.at, c.at}
-			}
+func naiveNear(a, b naiveClick, window, radius int64) bool {
+	dx, dy := float64(a.at.X)-float64(b.at.X), float64(a.at.Y)-float64(b.at.Y)
+	return max(a.ms, b.ms)-min(a.ms, b.ms) <= window && dx*dx+dy*dy <= float64(radius*radius)
+}
+
+// dead judges the clicks of a view by a hit that follows them.
+func (s *naiveState) dead(r *Rules, key string, h heatmap.Hit) (found []Spot) {
+	clicks := s.open[key]
+	for _, c := range clicks[max(0, len(clicks)-8):] {
+		after := h.Time - c.ms
+		elsewhere := !naiveNear(naiveClick{at: Spot{h.X, h.Y}}, naiveClick{at: c.at}, 0, 24)
+		did := h.Kind == heatmap.KindScroll || h.Kind == heatmap.KindView || h.Kind == heatmap.KindClick && elsewhere
+		switch {
+		case c.used || after < 0:
+		case after > r.dead.window:
+			c.used = true
+			found = append(found, c.at)
+		case did:
+			c.used = true
 		}
 	}
-	return false, [3]Spot{}
+	return found
+}
+
+// naiveRage tries all sets of earlier clicks and takes the latest of those that fit.
+func naiveRage(r *Rules, before []*naiveClick, c *naiveClick) []Spot {
+	before = before[max(0, len(before)-8):]
+	best := -1
+	for set := range 1 << len(before) {
+		all := []*naiveClick{c}
+		for i, b := range before {
+			if set>>i&1 == 1 {
+				all = append(all, b)
+			}
+		}
+		fits := len(all) == r.rage.clicks
+		for i, a := range all {
+			for _, b := range all[:i] {
+				fits = fits && !a.used && !b.used && naiveNear(*a, *b, r.rage.window, r.rage.radius)
+			}
+		}
+		if fits {
+			best = max(best, set) // the greatest number has the latest click, then the latest before that
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	var spots []Spot
+	for i, b := range before {
+		if best>>i&1 == 1 {
+			b.used = true
+			spots = append(spots, b.at)
+		}
+	}
+	c.used = true
+	return append(spots, c.at)
 }
 
 // randomLog makes chunks of hits that repeat and click a lot.

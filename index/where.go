@@ -3,7 +3,6 @@ package index
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -29,16 +28,16 @@ const (
 
 // Where is a compiled where= expression. It is not safe for concurrent use.
 type Where struct {
-	expr *expression
-	eval evaluator
+	expr   *expression
+	eval   evaluator
+	errors uint64 // runs that failed
 }
 
 // CompileWhere compiles an expression over a hit, in the language of github.com/expr-lang/expr. Its names are those of
-// an import line (x, y, vw, vh, dw, dh, depth, from, dwell, ax, ay, sel, ua, site, visitor, view, id, tags, kind,
-// pointer, t, fixed, dead, layout) and bot, device, trusted, url (normalised), raw_url, page (that it is counted as) and,
-// in the site's zone, time, hour (0 to 23) and weekday (1 = Monday to 7 = Sunday). The functions are
-// len, lower, upper, trim, trimPrefix, trimSuffix, hasPrefix, hasSuffix, indexOf, lastIndexOf, abs, ceil, floor, round,
-// int, float, min, max, any, all, none, one, count, date and duration. The error is a *heatmap.ParamError for the field where, whose message begins with line:column.
+// ExpressionFields; time, hour and weekday are in the site's zone. The functions are len, lower, upper, trim, trimPrefix,
+// trimSuffix, hasPrefix, hasSuffix, indexOf, lastIndexOf, abs, ceil, floor, round, int, float, min, max, any, all, none,
+// one, count, date and duration. The error is a *heatmap.ParamError for the field where, whose message begins with
+// line:column.
 func CompileWhere(text string) (*Where, error) {
 	x, err := compileExpression(text)
 	if err != nil {
@@ -52,60 +51,10 @@ func CompileWhere(text string) (*Where, error) {
 func (w *Where) Match(e *Event) bool {
 	w.eval.set(e)
 	is, err := w.eval.run(w.expr)
+	if err != nil {
+		w.errors++
+	}
 	return err == nil && is
-}
-
-// hitEnv is what an expression can name of a hit.
-type hitEnv struct {
-	Bot     bool      `expr:"bot"`
-	URL     string    `expr:"url"`     // normalised
-	RawURL  string    `expr:"raw_url"` // as recorded
-	Page    string    `expr:"page"`    // that the hit is counted as
-	Site    string    `expr:"site"`
-	Visitor string    `expr:"visitor"`
-	View    string    `expr:"view"`
-	ID      string    `expr:"id"`
-	Device  string    `expr:"device"` // desktop, tablet or mobile
-	Kind    string    `expr:"kind"`   // view, click, scroll or move
-	Pointer string    `expr:"pointer"`
-	Time    time.Time `expr:"time"`    // in the site's zone
-	Millis  int       `expr:"t"`       // the same as Unix ms
-	Hour    int       `expr:"hour"`    // of time, 0 to 23
-	Weekday int       `expr:"weekday"` // of time, 1 = Monday to 7 = Sunday
-	X       int       `expr:"x"`
-	Y       int       `expr:"y"`
-	VW      int       `expr:"vw"`
-	VH      int       `expr:"vh"`
-	DW      int       `expr:"dw"`
-	DH      int       `expr:"dh"`
-	Depth   int       `expr:"depth"`
-	From    int       `expr:"from"`
-	Dwell   int       `expr:"dwell"`
-	Layout  int       `expr:"layout"`
-	AX      float64   `expr:"ax"`
-	AY      float64   `expr:"ay"`
-	Sel     string    `expr:"sel"`
-	UA      string    `expr:"ua"`
-	Tags    []string  `expr:"tags"`
-	Trusted bool      `expr:"trusted"`
-	Fixed   bool      `expr:"fixed"`
-	Dead    bool      `expr:"dead"`
-}
-
-// set takes the fields of an event.
-func (v *hitEnv) set(e *Event) {
-	h := e.Hit
-	v.Bot, v.Device = e.Bot, e.Device.String()
-	v.URL, v.RawURL, v.Page = e.URL, h.URL, e.Page
-	v.Site, v.Visitor, v.View, v.ID = h.Site, h.Visitor, h.View, h.ID
-	v.Kind, v.Pointer = h.Kind.String(), h.Pointer.String()
-	v.Millis = int(h.Time)
-	v.X, v.Y, v.Depth, v.From = int(h.X), int(h.Y), int(h.Depth), int(h.From)
-	v.VW, v.VH, v.DW, v.DH = int(h.ViewportW), int(h.ViewportH), int(h.DocumentW), int(h.DocumentH)
-	v.Dwell, v.Layout = int(h.Dwell), int(h.Layout)
-	v.AX, v.AY = float64(h.AnchorX)/heatmap.AnchorUnit, float64(h.AnchorY)/heatmap.AnchorUnit
-	v.Sel, v.UA, v.Tags = h.Selector, h.UserAgent, h.Tags
-	v.Trusted, v.Fixed, v.Dead = h.Flags&heatmap.FlagUntrusted == 0, h.Flags&heatmap.FlagFixed != 0, h.Flags&heatmap.FlagDead != 0
 }
 
 // setTime sets what comes from the time in a zone, which takes longer than all the rest.
@@ -119,6 +68,7 @@ type expression struct {
 	text    string
 	program *vm.Program
 	timed   bool // it names time, hour or weekday
+	cost    int  // of its regular expressions together
 }
 
 // evaluator runs expressions and keeps the memory for it. The zero value is ready; not safe for concurrent use.
@@ -150,7 +100,7 @@ func (v *evaluator) run(x *expression) (bool, error) {
 }
 
 // compileExpression checks and compiles a condition. What could take long, much memory, or give another result on
-// another machine or day is refused: see checkNode. The error begins with line:column.
+// another machine or day is refused: see nodeChecker. The error begins with line:column.
 func compileExpression(text string) (*expression, error) {
 	if len(text) > maxExpression {
 		return nil, fmt.Errorf("1:1: expression has %d bytes, limit %d", len(text), maxExpression)
@@ -175,7 +125,7 @@ func compileExpression(text string) (*expression, error) {
 	if err != nil {
 		return nil, placeError(err)
 	}
-	return &expression{text: text, program: program, timed: c.timed}, nil
+	return &expression{text: text, program: program, timed: c.timed, cost: c.cost}, nil
 }
 
 func expressionOptions() []expr.Option {
@@ -211,21 +161,11 @@ func placeError(err error) error {
 	return fmt.Errorf("%d:%d: %s", max(at.Line, 1), at.Column+1, message)
 }
 
-// expressionNames are the names of a hit's fields, in the order of hitEnv.
-func expressionNames() []string {
-	var names []string
-	for f := range reflect.TypeFor[hitEnv]().Fields() {
-		if name := f.Tag.Get("expr"); name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // nodeChecker refuses what an expression must not have, and finds out what it needs.
 type nodeChecker struct {
 	source file.Source
 	timed  bool  // time, hour or weekday is named
+	cost   int   // of regular expressions
 	err    error // the first
 }
 
@@ -234,16 +174,16 @@ func (c *nodeChecker) Visit(node *ast.Node) {
 	if n, ok := (*node).(*ast.IdentifierNode); ok {
 		c.timed = c.timed || n.Value == "time" || n.Value == "hour" || n.Value == "weekday"
 	}
-	reason := checkNode(*node)
+	reason := c.check(*node)
 	if reason == "" || c.err != nil {
 		return
 	}
 	c.err = (&file.Error{Location: (*node).Location(), Message: reason}).Bind(c.source)
 }
 
-// checkNode gives the reason why a node is refused, "" if it is not. Variables and nested conditions over lists could
-// grow without bound; so could ranges. A regular expression must be known when it is compiled.
-func checkNode(node ast.Node) string {
+// check gives the reason why a node is refused, "" if it is not. Variables and nested conditions over lists could grow
+// without bound; so could ranges. A regular expression must be known when it is compiled.
+func (c *nodeChecker) check(node ast.Node) string {
 	switch n := node.(type) {
 	case *ast.VariableDeclaratorNode, *ast.SequenceNode:
 		return "let and ; are not available"
@@ -255,6 +195,9 @@ func checkNode(node ast.Node) string {
 		if !slices.Contains(expressionBuiltins(), n.Name) {
 			return n.Name + " is not available"
 		}
+		if n.Name == "date" {
+			return checkDate(n)
+		}
 	case *ast.PredicateNode:
 		var nested predicateCounter
 		if ast.Walk(&n.Node, &nested); nested > 0 {
@@ -263,9 +206,24 @@ func checkNode(node ast.Node) string {
 	case *ast.MemberNode:
 		return checkMember(n)
 	case *ast.BinaryNode:
-		return checkOperator(n)
+		return c.checkOperator(n)
 	}
 	return ""
+}
+
+// checkDate refuses dates that another machine could take for another instant, as those with a zone's short name, or none
+// at all.
+func checkDate(n *ast.BuiltinNode) string {
+	if len(n.Arguments) == 1 {
+		if text, ok := n.Arguments[0].(*ast.StringNode); ok {
+			for _, layout := range []string{time.DateOnly, time.DateTime, time.RFC3339} {
+				if _, err := time.Parse(layout, text.Value); err == nil {
+					return ""
+				}
+			}
+		}
+	}
+	return `date takes one day or instant, as date("2026-01-31"), date("2026-01-31 08:00:00") in UTC, or date("2026-01-31T08:00:00+01:00")`
 }
 
 type predicateCounter int
@@ -290,7 +248,7 @@ func checkMember(n *ast.MemberNode) string {
 	return fmt.Sprintf("%q is not available", name.Value)
 }
 
-func checkOperator(n *ast.BinaryNode) string {
+func (c *nodeChecker) checkOperator(n *ast.BinaryNode) string {
 	switch n.Operator {
 	case "..":
 		return "ranges are not available"
@@ -299,21 +257,25 @@ func checkOperator(n *ast.BinaryNode) string {
 		if !ok {
 			return "the right side of matches must be a string"
 		}
-		return checkRegexp(pattern.Value)
+		cost, reason := checkRegexp(pattern.Value)
+		if c.cost += cost; reason == "" && c.cost > maxRegexpCost {
+			reason = fmt.Sprintf("regular expressions have %d parts together, limit %d", c.cost, maxRegexpCost)
+		}
+		return reason
 	}
 	return ""
 }
 
-// checkRegexp refuses regular expressions whose program would be large, before it is made.
-func checkRegexp(pattern string) string {
+// checkRegexp refuses a regular expression whose program would be large, before it is made, and gives its cost.
+func checkRegexp(pattern string) (cost int, reason string) {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return err.Error()
+		return 0, err.Error()
 	}
-	if cost := regexpCost(re); cost > maxRegexpCost {
-		return fmt.Sprintf("regular expression has %d parts, limit %d", cost, maxRegexpCost)
+	if cost = regexpCost(re); cost > maxRegexpCost {
+		return 0, fmt.Sprintf("regular expression has %d parts, limit %d", cost, maxRegexpCost)
 	}
-	return ""
+	return cost, ""
 }
 
 func regexpCost(re *syntax.Regexp) int {

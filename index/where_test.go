@@ -50,6 +50,7 @@ func TestWhere(t *testing.T) {
 	f(`depth == 2200 and from == 720 and dwell == 1800 and ax == 0.25 and ay == 0.5 and layout == 2147483648`, true)
 	f(`hour == 1 and weekday == 4 and time.Hour() == 1 and time.Year() == 2026`, true)
 	f(`time > date("2026-01-01") and time < date("2026-01-02") and time - date("2026-01-01") < duration("1s")`, true)
+	f(`time > date("2026-01-01 00:00:00") and time < date("2026-01-01T01:00:01+01:00")`, true)
 	f(`"new" in tags and tags[0] == "variant:b" and len(tags) == 2`, true)
 	f(`any(tags, # startsWith "variant:") and count(tags, # == "new") == 1`, true)
 	f(`tags[2] == "x"`, false)
@@ -90,6 +91,9 @@ func TestWhereErrors(t *testing.T) {
 	f(`len(map(tags, #)) > 1`, `1:5: map is not available`)
 	f(`reduce(tags, #acc + #, "") == ""`, `1:1: reduce is not available`)
 	f(`sum([x, y]) == 3`, `1:1: sum is not available`)
+	for _, date := range []string{`date(ua)`, `date("today")`, `date("2026-01-01", "2006-01-02", "Local")`, `date("02 Jan 26 15:04 CET")`, `date("2026-01-01", "2006-01-02")`, `date(1)`} {
+		f(`time > `+date, `1:8: date takes one day or instant`)
+	}
 	f(`Bot`, `1:1: unknown name Bot`)
 	f(strings.Repeat("(", 5000), `1:1: expression has 5000 bytes, limit 4096`)
 	f(strings.Repeat("(", 4096), `1:`)

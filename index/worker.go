@@ -39,7 +39,7 @@ const (
 
 func newWorker(p *pipeline) *worker {
 	return &worker{
-		pipeline: p, shard: newShard(), due: never,
+		pipeline: p, shard: newShard(p.options.Rules.CellSize()), due: never,
 		queue: make(chan work, queueLength), flushes: make(chan []*entry, 1), settled: make(chan []*entry, 1),
 	}
 }

@@ -2,8 +2,8 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"sync"
@@ -113,24 +113,11 @@ func (n *generation) counts(sources []index.SourceState) *heatmap.Counts {
 	c.Excluded, c.ExprErrors, c.OutOfScope = t.Excluded, t.ExprErrors, t.OutOfScope
 	c.Hits, c.Views, c.Clicks, c.Scrolls, c.Moves = t.Hits(), t.Views, t.Clicks, t.Scrolls, t.Moves
 	c.Bots, c.Dead, c.Bursts = t.Bots, t.Dead, t.Bursts
-	names := exclusions(n.rules)
-	for i, hits := range t.ExcludedBy {
-		name := fmt.Sprint("rule ", i+1)
-		if i < len(names) {
-			name = names[i]
-		}
-		c.ExcludedBy = append(c.ExcludedBy, heatmap.RuleCount{Rule: name, Hits: hits})
+	c.RepeatedClicks, c.Unsettled = t.RepeatedClicks, t.Unsettled
+	for _, r := range n.rules.LeftOut(t.ExcludedBy) {
+		c.ExcludedBy = append(c.ExcludedBy, heatmap.RuleCount{Rule: cmp.Or(r.Expression, r.Rule), Hits: r.Hits})
 	}
 	return c
-}
-
-// exclusions gives the expressions by which rules leave hits out, in their order.
-func exclusions(r *index.Rules) []string {
-	var spec struct {
-		Exclude []string `json:"exclude"`
-	}
-	_ = json.Unmarshal(r.Spec(), &spec) // our own text
-	return spec.Exclude
 }
 
 // sample notes how far every generation is, and how many are being built.

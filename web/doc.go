@@ -14,6 +14,7 @@
 //	GET  /v1/generations/ID         A  one with its rules and counts; DELETE drops it
 //	GET  /v1/generations/ID/report  A  how it compares with the active one, as JSON or text
 //	POST /v1/generations/ID/activate  A  switches to it; pause and resume likewise
+//	GET  /v1/rules-schema.json  -  JSON Schema of a rules file
 //	POST /v1/overlay-links A  {"site","url","generation"}: a link that opens the overlay on a page of the site
 //	POST /v1/demo          A  sends made visitors to the demo pages
 //	GET  /v1/session       A  what the app needs to know of the server; DELETE signs out
@@ -85,7 +86,9 @@
 //	generation           all but export           default the active one
 //	bots                 all but export           1 or true counts bots too; 0 or false (default) does not
 //	kind                 heatmap                  click (default), move, rage or dead
-//	cell                 heatmap                  px, a multiple of 8, 8 (default) to 4096
+//	cell                 heatmap                  px, a multiple of that of the generation (default, as a rule 8), up to 4096
+//	noise                heatmap                  0 (default) to 1: without cells that weigh less than this share of the heaviest
+//	                                              and have no neighbour
 //	limit                heatmap                  cells at most, 0 to 100,000; 0 (default) = all
 //	format               heatmap                  json (default) or png
 //	width, height        heatmap with format=png  px of the page that is drawn
@@ -112,8 +115,9 @@
 // Beside reason and message stands what the reason has: "nearest" (known URLs), "from" and "to" (days that have hits),
 // "widths" ([[MIN,MAX],…]), "kinds" or "devices". The reasons are the constants heatmap.WhyUnknownSite and so on.
 //
-// Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them, and a limit below
-// their number is refused.
+// Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them but those that noise
+// leaves out, whose hits are "noise_hits", and a limit below their number is refused. The weights of points and
+// "noise_hits" add up to "hits".
 //
 // Generations and reports are the types of package heatmap by those names. A change of state answers with the generation as it
 // is then; dropping one answers 204 when it is off the list, and deletes what is stored of it later.

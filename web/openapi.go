@@ -19,6 +19,13 @@ var openAPIFile = sync.OnceValue(func() *file {
 	return f
 })
 
+// schemaFile is the JSON Schema of rules as it is served, to editors too.
+func schemaFile(text string) *file {
+	f := file{cache: revalidated, anywhere: true}.fill("rules-schema.json", []byte(text))
+	f.contentType = jsonType
+	return f
+}
+
 // strictly refuses what a query string may not have, which is everything.
 func strictly(h handler) handler {
 	return func(ctx *fasthttp.RequestCtx) error {

@@ -13,7 +13,7 @@ import (
 // probes are values of which each parameter takes some, on both sides of every limit.
 func probes() []string {
 	list := []string{
-		"", "-", "-1", "1.5", "x", "shop", "Shop", "a b", "žluť", "click", "move", "rage", "dead", "view", "scroll", "json", "png", "msgpack",
+		"", "-", "-1", "1.5", "0.5", "0.999999", "1.0", "1.000001", ".5", "1.", "1e-1", "+0.5", "00.5", "0.5.5", "x", "shop", "Shop", "a b", "žluť", "click", "move", "rage", "dead", "view", "scroll", "json", "png", "msgpack",
 		"desktop", "tablet", "mobile", "phone", "day", "hour", "week", "true", "false", "yes", "2026-01-01", "2026-02-30", "2026-1-1",
 		"2026-01-01T08:00:00Z", "2026-01-01T08:00:00+01:00", "2026-01-01T08:00:00", "320-767", "0-65535", "1-", "320", "ja:1", "ja:1,jb:2", "JA:1", "ja",
 	}
@@ -34,6 +34,9 @@ func fits(parameter place, value string) bool {
 			return false
 		}
 		return schema.validate(json.Number(value)) == nil
+	}
+	if schema.text("type") == "number" {
+		return strings.Trim(value, "0123456789.") == "" && json.Valid([]byte(value)) && schema.validate(json.Number(value)) == nil
 	}
 	return schema.validate(value) == nil
 }

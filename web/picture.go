@@ -47,6 +47,7 @@ func (s *Server) draw(c context.Context, ctx *fasthttp.RequestCtx, h *heatmap.He
 	header := &ctx.Response.Header
 	header.Set("Heatlog-Hits", strconv.FormatUint(h.Hits, 10))
 	header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
+	header.Set("Heatlog-Noise-Hits", strconv.FormatUint(h.Noise.Hits, 10))
 	header.Set("Heatlog-Generation", h.Generation)
 	header.Set("Heatlog-Positions", positionsText(h.Positions))
 	if len(h.KeptFrom) > 0 {

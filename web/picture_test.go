@@ -15,7 +15,7 @@ func TestPicture(t *testing.T) {
 	f := func(more string, width, height int) {
 		t.Helper()
 		a := h.get("/v1/heatmap?site=shop&url=x&format=png"+more, "Accept-Encoding", "gzip")
-		for name, want := range map[string]string{"Content-Type": "image/png", "Heatlog-Hits": "12", "Heatlog-Max": "9", "Heatlog-Generation": "g1",
+		for name, want := range map[string]string{"Content-Type": "image/png", "Heatlog-Hits": "12", "Heatlog-Max": "9", "Heatlog-Noise-Hits": "0", "Heatlog-Generation": "g1",
 			"Heatlog-Positions": "ja:181200,jb:7", "Content-Encoding": "", "Cache-Control": "no-store", "Heatlog-Why": ""} {
 			if got := a.Header.Get(name); got != want {
 				t.Errorf("%q: header %s is %q, want %q", more, name, got, want)

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,11 +44,12 @@ type heatmapQuery struct {
 }
 
 func parseHeatmapQuery(query []byte) (heatmapQuery, error) {
-	p := parseParams(query, withCommon("kind", "cell", "limit", "format", "width", "height", "radius")...)
+	p := parseParams(query, withCommon("kind", "cell", "noise", "limit", "format", "width", "height", "radius")...)
 	q := heatmapQuery{Query: commonQuery(p)}
 	q.URL = neededURL(p)
 	q.Kind, _ = heatmap.ParseKind(p.oneOf("kind", "click", "click", "move", "rage", "dead"))
 	q.Cell = cellOf(p)
+	q.Noise = noiseOf(p)
 	q.points = p.integer("limit", 0, maxPoints, 0)
 	q.format = formatOf(p)
 	q.picture = pictureOf(p, q.format)
@@ -114,17 +116,35 @@ func neededURL(p *params) string {
 	return p.needed("url", "the URL of a page, or a pattern: * stands for anything within one path segment, ** for anything")
 }
 
+// cellOf is the side of a cell, 0 for that of the generation.
 func cellOf(p *params) int {
 	v, ok := p.values["cell"]
 	if !ok {
-		return heatmap.CellSize
+		return 0
 	}
 	cell, err := parseDigits(v, maxCell)
 	if err != nil || cell == 0 || cell%heatmap.CellSize != 0 {
 		p.wrong("cell", fmt.Sprintf("a multiple of %d, from %d to %d", heatmap.CellSize, heatmap.CellSize, maxCell))
-		return heatmap.CellSize
+		return 0
 	}
 	return int(cell)
+}
+
+// noiseOf is a share from 0 to 1 in plain digits, with a fraction of at most six.
+func noiseOf(p *params) float64 {
+	v, ok := p.values["noise"]
+	if !ok {
+		return 0
+	}
+	whole, fraction, point := strings.Cut(v, ".")
+	_, err := parseDigits(whole, 1)
+	_, badFraction := parseDigits(fraction, 999_999)
+	share, badNumber := strconv.ParseFloat(v, 64)
+	if err != nil || len(whole) != 1 || point && (badFraction != nil || len(fraction) > 6) || badNumber != nil || share > 1 {
+		p.wrong("noise", "a share from 0 to 1 such as 0.05, with at most six digits after the point")
+		return 0
+	}
+	return share
 }
 
 func formatOf(p *params) string { return p.oneOf("format", "json", "json", "png") }

@@ -94,6 +94,9 @@ func TestBadParameters(t *testing.T) {
 		hm("cell="+cell, "cell", "want a multiple of 8, from 8 to 4096")
 	}
 	hm("cell=7", "cell", `"7"`)
+	for _, noise := range []string{"2", "1.1", "-0.1", "%2B0.5", "0,5", ".5", "1.", "5%25", "1e-1", "NaN", "0.1234567", "00.5", "0x1", "1.000001", "0.5.5"} {
+		hm("noise="+noise, "noise", "a share from 0 to 1")
+	}
 	hm("limit=-1", "limit", "from 0 to 100000")
 	hm("limit=100001", "limit", "from 0 to 100000")
 	hm("limit=18446744073709551617", "limit", "from 0 to 100000")
@@ -122,7 +125,7 @@ func TestGoodParameters(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", query, d)
 		}
 	}
-	base := heatmap.Query{Site: "shop", URL: "https://shop.example/p/1", Kind: heatmap.KindClick, Cell: 8}
+	base := heatmap.Query{Site: "shop", URL: "https://shop.example/p/1", Kind: heatmap.KindClick}
 	with := func(change func(q *heatmap.Query)) heatmap.Query {
 		q := base
 		change(&q)
@@ -135,6 +138,9 @@ func TestGoodParameters(t *testing.T) {
 	f("site=shop&url=https://shop.example/p/1", base)
 	f(s+"&kind=rage", with(func(q *heatmap.Query) { q.Kind = heatmap.KindRage }))
 	f(s+"&kind=dead&cell=4096", with(func(q *heatmap.Query) { q.Kind, q.Cell = heatmap.KindDead, 4096 }))
+	f(s+"&noise=0", base)
+	f(s+"&noise=0.05", with(func(q *heatmap.Query) { q.Noise = 0.05 }))
+	f(s+"&noise=1.000000&cell=8", with(func(q *heatmap.Query) { q.Noise, q.Cell = 1, 8 }))
 	f(s+"&vw=0-65535", with(func(q *heatmap.Query) { q.Width.Set, q.Width.Max = true, 65535 }))
 	f(s+"&vw=320-320", with(func(q *heatmap.Query) { q.Width.Set, q.Width.Min, q.Width.Max = true, 320, 320 }))
 	f(s+"&device=desktop", with(func(q *heatmap.Query) { q.Device.Set = true }))
@@ -205,7 +211,7 @@ func FuzzParseQuery(f *testing.F) {
 			return
 		}
 		if !heatmap.ValidSiteKey(q.Site) || q.URL == "" || !utf8.ValidString(q.URL) || !utf8.ValidString(q.Where) ||
-			q.Cell%8 != 0 || q.Cell < 8 || q.Cell > 4096 || q.Width.Min > q.Width.Max || q.points < 0 || q.points > 100_000 ||
+			q.Cell%8 != 0 || q.Cell < 0 || q.Cell > 4096 || !(q.Noise >= 0 && q.Noise <= 1) || q.Width.Min > q.Width.Max || q.points < 0 || q.points > 100_000 ||
 			q.From.Set && !inCalendar(q.From) || q.To.Set && !inCalendar(q.To) {
 			t.Fatalf("%q gives %+v", query, q)
 		}

@@ -58,6 +58,9 @@ func (s *Server) makeRoutes() map[string]*route {
 	if s.o.Bots != nil {
 		routes["/v1/bots"] = get(s.bots)
 	}
+	if s.o.Schema != "" {
+		routes["/v1/rules-schema.json"] = get(strictly(schemaFile(s.o.Schema).serve)).public()
+	}
 	if s.o.Demo != nil {
 		routes["/v1/demo"] = (&route{body: maxDiscard}).with("POST", strictly(s.runDemo))
 	}

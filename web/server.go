@@ -51,6 +51,7 @@ type Options struct {
 	AppendLine func(dst []byte, h *heatmap.Hit) []byte
 
 	Bots    func() []string         // /v1/bots
+	Schema  string                  // JSON Schema of rules: /v1/rules-schema.json; "" = none
 	Import  fasthttp.RequestHandler // POST /v1/import; reads ctx.RequestBodyStream
 	In      fasthttp.RequestHandler // POST and OPTIONS /v1/in; the same
 	Metrics fasthttp.RequestHandler // /metrics

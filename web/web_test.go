@@ -263,6 +263,7 @@ func wholeOptions() Options {
 			return append(append(dst, h.ID...), '\n')
 		},
 		Bots:    func() []string { return []string{"Googlebot", "<bot>"} },
+		Schema:  `{"type":"object"}`,
 		Import:  text("import"),
 		In:      text("in"),
 		Metrics: text("metrics"),

@@ -36,6 +36,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Send made visitors to the demo pages, so that there is heat to look at."`
 	Query   queryCmd   `cmd:"" help:"Ask the server for heatmaps, scroll curves and pages."`
 	Replay  replayCmd  `cmd:"" help:"Count the journal anew by other rules, compare, switch, go back."`
+	Rules   rulesCmd   `cmd:"" help:"Check a rules file, print its JSON Schema or a sample."`
 	Journal journalCmd `cmd:"" help:"List, verify, dump, seal and prune the journal of a data folder."`
 	Bench   benchCmd   `cmd:"" help:"Measure this machine: requests, hits, latency, bytes a hit."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -59,11 +59,12 @@ func setNumber(query url.Values, name string, value int) {
 
 // queryHeatmapCmd asks for a heatmap.
 type queryHeatmapCmd struct {
-	Site string `arg:"" help:"Site key."`
-	Page string `arg:"" help:"URL of the page, or a pattern: * within a path segment, ** anything."`
-	Kind string `help:"click, move, rage or dead." placeholder:"click"`
-	Cell int    `help:"Side of a cell, px, a multiple of 8." placeholder:"8"`
-	PNG  string `help:"Save a picture with a transparent background to FILE, - for standard output." placeholder:"FILE" name:"png"`
+	Site  string  `arg:"" help:"Site key."`
+	Page  string  `arg:"" help:"URL of the page, or a pattern: * within a path segment, ** anything."`
+	Kind  string  `help:"click, move, rage or dead." placeholder:"click"`
+	Cell  int     `help:"Side of a cell, px, a multiple of that on which is counted, as a rule 8." placeholder:"8"`
+	Noise float64 `help:"Leave out lone cells that weigh less than this share of the hottest, 0 to 1." placeholder:"0"`
+	PNG   string  `help:"Save a picture with a transparent background to FILE, - for standard output." placeholder:"FILE" name:"png"`
 
 	Width  int `help:"Width of the picture's part of the page, from the left, px; without it all that has hits." placeholder:"PX"`
 	Height int `help:"Height of that part, from the top, px; without it all that has hits." placeholder:"PX"`
@@ -78,6 +79,9 @@ func (c *queryHeatmapCmd) Run(s *streams) error {
 	c.add(query)
 	set(query, "kind", c.Kind)
 	setNumber(query, "cell", c.Cell)
+	if c.Noise != 0 {
+		query.Set("noise", strconv.FormatFloat(c.Noise, 'f', -1, 64))
+	}
 	if c.PNG != "" {
 		return c.draw(s, query)
 	}

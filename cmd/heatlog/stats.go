@@ -70,16 +70,19 @@ func (e emitter) index(x index.Stats, lag uint64) {
 	e.counter("index_query_retries_total", "Copies for a query that were taken again because a flush had overtaken them.", x.Retries)
 	e.counter("index_scans_total", "Queries that read the journal.", x.Scans)
 	e.counter("index_scanned_hits_total", "Hits that such queries read.", x.ScannedHits)
+	e.counter("index_where_errors_total", "Hits on which the expression of such a query failed.", x.WhereErrors)
 	e.stream(x.Stream)
 }
 
 func (e emitter) stream(s index.StreamStats) {
 	e.counter("index_repeated_hits_total", "Hits that were dropped because the same had come before.", s.RepeatedHits)
 	e.counter("index_repeated_batches_total", "Batches that were dropped because the same had come before.", s.RepeatedBatches)
-	e.counter("index_excluded_hits_total", "Hits that an expression of the rules left out.", s.Excluded)
+	e.counter("index_excluded_hits_total", "Hits that the rules left out.", s.Excluded)
+	e.counter("index_repeated_clicks_total", "Clicks that did not count because of repeat_clicks in the rules.", s.RepeatedClicks)
+	e.counter("index_unsettled_hits_total", "Hits of URLs that rewrites or groups would have turned into what counts as another, and left as they are.", s.Unsettled)
 	e.counter("index_bot_hits_total", "Hits of bots.", s.Bots)
 	e.counter("index_rage_bursts_total", "Bursts of clicks that were found.", s.Bursts)
-	e.counter("index_expression_errors_total", "Runs of an expression that failed.", s.ExprErrors)
+	e.counter("index_expression_errors_total", "Runs of an expression of the rules that failed.", s.ExprErrors)
 	e.gauge("index_repeats_bytes", "Memory for telling repeats.", float64(s.RepeatBytes))
 }
 

@@ -1,0 +1,168 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"heatlog/heatmap"
+)
+
+// Limits of a rewrite.
+const (
+	maxRewrites       = 50
+	maxRewriteMatch   = 1 << 10 // bytes
+	maxRewriteReplace = 256     // bytes
+	rewriteMatches    = 32      // places of a URL that a rewrite replaces
+)
+
+// rewrite applies one rule of rewrites/1: it replaces the first rewriteMatches places of a normalised URL where the
+// regular expression matches, in the way of regexp.Expand.
+type rewrite struct {
+	match   *regexp.Regexp
+	replace string
+}
+
+// compileRewrite checks what a rewrite replaces by, for a regular expression that compiles.
+func compileRewrite(match *regexp.Regexp, replace string) (*rewrite, error) {
+	if len(replace) > maxRewriteReplace {
+		return nil, fmt.Errorf("replace has %d bytes, limit %d", len(replace), maxRewriteReplace)
+	}
+	if err := checkTemplate(match, replace); err != nil {
+		return nil, err
+	}
+	return &rewrite{match, replace}, nil
+}
+
+// compileRegexp compiles a regular expression that is not too large, and gives its cost.
+func compileRegexp(text string) (re *regexp.Regexp, cost int, err error) {
+	if len(text) > maxRewriteMatch {
+		return nil, 0, fmt.Errorf("regular expression has %d bytes, limit %d", len(text), maxRewriteMatch)
+	}
+	cost, reason := checkRegexp(text)
+	if reason != "" {
+		return nil, 0, errors.New(reason)
+	}
+	re, err = regexp.Compile(text)
+	return re, cost, err
+}
+
+// checkTemplate refuses a text with a $ that stands for nothing: regexp.Expand would take it for an empty text, or leave
+// it.
+func checkTemplate(match *regexp.Regexp, text string) error {
+	for {
+		_, rest, ok := strings.Cut(text, "$")
+		if !ok {
+			return nil
+		}
+		name, after := templateName(rest)
+		switch {
+		case strings.HasPrefix(rest, "$"):
+			after = rest[1:]
+		case name == "":
+			return errors.New("replace has a $ that no group follows, write $$ for the sign itself")
+		case !hasGroup(match, name):
+			return fmt.Errorf("replace names the group %s, which match does not have; ${1}0 is group 1 before a 0", name)
+		}
+		text = after
+	}
+}
+
+// templateName gives the name behind a $, "" if there is none, and what follows it.
+func templateName(text string) (name, rest string) {
+	if braced, ok := strings.CutPrefix(text, "{"); ok {
+		name, rest, ok = strings.Cut(braced, "}")
+		if !ok || strings.TrimFunc(name, isNameRune) != "" {
+			return "", rest
+		}
+		return name, rest
+	}
+	rest = strings.TrimLeftFunc(text, isNameRune)
+	return text[:len(text)-len(rest)], rest
+}
+
+// isNameRune reports whether a name of a group can have c.
+func isNameRune(c rune) bool {
+	l := c | 0x20
+	return c == '_' || c >= '0' && c <= '9' || l >= 'a' && l <= 'z'
+}
+
+func hasGroup(match *regexp.Regexp, name string) bool {
+	if n, err := strconv.Atoi(name); err == nil {
+		return n <= match.NumSubexp()
+	}
+	return match.SubexpIndex(name) >= 0
+}
+
+// apply gives the rewritten URL, not normalised; changed is false if the regular expression matches nowhere.
+func (r *rewrite) apply(url string) (rewritten string, changed bool) {
+	places := r.match.FindAllStringSubmatchIndex(url, rewriteMatches)
+	if places == nil {
+		return url, false
+	}
+	var out []byte
+	end := 0
+	for _, at := range places {
+		out = append(out, url[end:at[0]]...)
+		out = r.match.ExpandString(out, r.replace, url, at)
+		end = at[1]
+	}
+	return string(append(out, url[end:]...)), true
+}
+
+// rewritten gives what a normalised URL is rewritten to, by each rewrite once, in their order. Where a result is no URL that a
+// hit could have, or would itself be rewritten to another, the URL stays as it is and ok is false: so what comes out is
+// its own result.
+func (r *Rules) rewritten(url string) (out string, ok bool) {
+	if len(r.rewrites) == 0 {
+		return url, true
+	}
+	out, ok = r.rewriteOnce(url)
+	if ok && out != url {
+		var again string
+		again, ok = r.rewriteOnce(out)
+		ok = ok && again == out
+	}
+	if !ok {
+		return url, false
+	}
+	return out, true
+}
+
+// rewriteOnce passes a normalised URL through all rewrites.
+func (r *Rules) rewriteOnce(url string) (out string, ok bool) {
+	for _, w := range r.rewrites {
+		next, changed := w.apply(url)
+		if !changed || next == url {
+			continue
+		}
+		if next = r.params.normalURL(next); checkURL(next) != nil || !hasHost(next) {
+			return url, false
+		}
+		url = next
+	}
+	return url, true
+}
+
+// checkURL says why a hit cannot have a URL.
+func checkURL(url string) error {
+	if len(url) > heatmap.MaxURL {
+		return fmt.Errorf("url has %d bytes, limit %d", len(url), heatmap.MaxURL)
+	}
+	if strings.ContainsFunc(url, isControl) {
+		return fmt.Errorf("url %q has control characters", url)
+	}
+	if _, _, ok := cutScheme(url); !ok {
+		return fmt.Errorf("url %q is not an absolute http or https URL", url)
+	}
+	return nil
+}
+
+// hasHost reports whether a normalised URL names a host.
+func hasHost(url string) bool {
+	_, rest, _ := cutScheme(url)
+	host, _, _, _ := splitURL(rest)
+	return host != ""
+}

@@ -1,0 +1,168 @@
+package index
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// rulesSpec is a rules file with all defaults filled in.
+type rulesSpec struct {
+	Algorithms   []string            `json:"algorithms"`
+	URLs         urlsSpec            `json:"urls"`
+	InternalTags []string            `json:"internal_tags"`
+	Exclude      []string            `json:"exclude"`
+	Include      []string            `json:"include"`
+	Sites        map[string]siteSpec `json:"sites"`
+	Bots         botsSpec            `json:"bots"`
+	Rage         rageSpec            `json:"rage"`
+	Dead         deadSpec            `json:"dead"`
+	RepeatClicks repeatSpec          `json:"repeat_clicks"`
+	Cell         int                 `json:"cell"` // px
+}
+
+type urlsSpec struct {
+	Drop          []string      `json:"drop_params"`
+	Keep          []string      `json:"keep_params,omitzero"` // nil = off
+	Case          string        `json:"case"`
+	TrailingSlash string        `json:"trailing_slash"`
+	Rewrites      []rewriteSpec `json:"rewrites"`
+	Groups        []groupSpec   `json:"groups"`
+}
+
+type rewriteSpec struct {
+	Match   string `json:"match"`
+	Replace string `json:"replace"`
+}
+
+type groupSpec struct {
+	Match string `json:"match"`
+	Page  string `json:"page"`
+}
+
+type siteSpec struct {
+	Timezone string `json:"timezone,omitzero"`
+}
+
+type botsSpec struct {
+	Headless bool     `json:"headless"`
+	Patterns []string `json:"patterns"`
+}
+
+type rageSpec struct {
+	Clicks int `json:"clicks"`
+	Radius int `json:"radius"` // px
+	Window int `json:"window"` // ms
+}
+
+type deadSpec struct {
+	From   string `json:"from"`
+	Window int    `json:"window"` // ms
+}
+
+type repeatSpec struct {
+	Window int `json:"window"` // ms, 0 = off
+	Radius int `json:"radius"` // px
+}
+
+// Values of urls.case, urls.trailing_slash and dead.from.
+const (
+	caseKeep, caseLower    = "keep", "lower"
+	slashRemove, slashKeep = "remove", "keep"
+	deadTracker, deadLog   = "tracker", "log"
+)
+
+// defaultSpec is the spec of an empty file, but for its algorithms.
+func defaultSpec() rulesSpec {
+	return rulesSpec{
+		URLs: urlsSpec{
+			Drop: defaultDropParams(), Case: caseKeep, TrailingSlash: slashRemove, Rewrites: []rewriteSpec{}, Groups: []groupSpec{},
+		},
+		InternalTags: []string{},
+		Exclude:      []string{},
+		Include:      []string{},
+		Sites:        make(map[string]siteSpec),
+		Bots:         botsSpec{Patterns: []string{}},
+		Rage:         rageSpec{Clicks: 3, Radius: 24, Window: 1000},
+		Dead:         deadSpec{From: deadTracker, Window: 2000},
+		RepeatClicks: repeatSpec{Radius: 8},
+		Cell:         8,
+	}
+}
+
+// canonical puts in order what has none, so that rules that mean the same have the same text.
+func (s *rulesSpec) canonical() {
+	s.URLs.Drop = sortedSet(s.URLs.Drop)
+	s.URLs.Keep = sortedSet(s.URLs.Keep)
+	s.InternalTags = sortedSet(s.InternalTags)
+	s.Bots.Patterns = sortedSet(s.Bots.Patterns)
+	maps.DeleteFunc(s.Sites, func(_ string, site siteSpec) bool { return site.Timezone == "" })
+	if s.Dead.From == deadTracker {
+		s.Dead.Window = defaultSpec().Dead.Window
+	}
+	if s.RepeatClicks.Window == 0 {
+		s.RepeatClicks.Radius = defaultSpec().RepeatClicks.Radius
+	}
+	s.Algorithms = s.algorithms()
+}
+
+// algorithms names those that the rules use.
+func (s *rulesSpec) algorithms() []string {
+	used := map[string]bool{
+		"expressions/1":   len(s.Exclude)+len(s.Include) > 0,
+		"groups/1":        len(s.URLs.Groups) > 0,
+		"rewrites/1":      len(s.URLs.Rewrites) > 0,
+		"dead/1":          s.Dead.From == deadTracker,
+		"dead-log/1":      s.Dead.From == deadLog,
+		"repeat-clicks/1": s.RepeatClicks.Window > 0,
+	}
+	return slices.DeleteFunc(Algorithms(), func(name string) bool {
+		use, optional := used[name]
+		return optional && !use
+	})
+}
+
+// sortedSet keeps nil as it is: for keep_params it means something else than an empty list.
+func sortedSet(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// text gives the canonical text.
+func (s *rulesSpec) text() []byte {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(s); err != nil {
+		panic("index: encode rules: " + err.Error())
+	}
+	return []byte(out.String())
+}
+
+// sameRules reports whether a recorded spec means the same as spec. One that an earlier build wrote names fewer keys: those
+// that it had no other choice for, and whose defaults are that choice.
+func sameRules(have, spec []byte) bool {
+	if have == nil {
+		return false
+	}
+	r, err := ParseRules(have)
+	return err == nil && bytes.Equal(r.Spec(), spec)
+}
+
+// otherRules says why a generation with a recorded spec cannot be gone on with.
+func otherRules(generation string, have []byte) error {
+	var spec struct{ Algorithms []string }
+	if err := json.Unmarshal(have, &spec); err != nil {
+		return fmt.Errorf("generation %s: recorded rules: %w", generation, err)
+	}
+	known := Algorithms()
+	lost := slices.DeleteFunc(spec.Algorithms, func(name string) bool { return slices.Contains(known, name) })
+	if len(lost) > 0 {
+		return fmt.Errorf("generation %s was made by other rules: this build does not have %s: start with an empty store to count the whole journal again", generation, strings.Join(lost, ", "))
+	}
+	return fmt.Errorf("generation %s was made by other rules: start with the rules that made it, or with an empty store to count the whole journal again", generation)
+}
