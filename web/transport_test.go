@@ -181,6 +181,8 @@ func TestMaxConns(t *testing.T) {
 	if got := h.raw(""); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
 		t.Errorf("third connection gets %q", got)
 	}
+	for end := time.Now().Add(10 * time.Second); log.String() == "" && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	} // it is written after the answer
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "2 concurrent connections") {
 		t.Errorf("log is %q", log.String())
 	}
