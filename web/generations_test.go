@@ -161,7 +161,7 @@ func TestBadGenerations(t *testing.T) {
 	for _, from := range []string{"", "2026-02-30", "2026-01-01T00:00:00Z", "1999-12-31", "2149-06-07"} {
 		bad(`{"rules":"","from":"`+from+`"}`, "bad_param", "from", "2000-01-01")
 	}
-	if got := h.raw(fmt.Sprintf("POST /v1/generations HTTP/1.1\r\n%sExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", auth, maxReplayBody+1)); !strings.HasPrefix(got, "HTTP/1.1 413 ") || !strings.Contains(got, "limit 2097152") {
+	if got := h.raw(fmt.Sprintf("POST /v1/generations HTTP/1.1\r\n%sExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", auth, maxReplayBody+1)); !strings.HasPrefix(got, "HTTP/1.1 413 ") {
 		t.Errorf("a body that is too large: %q", got)
 	}
 	for _, target := range []string{"/v1/generations/g9", "/v1/generations/g9/report", "/v1/generations/g0/report", "/v1/generations/%3Cb%3E", "/v1/generations/G1", "/v1/generations/g" + strings.Repeat("1", 5000)} {
