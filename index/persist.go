@@ -12,11 +12,11 @@ import (
 // closePatience is how long Close tries a store that gives nothing but errors.
 const closePatience = 5 * time.Second
 
-// unstoredError ends a pipeline whose counts cannot be stored while the index closes.
+// unstoredError says that the index closes and something cannot be stored.
 type unstoredError struct{ err error }
 
 func (e *unstoredError) Error() string {
-	return fmt.Sprintf("counts are not stored, the next start reads their hits from the journal again: %v", e.err)
+	return fmt.Sprintf("not all counts are stored, the next start reads what is missing from the journal again: %v", e.err)
 }
 
 func (e *unstoredError) Unwrap() error { return e.err }

@@ -385,7 +385,11 @@ func (p *pipeline) drain(ctx context.Context) error {
 	if err := p.wait(ctx, len(p.workers), answers); err != nil {
 		return fmt.Errorf("store live deltas: %w", err)
 	}
-	return p.checkpoint(ctx)
+	err := p.checkpoint(ctx)
+	if err != nil && p.isClosing() {
+		return &unstoredError{err}
+	}
+	return err
 }
 
 func defaultWorkers() int { return max(1, runtime.GOMAXPROCS(0)) }
