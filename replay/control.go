@@ -41,7 +41,7 @@ func (g *Generations) Start(ctx context.Context, p heatmap.Replay) (heatmap.Gene
 		g.spawn(func() { g.erase(id) })
 		return heatmap.Generation{}, err
 	}
-	g.log.Info("generation is built", "generation", id, "rules", e.Spec)
+	g.log.Info("generation begins to be built", "generation", id, "rules", e.Spec)
 	return g.Get(ctx, id)
 }
 
