@@ -128,5 +128,8 @@ func cutValue(value []byte) (watermark uint64, blob []byte, err error) {
 	if n <= 0 || w == 0 {
 		return 0, nil, errors.New("document has no watermark")
 	}
+	if n > 1 && value[n] == 0 {
+		return 0, nil, errors.New("document's watermark is longer than it need be")
+	}
 	return w, value[1+n:], nil
 }
