@@ -247,7 +247,7 @@ func (c *cutter) try(name, how string, b []byte) {
 
 func (c *cutter) end() {
 	c.t.Logf("%d damages of %d files: %d refused, wrong %v", c.tried, len(c.files), c.refusals, c.wrongs)
-	if c.refusals == 0 || c.refusals == c.tried {
-		c.t.Errorf("%d of %d damages are refused", c.refusals, c.tried)
+	if c.refusals == 0 { // all may be: what Pebble has written over when differs from run to run
+		c.t.Errorf("none of %d damages is refused", c.tried)
 	}
 }
