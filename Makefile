@@ -34,8 +34,8 @@ lint: types
 	cd web && $(GO) run ./bundle -check
 
 test: deps
-	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 12m ./...
-	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 12m $(CONCURRENT)
+	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 20m ./...
+	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 20m $(CONCURRENT)
 	$(TORTURE) -short -rows fuzz
 
 deps:
