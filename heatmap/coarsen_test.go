@@ -147,9 +147,6 @@ func TestCoarseHeight(t *testing.T) {
 
 // TestWorstBlob fills a delta to all of its limits, with counts as large as a blob may have.
 func TestWorstBlob(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short leaves out what takes a second")
-	}
 	d := worstDelta()
 	if d.settle(); d.level != 0 || d.step != 0 {
 		t.Fatalf("delta is over its limits: level %d, step %d", d.level, d.step)

@@ -292,12 +292,12 @@ func TestStreamFull(t *testing.T) {
 	}
 	check := func(bucket int64) {
 		t.Helper()
-		for now, want := range map[int64]bool{
+		for at, want := range map[int64]bool{
 			0: true, bucket - bucketMillis: true, bucket: true, bucket + bucketMillis - 1: true,
 			bucket + bucketMillis: false, bucket + 2*bucketMillis: false, bucket + 900*bucketMillis: false,
 		} {
-			if got := s.Full(now); got != want {
-				t.Errorf("full %d ms after the bucket began: %t, want %t", now-bucket, got, want)
+			if got := s.Full(at); got != want {
+				t.Errorf("full %d ms after the bucket began: %t, want %t", at-bucket, got, want)
 			}
 		}
 	}

@@ -13,20 +13,17 @@ import (
 func (g *Generations) take(id string) (*generation, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	if id == "" {
-		id = g.record.Active
-	}
-	e, err := g.record.get(id)
+	e, err := g.record.asked(id)
 	if err != nil {
 		return nil, err
 	}
-	n := g.live[id]
+	n := g.live[e.ID]
 	if n == nil || !e.State.Answers() || e.Paused {
 		state := string(e.State)
 		if e.Paused {
 			state = "paused"
 		}
-		return nil, &heatmap.ParamError{Field: "generation", Message: "generation " + id + " cannot be asked: it is " + state}
+		return nil, &heatmap.ParamError{Field: "generation", Message: "generation " + e.ID + " cannot be asked: it is " + state}
 	}
 	n.users.Add(1)
 	return n, nil

@@ -97,6 +97,18 @@ func newHouse(t testing.TB) *house {
 	return h
 }
 
+// readyHouse is a house with so many batches, in which a second generation by the same rules is ready.
+func readyHouse(t testing.TB, batches int) (h *house, id string) {
+	t.Helper()
+	h = newHouse(t)
+	h.fill(batches)
+	h.open()
+	id = h.start(heatmap.Replay{})
+	h.await(id, heatmap.StateReady)
+	h.awaitAll()
+	return h, id
+}
+
 func (h *house) openJournal() {
 	h.t.Helper()
 	var err error
@@ -351,5 +363,15 @@ func (h *house) same(a, b string) {
 	}
 	if !bytes.Equal(checkpoints[0], checkpoints[1]) {
 		h.t.Fatalf("checkpoints and counts differ:\n%s\n%s", checkpoints[0], checkpoints[1])
+	}
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,9 @@ func (r *record) find(id string) *entry {
 	}
 	return nil
 }
+
+// asked is get for who asks and may name none: "" is the active one. Whoever changes something must name it.
+func (r *record) asked(id string) (*entry, error) { return r.get(cmp.Or(id, r.Active)) }
 
 // get is find with an error for who has asked.
 func (r *record) get(id string) (*entry, error) {
@@ -176,19 +180,10 @@ func (g *Generations) insist(ctx context.Context, what string, try func(ctx cont
 			return ctx.Err()
 		}
 		g.log.Error("store does not answer, trying again", "what", what, "err", err, "wait", wait)
-		if err := pause(ctx, wait); err != nil {
-			return err
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

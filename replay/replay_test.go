@@ -432,12 +432,7 @@ func TestStoreDown(t *testing.T) {
 
 // TestDropResumed kills while a generation is dropped, which the next start ends; who still reads it reads on.
 func TestDropResumed(t *testing.T) {
-	h := newHouse(t)
-	h.fill(500)
-	h.open()
-	id := h.start(heatmap.Replay{})
-	h.await(id, heatmap.StateReady)
-	h.awaitAll()
+	h, id := readyHouse(t, 500)
 	if err := h.g.Activate(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
@@ -563,12 +558,7 @@ func TestTakeOver(t *testing.T) {
 
 // TestBehindAnother refuses a journal that ends below what another generation than the active one has stored.
 func TestBehindAnother(t *testing.T) {
-	h := newHouse(t)
-	h.fill(100)
-	h.open()
-	id := h.start(heatmap.Replay{})
-	h.await(id, heatmap.StateReady)
-	h.awaitAll()
+	h, id := readyHouse(t, 100)
 	h.close()
 	h.g = nil
 	name := "high/" + id + "/" + h.journal.Source()

@@ -49,15 +49,12 @@ func (g *Generations) Get(ctx context.Context, id string) (heatmap.Generation, e
 func (g *Generations) get(id string) (v heatmap.Generation, err error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	if id == "" {
-		id = g.record.Active
-	}
-	e, err := g.record.get(id)
+	e, err := g.record.asked(id)
 	if err != nil {
 		return v, err
 	}
 	v = g.view(e)
-	if active := g.live[g.record.Active]; active != nil && id != g.record.Active {
+	if active := g.live[g.record.Active]; active != nil && e.ID != g.record.Active {
 		v.ActiveCounts = active.counts(active.index.Sources())
 	}
 	return v, nil
