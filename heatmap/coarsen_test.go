@@ -85,6 +85,7 @@ func TestScrollSteps(t *testing.T) {
 			want++
 		}
 		d := applyAll(newDelta(l), ops)
+		d.count(false)
 		if len(ops) > 0 && d.step != want {
 			t.Fatalf("seed %d: %d steps, want %d", seed, d.step, want)
 		}

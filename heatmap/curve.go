@@ -37,6 +37,7 @@ func (d *Delta) Fold(id LayerID) (average, p50 float64) {
 }
 
 func (d *Delta) scrollLayer(id LayerID) *layer {
+	d.count(false)
 	i, ok := d.find(id)
 	if !ok || id.Kind() != KindScroll {
 		return nil

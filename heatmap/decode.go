@@ -15,6 +15,7 @@ func (d *Delta) MergeBlob(blob []byte) error { return d.MergeBlobSelected(blob, 
 // MergeBlobSelected adds the layers of a blob that sel keeps, and the visitors; other layers are not decoded. Errors are
 // those of MergeBlob.
 func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
+	d.count(false)
 	var h blobHead
 	if err := h.parse(blob); err != nil {
 		return err
@@ -340,8 +341,13 @@ func (c *cursor) checkRanks(p []byte) error {
 }
 
 func (b *blobSketch) mergeInto(s *sketch) {
-	for i := 0; i < len(b.hashes); i += 8 {
-		s.add(binary.LittleEndian.Uint64(b.hashes[i:]))
+	s.count()
+	if n := len(b.hashes) / 8; n > 0 {
+		hashes := make([]uint64, n)
+		for i := range hashes {
+			hashes[i] = binary.LittleEndian.Uint64(b.hashes[8*i:])
+		}
+		s.addAll(hashes)
 	}
 	if b.packed == nil {
 		return

@@ -37,8 +37,9 @@ type Delta struct {
 	layers []layer // ascending by id
 	people sketch
 	bots   sketch
+	noted  noted
 	limits *limits // nil = published
-	held   int     // bytes beside the Delta itself and its sketches
+	held   int     // bytes of the layers
 	cells  int     // of grid layers, at level; of one that is at a higher level, the layer's limit
 	scroll int     // cost of scroll layers
 	level  uint8   // every grid layer is at this level at least
@@ -62,35 +63,26 @@ func (d *Delta) limit() *limits {
 func NewDelta(cell int) Delta { return Delta{level: uint8(bits.TrailingZeros(uint(cell / CellSize)))} }
 
 // Size is the memory that d holds, in bytes. It costs no time.
-func (d *Delta) Size() int { return deltaBytes + d.held + d.people.bytes() + d.bots.bytes() }
+func (d *Delta) Size() int {
+	return deltaBytes + d.held + d.noted.bytes() + d.people.bytes() + d.bots.bytes()
+}
 
 // Empty reports whether nothing was counted.
-func (d *Delta) Empty() bool { return len(d.layers) == 0 && d.people.empty() && d.bots.empty() }
+func (d *Delta) Empty() bool {
+	return len(d.layers) == 0 && len(d.noted.points) == 0 && d.people.empty() && d.bots.empty()
+}
 
 // AddView counts a page view. The layer's kind must be KindView.
 func (d *Delta) AddView(id LayerID) {
 	mustKind(id, id.Kind() == KindView)
-	d.layer(id).hits++
+	d.note(id, 0)
 }
 
 // AddPoint counts a hit at a point of the page, CSS px. The layer's kind must be one that has points: click, move, rage
 // or dead.
 func (d *Delta) AddPoint(id LayerID, x, y uint16) {
 	mustKind(id, isGrid(id.Kind()))
-	l := d.layer(id)
-	bytes, cells := l.bytes(), l.cells()
-	l.hits++
-	l.add(coarser(cellOf(uint32(x/CellSize), uint32(y/CellSize)), l.level), 1)
-	d.held += l.bytes() - bytes
-	if l.cells() == cells {
-		return
-	}
-	if l.level == d.level {
-		d.cells += l.cells() - cells
-	}
-	if lim := d.limit(); l.cells() > lim.layer || d.cells > lim.cells {
-		d.settle()
-	}
+	d.note(id, cellOf(uint32(x/CellSize), uint32(y/CellSize)))
 }
 
 // AddScroll counts a scroll that took a view from depth from to depth (lowest page px seen), and then stayed for dwell
@@ -98,15 +90,9 @@ func (d *Delta) AddPoint(id LayerID, x, y uint16) {
 // adds nothing to attention and fold. The layer's kind must be KindScroll.
 func (d *Delta) AddScroll(id LayerID, depth, from, y, vh uint16, dwell uint32) {
 	mustKind(id, id.Kind() == KindScroll)
-	l := d.layer(coarseScroll(id, d.step))
-	bytes := l.bytes()
-	l.hits++
-	cost := l.addScroll(depth, from, y, vh, dwell, coarseHeight(uint32(vh), d.step))
-	d.held += l.bytes() - bytes
-	d.scroll += cost
-	if cost > 0 && d.scroll > d.limit().scroll {
-		d.settle()
-	}
+	id = coarseScroll(id, d.step)
+	d.noted.scrolls = append(d.noted.scrolls, scrolled{id, depth, from, y, vh, dwell})
+	d.note(id, 0)
 }
 
 // AddVisitor counts a visitor, known by a hash whose 64 bits are all as good as random. A hash of 0 is nobody.
@@ -114,9 +100,9 @@ func (d *Delta) AddVisitor(bot bool, hash uint64) {
 	switch {
 	case hash == 0:
 	case bot:
-		d.bots.add(hash)
+		d.bots.note(hash)
 	default:
-		d.people.add(hash)
+		d.people.note(hash)
 	}
 }
 
@@ -166,6 +152,8 @@ func (d *Delta) Merge(o *Delta) { d.MergeSelected(o, all) }
 
 // MergeSelected adds the layers of o that sel keeps, and the visitors.
 func (d *Delta) MergeSelected(o *Delta, sel Select) {
+	o.count(false)
+	d.count(false)
 	if o == d {
 		o = d.Clone()
 	}
@@ -218,7 +206,9 @@ func sort3(k Kind) Kind {
 
 // Clone gives a copy that shares nothing with d.
 func (d *Delta) Clone() *Delta {
+	d.count(false)
 	c := *d
+	c.noted = noted{}
 	c.people, c.bots = d.people.clone(), d.bots.clone()
 	c.layers = make([]layer, len(d.layers))
 	for i := range d.layers {
@@ -230,6 +220,7 @@ func (d *Delta) Clone() *Delta {
 
 // Layers calls fn for every layer with its number of hits, in ascending order of id.
 func (d *Delta) Layers(fn func(id LayerID, hits uint64)) {
+	d.count(false)
 	for i := range d.layers {
 		fn(d.layers[i].id, d.layers[i].hits)
 	}
@@ -237,6 +228,7 @@ func (d *Delta) Layers(fn func(id LayerID, hits uint64)) {
 
 // Hits is the number of hits of a layer, 0 where there is none.
 func (d *Delta) Hits(id LayerID) uint64 {
+	d.count(false)
 	if i, ok := d.find(id); ok {
 		return d.layers[i].hits
 	}
@@ -245,6 +237,7 @@ func (d *Delta) Hits(id LayerID) uint64 {
 
 // CellSize is the side of the cells of a layer, px: CellSize unless the layer had to be coarsened.
 func (d *Delta) CellSize(id LayerID) int {
+	d.count(false)
 	if i, ok := d.find(id); ok {
 		return CellSize << d.layers[i].level
 	}
@@ -253,12 +246,16 @@ func (d *Delta) CellSize(id LayerID) int {
 
 // ScrollWidth is the number of viewport widths, px, that one scroll layer stands for: WidthBandSize unless they had to be
 // joined. A joined layer has the id of the lowest band in it.
-func (d *Delta) ScrollWidth() int { return joinedWidths(d.step) }
+func (d *Delta) ScrollWidth() int {
+	d.count(false)
+	return joinedWidths(d.step)
+}
 
 func joinedWidths(step uint8) int { return WidthBandSize << min(step, widthSteps) }
 
 // Visitors is how many distinct visitors there were, exact up to ExactVisitors: people, or people and bots together.
 func (d *Delta) Visitors(bots bool) uint64 {
+	d.count(false)
 	if !bots || d.bots.empty() {
 		return d.people.estimate()
 	}

@@ -109,6 +109,7 @@ func crc8(p []byte) byte {
 
 // Append appends the blob of d to dst. Equal counts give equal bytes.
 func (d *Delta) Append(dst []byte) []byte {
+	d.count(false)
 	start, features := len(dst), d.features()
 	dst = append(dst, blobVersion|features)
 	dst = binary.AppendUvarint(dst, uint64(len(d.layers)))

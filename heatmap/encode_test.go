@@ -38,6 +38,7 @@ func goldenDeltas() map[string]*Delta {
 		many.AddVisitor(false, mix(i))
 	}
 	coarse := applyAll(newDelta(limits{30, 60, 200}), randomOps(r, shape{400, 12, 3, 1300, 6000}))
+	coarse.count(false)
 	coarse.limits = nil
 	return map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
 }

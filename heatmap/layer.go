@@ -15,6 +15,8 @@ type layer struct {
 	id     LayerID
 	extent uint16 // scroll layers: greatest index in reach and attention
 	level  uint8  // cells are CellSize << level px
+
+	ordered bool // small is in ascending order; it may be longer than smallCells then
 }
 
 const (
@@ -50,11 +52,14 @@ func (l *layer) add(c cellID, n uint64) {
 	if l.grid == nil && l.addSmall(c, n) {
 		return
 	}
-	l.needGrid(2 * smallCells)
+	l.needGrid(2 * max(smallCells, len(l.small)))
 	l.grid.add(c, n)
 }
 
 func (l *layer) addSmall(c cellID, n uint64) bool {
+	if len(l.small) > smallCells {
+		return false
+	}
 	for i := range l.small {
 		e := &l.small[i]
 		if e.cell != c {
@@ -70,7 +75,7 @@ func (l *layer) addSmall(c cellID, n uint64) bool {
 	if len(l.small) >= smallCells || n > math.MaxUint32 {
 		return false
 	}
-	l.small = append(l.small, counted{c, uint32(n)})
+	l.small, l.ordered = append(l.small, counted{c, uint32(n)}), false
 	return true
 }
 
@@ -83,7 +88,7 @@ func (l *layer) needGrid(cells int) {
 	for _, e := range l.small {
 		l.grid.add(e.cell, uint64(e.n))
 	}
-	l.small = nil
+	l.small, l.ordered = nil, false
 }
 
 // addBatch counts cells that are of the layer's level.
@@ -105,7 +110,10 @@ func (l *layer) batches(b *batch, fn func()) {
 	}
 	for _, e := range l.small {
 		b.cells[b.n], b.ns[b.n] = e.cell, uint64(e.n)
-		b.n++
+		if b.n++; b.n == len(b.cells) {
+			fn()
+			b.n = 0
+		}
 	}
 	if b.n > 0 {
 		fn()
@@ -113,10 +121,21 @@ func (l *layer) batches(b *batch, fn func()) {
 	}
 }
 
-// sorted gives the cells in ascending order, for count.
+// order brings what is in small into order.
+func (l *layer) order() {
+	if !l.ordered {
+		insertionSort(l.small)
+		l.ordered = true
+	}
+}
+
+// sorted gives the cells in ascending order, for count. They must not be changed.
 func (l *layer) sorted() []counted {
 	if l.grid != nil {
 		return l.grid.sorted()
+	}
+	if l.ordered {
+		return l.small
 	}
 	out := append([]counted(nil), l.small...)
 	insertionSort(out)
@@ -143,7 +162,7 @@ func (l *layer) coarsenTo(level uint8) {
 		return
 	}
 	old := l.small
-	l.small = nil
+	l.small, l.ordered = nil, false
 	for _, e := range old {
 		l.add(coarser(e.cell, by), uint64(e.n))
 	}

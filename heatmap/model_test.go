@@ -373,6 +373,7 @@ func TestCoarsenedOrders(t *testing.T) {
 // checkLimits recounts by hand what a delta keeps.
 func checkLimits(t *testing.T, d *Delta, l limits) {
 	t.Helper()
+	d.count(false)
 	cells, scroll := 0, 0
 	for i := range d.layers {
 		x := &d.layers[i]

@@ -9,6 +9,7 @@ import (
 // Points gives the cells of a layer that have hits, summed to cells of cell px, heaviest first, then by Y, then by X.
 // cell is a multiple of CellSize(id); a smaller one counts as that. The sum of the weights is Hits(id).
 func (d *Delta) Points(id LayerID, cell int) []Point {
+	d.count(false)
 	i, ok := d.find(id)
 	if !ok || !isGrid(id.Kind()) {
 		return nil

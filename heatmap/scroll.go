@@ -81,7 +81,7 @@ func (l *layer) bumpSmall(key uint32, v int64) (fresh, ok bool) {
 	if len(l.small) >= smallCells || v != int64(int32(v)) {
 		return false, false
 	}
-	l.small = append(l.small, counted{key, uint32(int32(v))})
+	l.small, l.ordered = append(l.small, counted{key, uint32(int32(v))}), false
 	return true, true
 }
 
@@ -90,7 +90,7 @@ func (l *layer) needScroll() {
 	for _, e := range l.small {
 		l.scroll.bump(section(e.cell>>24), e.cell&0xffffff, int64(int32(e.n)))
 	}
-	l.small = nil
+	l.small, l.ordered = nil, false
 }
 
 // each calls fn for the indexes of a section whose value is not 0, in ascending order.

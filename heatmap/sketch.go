@@ -24,33 +24,73 @@ const (
 // distinct ones. Which of the two, and all of its bytes, depend on the set alone.
 type sketch struct {
 	hashes []uint64
-	ranks  *[registers]uint8 // if set, hashes is nil
+	ranks  *[registers]uint8 // if set, hashes and noted are nil
+	noted  []uint64          // hashes that count has yet to add, in any order
 }
 
-func (s *sketch) empty() bool { return len(s.hashes) == 0 && s.ranks == nil }
+func (s *sketch) empty() bool { return len(s.hashes) == 0 && len(s.noted) == 0 && s.ranks == nil }
 
 func (s *sketch) bytes() int {
 	if s.ranks != nil {
 		return registersBytes
 	}
-	return cap(s.hashes) * 8
+	return (cap(s.hashes) + cap(s.noted)) * 8
 }
 
-func (s *sketch) add(hash uint64) {
+// note takes a hash that is added later.
+func (s *sketch) note(hash uint64) {
 	if s.ranks != nil {
 		s.rank(hash)
 		return
 	}
-	i, ok := slices.BinarySearch(s.hashes, hash)
-	if ok {
+	if s.noted = append(s.noted, hash); len(s.noted) >= ExactVisitors {
+		s.count()
+	}
+}
+
+// count adds what is noted.
+func (s *sketch) count() {
+	if len(s.noted) == 0 {
 		return
 	}
-	if len(s.hashes) < ExactVisitors {
-		s.hashes = slices.Insert(s.hashes, i, hash)
+	slices.Sort(s.noted)
+	fresh := slices.Compact(s.noted)
+	if len(s.hashes) == 0 && len(fresh) <= ExactVisitors {
+		s.hashes, s.noted = fresh, nil
 		return
 	}
-	s.needRanks()
-	s.rank(hash)
+	s.noted = s.noted[:0]
+	s.addAll(fresh)
+}
+
+// addAll adds distinct hashes in ascending order.
+func (s *sketch) addAll(hashes []uint64) {
+	if s.ranks == nil {
+		union := mergeHashes(make([]uint64, 0, len(s.hashes)+len(hashes)), s.hashes, hashes)
+		if len(union) <= ExactVisitors {
+			s.hashes = union
+			return
+		}
+		s.needRanks()
+	}
+	for _, h := range hashes {
+		s.rank(h)
+	}
+}
+
+// mergeHashes appends what is in a or b, both distinct and ascending.
+func mergeHashes(dst, a, b []uint64) []uint64 {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			dst, a = append(dst, a[0]), a[1:]
+		case a[0] > b[0]:
+			dst, b = append(dst, b[0]), b[1:]
+		default:
+			dst, a, b = append(dst, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(dst, a...), b...)
 }
 
 func (s *sketch) needRanks() {
@@ -61,7 +101,10 @@ func (s *sketch) needRanks() {
 	for _, h := range s.hashes {
 		s.rank(h)
 	}
-	s.hashes = nil
+	for _, h := range s.noted {
+		s.rank(h)
+	}
+	s.hashes, s.noted = nil, nil
 }
 
 // rank raises the register that the hash's first bits name to the place of the first one among the others.
@@ -71,7 +114,10 @@ func (s *sketch) rank(hash uint64) {
 	*p = max(*p, r)
 }
 
+// merge adds what o has.
 func (s *sketch) merge(o *sketch) {
+	s.count()
+	o.count()
 	if o.ranks != nil {
 		s.needRanks()
 		for i, r := range o.ranks {
@@ -79,11 +125,12 @@ func (s *sketch) merge(o *sketch) {
 		}
 		return
 	}
-	for _, h := range o.hashes {
-		s.add(h)
+	if len(o.hashes) > 0 {
+		s.addAll(o.hashes)
 	}
 }
 
+// clone copies a sketch that has counted all that it was given.
 func (s *sketch) clone() sketch {
 	c := sketch{hashes: slices.Clone(s.hashes)}
 	if s.ranks != nil {

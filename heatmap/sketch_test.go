@@ -22,6 +22,7 @@ func TestVisitorsExact(t *testing.T) {
 			t.Fatal("exact set has become registers")
 		}
 		d.AddVisitor(false, mix(seed<<32|ExactVisitors))
+		d.count(false)
 		if d.people.ranks == nil || d.Visitors(false) <= ExactVisitors {
 			t.Fatalf("%d visitors past the exact ones", d.Visitors(false))
 		}
@@ -53,8 +54,9 @@ func TestVisitorsError(t *testing.T) {
 				break
 			}
 			for ; have < size; have++ {
-				s.add(mix(seed<<40 | uint64(have)))
+				s.note(mix(seed<<40 | uint64(have)))
 			}
+			s.count()
 			off := float64(s.estimate())/float64(size) - 1
 			if math.Abs(off) > 0.05 {
 				t.Errorf("seed %d: %d visitors counted as %d, %.1f %% off", seed, size, s.estimate(), 100*off)
@@ -75,10 +77,11 @@ func TestSketchUnion(t *testing.T) {
 		parts := make([]sketch, 1+r.IntN(6))
 		for range n {
 			h := mix(uint64(r.IntN(n)) + seed<<32)
-			whole.add(h)
-			parts[r.IntN(len(parts))].add(h)
-			parts[r.IntN(len(parts))].add(h)
+			whole.note(h)
+			parts[r.IntN(len(parts))].note(h)
+			parts[r.IntN(len(parts))].note(h)
 		}
+		whole.count()
 		for _, i := range r.Perm(len(parts)) {
 			merged.merge(&parts[i])
 		}

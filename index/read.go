@@ -161,11 +161,16 @@ func copyLive(ctx context.Context, p *pipeline, pl *plan, r reducer) (copied, ui
 func (s *shard) copy(pl *plan, r reducer) copied {
 	c := make(copied)
 	take := func(p *page) {
-		p.visit(s.applied, func(period heatmap.Period, first, to uint64, d *heatmap.Delta) {
-			if pl.covers(period) {
-				k := heatmap.Key{Site: p.site, Page: p.page, Period: period}
-				c[k] = append(c[k], held{first, to, r.part(d)})
+		p.visit(s.applied, func(period heatmap.Period, first, to uint64, deltas ...*heatmap.Delta) {
+			if !pl.covers(period) {
+				return
 			}
+			h := held{first: first, to: to}
+			for _, d := range deltas {
+				h.parts = append(h.parts, r.part(d))
+			}
+			k := heatmap.Key{Site: p.site, Page: p.page, Period: period}
+			c[k] = append(c[k], h)
 		})
 	}
 	if pl.exact {
@@ -228,7 +233,9 @@ func (f *fold) chain(source string, k heatmap.Key, watermark uint64, parts []hel
 		switch {
 		case watermark >= h.to:
 		case watermark <= h.first:
-			f.reducer.add(k, h.part)
+			for _, part := range h.parts {
+				f.reducer.add(k, part)
+			}
 			watermark = h.to
 		default:
 			f.overlap = source

@@ -11,6 +11,9 @@ import (
 //
 // A page's day and its month are independent keys. Each has at most one live entry, which takes new hits, and at most
 // one flushing entry, which is on its way to the store and is kept until the store has it for certain.
+//
+// A hit that counts in both is added to the day alone as long as both are live: the day is added to its month when one of
+// them is taken to be flushed. See feed.
 type shard struct {
 	cell    int // of its deltas, px
 	pages   map[pageKey]*page
@@ -52,6 +55,9 @@ type entry struct {
 	bytes    int
 	delta    heatmap.Delta
 	lru, age links
+
+	month *entry   // of a live day: the live month that lacks the hits of this entry, nil if it has them
+	days  []*entry // of a live month: the days that have hits which it lacks
 }
 
 // op is one hit as a shard counts it. It holds no pointer into a chunk but for the strings, which stay valid.
@@ -158,9 +164,23 @@ func (s *shard) count(o *op, now int64) {
 		p.lastDay = s.entry(p, heatmap.DayPeriod(o.date), o, now)
 	}
 	p.lastDate = o.date
-	s.add(p.lastMonth, o)
-	s.add(p.lastDay, o)
-	s.prune(p)
+	month, day := p.lastMonth, p.lastDay
+	switch {
+	case month != nil && day != nil && day.month == nil && day.delta.Empty():
+		day.month, month.days = month, append(month.days, day)
+		fallthrough
+	case day != nil && day.month != nil:
+		s.add(day, o)
+		s.touch(month)
+	default:
+		if month != nil {
+			s.add(month, o)
+		}
+		if day != nil {
+			s.add(day, o)
+		}
+		s.prune(p)
+	}
 }
 
 func (s *shard) page(o *op) *page {
@@ -210,17 +230,24 @@ func (s *shard) entry(p *page, period heatmap.Period, o *op, now int64) *entry {
 }
 
 func (s *shard) add(e *entry, o *op) {
-	if e == nil {
-		return
-	}
 	tally(&e.delta, o, o.layer)
 	if bot := o.layer.Bot(); o.visitor != 0 && (o.visitor != e.visitor || bot != e.bot) {
 		e.delta.AddVisitor(bot, o.visitor)
 		e.visitor, e.bot = o.visitor, bot
 	}
+	s.weigh(e)
+	s.touch(e)
+}
+
+// weigh takes the size of a live entry anew.
+func (s *shard) weigh(e *entry) {
 	n := e.size()
 	s.liveBytes += n - e.bytes
 	e.bytes = n
+}
+
+// touch makes a live entry the most recently used.
+func (s *shard) touch(e *entry) {
 	if s.lru.first() != e {
 		e.lru.remove()
 		s.lru.push(&e.lru, e)
@@ -262,7 +289,7 @@ func layerOfKind(id heatmap.LayerID, k heatmap.Kind) heatmap.LayerID {
 }
 
 // take moves live entries to flushing: those that were made at or before the Unix time born in ms, oldest first, then the
-// least recently used until at most keep bytes are live. At most limit entries are taken. What was taken before must be
+// least recently used until at most keep bytes are live. About limit entries are taken at most. What was taken before must be
 // settled, so that no key is flushed twice at a time.
 func (s *shard) take(keep int, born int64, limit int) []*entry {
 	var taken []*entry
@@ -276,13 +303,41 @@ func (s *shard) take(keep int, born int64, limit int) []*entry {
 		return nil
 	}
 	for e := next(); e != nil && len(taken) < limit; e = next() {
-		s.takeEntry(e)
-		taken = append(taken, e)
+		taken = append(taken, s.takeEntry(e)...)
 	}
 	return taken
 }
 
-func (s *shard) takeEntry(e *entry) {
+// feed adds a day to the month that lacks its hits.
+func (s *shard) feed(day *entry) {
+	month := day.month
+	day.delta.Finish()
+	month.delta.Merge(&day.delta)
+	day.month, month.days = nil, without(month.days, day)
+	s.weigh(month)
+}
+
+// takeEntry makes a live entry a flushing one. A month takes the days that have hits which it lacks with it: what comes
+// later is not in it, so they could not be added to another.
+func (s *shard) takeEntry(e *entry) (taken []*entry) {
+	taken = append(taken, e)
+	for len(e.days) > 0 {
+		day := e.days[len(e.days)-1]
+		s.feed(day)
+		taken = append(taken, day)
+	}
+	if e.month != nil {
+		s.feed(e)
+	}
+	for _, t := range taken {
+		s.takeOne(t)
+	}
+	return taken
+}
+
+func (s *shard) takeOne(e *entry) {
+	e.delta.Finish()
+	s.weigh(e)
 	p := e.page
 	e.lru.remove()
 	e.age.remove()
@@ -319,19 +374,23 @@ func (s *shard) firstDirty() uint64 {
 	return position
 }
 
-// held is what a shard had of a key at a marker: the hits of the key from first to below to.
+// held is what a shard had of a key at a marker: the hits of the key from first to below to, in one part or several.
 type held struct {
 	first, to uint64
-	part      any
+	parts     []any
 }
 
-// visit calls fn for each entry of the page, in the order in which the store gets them.
-func (p *page) visit(applied uint64, fn func(period heatmap.Period, first, to uint64, d *heatmap.Delta)) {
+// visit calls fn for each entry of the page, in the order in which the store gets them, with the deltas that hold its hits.
+func (p *page) visit(applied uint64, fn func(period heatmap.Period, first, to uint64, deltas ...*heatmap.Delta)) {
 	for _, e := range p.flushing {
 		fn(e.period, e.first, e.to, &e.delta)
 	}
 	for _, e := range p.live {
-		fn(e.period, e.first, applied, &e.delta)
+		deltas := []*heatmap.Delta{&e.delta}
+		for _, day := range e.days {
+			deltas = append(deltas, &day.delta)
+		}
+		fn(e.period, e.first, applied, deltas...)
 	}
 }
 

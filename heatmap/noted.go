@@ -1,0 +1,194 @@
+package heatmap
+
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+)
+
+// noted are hits that a delta was given and has not counted in its layers yet. A layer is found once for all of its hits
+// among them, and what comes in order is counted in order: that costs a fraction of finding layer and cell for each hit.
+type noted struct {
+	points  []uint64 // one for each hit: its layer in the high, its cell at the finest level (views, scrolls: 0) in the low half
+	scrolls []scrolled
+}
+
+// scrolled is what a scroll hit has besides its point.
+type scrolled struct {
+	id                 LayerID
+	depth, from, y, vh uint16
+	dwell              uint32
+}
+
+// maxNoted is how many hits are noted at most.
+const maxNoted = 1024
+
+const scrolledBytes = int(unsafe.Sizeof(scrolled{}))
+
+func (n *noted) bytes() int { return cap(n.points)*8 + cap(n.scrolls)*scrolledBytes }
+
+// note takes a hit that is counted later.
+func (d *Delta) note(id LayerID, c cellID) {
+	d.noted.points = append(d.noted.points, uint64(id)<<32|uint64(c))
+	if len(d.noted.points) >= maxNoted {
+		d.count(false)
+	}
+}
+
+// Finish counts what is noted and brings what d holds into the form that is the smallest and the fastest to read. Until
+// something is added, d may then be read by several goroutines at a time.
+func (d *Delta) Finish() {
+	d.count(true)
+	for i := range d.layers {
+		d.layers[i].order()
+	}
+	d.noted = noted{}
+}
+
+// count counts what is noted. Where it is the last time, new layers stay runs of cells whatever their length.
+func (d *Delta) count(last bool) {
+	d.people.count()
+	d.bots.count()
+	n := &d.noted
+	if len(n.points) == 0 {
+		return
+	}
+	slices.Sort(n.points)
+	d.makeLayers()
+	d.countPoints(last)
+	d.countScrolls()
+	n.points, n.scrolls = n.points[:0], n.scrolls[:0]
+	d.settle()
+}
+
+// runs calls fn for the hits of one layer after the other.
+func (n *noted) runs(fn func(id LayerID, run []uint64)) {
+	for p := n.points; len(p) > 0; {
+		id := p[0] >> 32
+		k := 1
+		for k < len(p) && p[k]>>32 == id {
+			k++
+		}
+		fn(LayerID(id), p[:k])
+		p = p[k:]
+	}
+}
+
+// makeLayers makes the layers that are missing.
+func (d *Delta) makeLayers() {
+	missing, i := 0, 0
+	d.noted.runs(func(id LayerID, _ []uint64) {
+		for i < len(d.layers) && d.layers[i].id < id {
+			i++
+		}
+		if i == len(d.layers) || d.layers[i].id != id {
+			missing++
+		}
+	})
+	if missing == 0 {
+		return
+	}
+	old := d.layers
+	d.layers = make([]layer, 0, len(old)+missing)
+	d.noted.runs(func(id LayerID, _ []uint64) {
+		for len(old) > 0 && old[0].id < id {
+			d.layers, old = append(d.layers, old[0]), old[1:]
+		}
+		if len(old) > 0 && old[0].id == id {
+			return
+		}
+		l := layer{id: id}
+		if isGrid(id.Kind()) {
+			l.level = d.level
+		}
+		d.layers = append(d.layers, l)
+	})
+	d.layers = append(d.layers, old...)
+}
+
+// countPoints counts the points in their layers, which exist.
+func (d *Delta) countPoints(last bool) {
+	var memory []counted // that new layers share
+	left := len(d.noted.points)
+	i := 0
+	d.noted.runs(func(id LayerID, run []uint64) {
+		for d.layers[i].id < id {
+			i++
+		}
+		l := &d.layers[i]
+		l.hits += uint64(len(run))
+		switch {
+		case !isGrid(id.Kind()):
+		case l.level > 0 || l.grid != nil || l.small != nil:
+			l.addRun(run)
+		default:
+			if memory == nil {
+				memory = make([]counted, 0, min(left, cellsOf(d.noted.points)))
+			}
+			k := len(memory)
+			if memory = appendCounted(memory, run); len(memory)-k > smallCells && !last {
+				memory = memory[:k]
+				l.needGrid(len(run))
+				l.addRun(run)
+				break
+			}
+			l.small, l.ordered = memory[k:len(memory):len(memory)], true
+		}
+		left -= len(run)
+	})
+}
+
+// cellsOf is the number of distinct cells among points in order.
+func cellsOf(points []uint64) (n int) {
+	for i, p := range points {
+		if isGrid(LayerID(p>>32).Kind()) && (i == 0 || points[i-1] != p) {
+			n++
+		}
+	}
+	return n
+}
+
+// appendCounted appends the cells of a layer's points, which are in order.
+func appendCounted(dst []counted, run []uint64) []counted {
+	prev := uint64(0)
+	for _, p := range run {
+		if p == prev {
+			dst[len(dst)-1].n++
+			continue
+		}
+		dst = append(dst, counted{cellID(p), 1})
+		prev = p
+	}
+	return dst
+}
+
+// addRun counts points, which are in order, in a layer's cells.
+func (l *layer) addRun(run []uint64) {
+	for k := 0; k < len(run); {
+		n := 1
+		for k+n < len(run) && run[k+n] == run[k] {
+			n++
+		}
+		c := cellID(run[k])
+		if l.level > 0 {
+			c = coarser(c, l.level)
+		}
+		l.add(c, uint64(n))
+		k += n
+	}
+}
+
+// countScrolls counts what scroll hits have besides their points, in layers that exist.
+func (d *Delta) countScrolls() {
+	s := d.noted.scrolls
+	slices.SortFunc(s, func(a, b scrolled) int { return cmp.Compare(a.id, b.id) })
+	var l *layer
+	for k := range s {
+		e := &s[k]
+		if l == nil || l.id != e.id {
+			i, _ := d.find(e.id)
+			l = &d.layers[i]
+		}
+		l.addScroll(e.depth, e.from, e.y, e.vh, e.dwell, coarseHeight(uint32(e.vh), d.step))
+	}
+}
