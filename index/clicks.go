@@ -1,5 +1,10 @@
 package index
 
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
 // ringClicks is how many clicks of a log, of all views, are remembered.
 const ringClicks = 1 << 17
 
@@ -25,42 +30,92 @@ func within(a, b Spot, radius int64) bool {
 }
 
 // clickRing holds the last clicks of one log, by the view and page that a key names. The zero value is empty.
+//
+// Clicks whose keys fall into one slot are a chain, the last one first. It is followed through other keys' clicks, and ends
+// at the first that is forgotten.
 type clickRing struct {
-	last   map[uint64]uint64 // by key: number of the last click, from 1
-	clicks []ringClick       // click n is at (n-1) % ringClicks
-	n      uint64            // clicks so far
+	slots  []uint32    // number of the last click, modulo 2^32; a power of two long
+	spread uint64      // odd and random: whoever chooses views cannot choose slots
+	clicks []ringClick // click n is at (n-1) % ringClicks
+	n      uint32      // clicks so far, modulo 2^32
 }
 
 type ringClick struct {
-	key  uint64
-	ms   int64
-	prev uint64 // number of the click before of the same key, 0 = none
-	at   Spot
-	done bool // nothing more is to be found out about it
+	key   uint64
+	ms    int64
+	chain uint32 // number of the click before in the same slot
+	at    Spot
+	done  bool // nothing more is to be found out about it
+}
+
+const (
+	minSlots   = 256
+	keptClicks = 1 << 14 // up to which an emptied ring keeps its memory
+)
+
+// cleared gives an empty ring, in the memory of this one.
+func (r clickRing) cleared() clickRing {
+	if cap(r.clicks) > keptClicks {
+		return clickRing{}
+	}
+	clear(r.slots)
+	return clickRing{slots: r.slots, spread: r.spread, clicks: r.clicks[:0]}
 }
 
 // put remembers a click in the place of the oldest, if there are as many as may be.
 func (r *clickRing) put(c ringClick) {
-	if r.last == nil {
-		r.last = make(map[uint64]uint64)
+	if len(r.clicks) >= len(r.slots) && len(r.slots) < ringClicks {
+		r.grow()
 	}
-	r.n++
-	if len(r.clicks) < ringClicks {
+	if r.n++; len(r.clicks) < ringClicks {
 		r.clicks = append(r.clicks, c)
-	} else {
-		old := &r.clicks[(r.n-1)%ringClicks]
-		if r.last[old.key] == r.n-ringClicks {
-			delete(r.last, old.key)
-		}
-		*old = c
 	}
-	r.last[c.key] = r.n
+	at := (r.n - 1) % ringClicks
+	r.clicks[at] = c
+	r.link(at, r.n)
 }
 
-// click gives the click of a number, nil if there is none or it is forgotten.
-func (r *clickRing) click(number uint64) *ringClick {
-	if number == 0 || number+ringClicks <= r.n {
+// link puts the click at a place, which has a number, first in its chain.
+func (r *clickRing) link(at, number uint32) {
+	slot := r.slot(r.clicks[at].key)
+	r.clicks[at].chain, *slot = *slot, number
+}
+
+func (r *clickRing) slot(key uint64) *uint32 {
+	return &r.slots[key*r.spread>>(64-bits.Len(uint(len(r.slots)-1)))]
+}
+
+// grow doubles the slots, before any click was forgotten.
+func (r *clickRing) grow() {
+	r.slots = make([]uint32, max(minSlots, 2*len(r.slots)))
+	r.spread = rand.Uint64() | 1
+	for i := range r.clicks {
+		r.link(uint32(i), uint32(i)+1)
+	}
+}
+
+// click gives the first click of a key in the chain from a number on, nil if there is none or it is forgotten.
+func (r *clickRing) click(number uint32, key uint64) *ringClick {
+	for age := r.n - number; age < uint32(len(r.clicks)); age = r.n - number {
+		c := &r.clicks[(number-1)%ringClicks]
+		if c.key == key {
+			return c
+		}
+		if r.n-c.chain <= age {
+			return nil // its number has been given again
+		}
+		number = c.chain
+	}
+	return nil
+}
+
+// last gives the last click of a key, nil if there is none.
+func (r *clickRing) last(key uint64) *ringClick {
+	if len(r.slots) == 0 {
 		return nil
 	}
-	return &r.clicks[(number-1)%ringClicks]
+	return r.click(*r.slot(key), key)
 }
+
+// before gives the click before c of the same key, nil if there is none.
+func (r *clickRing) before(c *ringClick) *ringClick { return r.click(c.chain, c.key) }

@@ -28,10 +28,12 @@ type dead struct {
 }
 
 // rotate moves on to the next bucket.
-func (d *dead) rotate() { d.since, d.current = d.current, waiting{} }
+func (d *dead) rotate() { d.since, d.current = d.current, waiting{d.since.cleared()} }
 
 // reset moves on to a bucket behind a gap.
-func (d *dead) reset() { d.since, d.current = waiting{}, waiting{} }
+func (d *dead) reset() {
+	d.since, d.current = waiting{d.since.cleared()}, waiting{d.current.cleared()}
+}
 
 // hit takes a hit of a view on a page, which key names, and gives the clicks that it shows to be dead, in the order of
 // the log. waits says that it is a click about which that is to be found out, unless it is a repeat of another.
@@ -49,27 +51,23 @@ func (d *dead) hit(rules *deadRules, key uint64, in verdict, h *heatmap.Hit, wai
 type waiting struct{ clickRing }
 
 func (w *waiting) add(rules *deadRules, key uint64, h *heatmap.Hit, waits bool) (found []Spot) {
-	last := w.last[key]
-	next := last
+	c := w.last(key)
 	for range deadMemory {
-		c := w.click(next)
 		if c == nil {
 			break
 		}
-		next = c.prev
-		if c.done {
-			continue
-		}
 		switch after := h.Time - c.ms; {
+		case c.done:
 		case after > rules.window:
 			c.done = true
 			found = append([]Spot{c.at}, found...)
 		case after >= 0 && shows(h, c):
 			c.done = true
 		}
+		c = w.before(c)
 	}
 	if waits {
-		w.put(ringClick{key: key, ms: h.Time, at: Spot{h.X, h.Y}, prev: last})
+		w.put(ringClick{key: key, ms: h.Time, at: Spot{h.X, h.Y}})
 	}
 	return found
 }

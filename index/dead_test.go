@@ -90,11 +90,11 @@ func TestRingForgets(t *testing.T) {
 		for i := range between {
 			r.put(ringClick{key: uint64(2 + i)})
 		}
-		if got := r.click(r.last[1]) != nil; got != want {
+		if got := r.last(1) != nil; got != want {
 			t.Errorf("%d clicks between: remembered %t, want %t", between, got, want)
 		}
-		if len(r.clicks) > ringClicks || len(r.last) > ringClicks {
-			t.Errorf("%d clicks of %d views are remembered, limit %d", len(r.clicks), len(r.last), ringClicks)
+		if len(r.clicks) > ringClicks || len(r.slots) > ringClicks {
+			t.Errorf("%d clicks in %d slots are remembered, limit %d", len(r.clicks), len(r.slots), ringClicks)
 		}
 	}
 	f(0, true)

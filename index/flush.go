@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type flush struct {
 	writes      []Write  // of entries, by merge
 	blobBytes   int      // written so far
 	docsSwapped int
+	scratch     []byte
 }
 
 // flushBytes bounds the stored blobs that one flush loads at a time.
@@ -37,17 +39,31 @@ func (e *entry) ref(generation, source string) Ref {
 	return Ref{Generation: generation, Key: heatmap.Key{Site: e.page.site, Page: e.page.page, Period: e.period}, Source: source}
 }
 
-// load reads the stored documents of the first n entries.
+// load reads the stored documents of the first n entries, but for those of which there is none yet as far as we know. If
+// there is one, the swap fails, and they are loaded then.
 func (f *flush) load(ctx context.Context, n int) error {
-	refs := make([]Ref, min(n, len(f.entries)))
-	for i := range refs {
-		refs[i] = f.entries[i].ref(f.generation, f.source)
+	n = min(n, len(f.entries))
+	f.docs = make([]Doc, n)
+	var refs []Ref
+	for i, e := range f.entries[:n] {
+		f.docs[i].Ref = e.ref(f.generation, f.source)
+		if !e.fresh {
+			refs = append(refs, f.docs[i].Ref)
+		}
+	}
+	if len(refs) == 0 {
+		return nil
 	}
 	docs, err := f.store.Load(ctx, refs)
 	if err != nil {
+		f.docs = nil
 		return fmt.Errorf("load %d documents: %w", len(refs), err)
 	}
-	f.docs = docs
+	for i, e := range f.entries[:n] {
+		if !e.fresh {
+			f.docs[i], docs = docs[0], docs[1:]
+		}
+	}
 	return nil
 }
 
@@ -64,7 +80,7 @@ func (f *flush) merge() error {
 		if doc.Watermark > e.first {
 			return errConflict
 		}
-		blob, err := mergeBlob(doc.Blob, &e.delta)
+		blob, err := f.mergeBlob(doc.Blob, &e.delta)
 		if err != nil {
 			return fmt.Errorf("merge into blob of %s %s %s: %w", e.page.site, e.page.page, e.period, err)
 		}
@@ -76,16 +92,17 @@ func (f *flush) merge() error {
 	return nil
 }
 
-func mergeBlob(blob []byte, d *heatmap.Delta) ([]byte, error) {
-	if len(blob) == 0 {
-		return d.Append(nil), nil
+func (f *flush) mergeBlob(blob []byte, d *heatmap.Delta) ([]byte, error) {
+	if len(blob) > 0 {
+		sum := new(heatmap.Delta)
+		if err := sum.MergeBlob(blob); err != nil {
+			return nil, err
+		}
+		sum.Merge(d)
+		d = sum
 	}
-	var sum heatmap.Delta
-	if err := sum.MergeBlob(blob); err != nil {
-		return nil, err
-	}
-	sum.Merge(d)
-	return sum.Append(nil), nil
+	f.scratch = d.Append(f.scratch[:0])
+	return bytes.Clone(f.scratch), nil
 }
 
 // swap stores the writes that merge made and drops the entries that were applied.
@@ -100,6 +117,7 @@ func (f *flush) swap(ctx context.Context) error {
 	rest := f.entries[:0:0]
 	for i, ok := range applied {
 		if !ok {
+			f.entries[i].fresh = false
 			rest = append(rest, f.entries[i])
 			continue
 		}

@@ -15,7 +15,7 @@ type rageRules struct {
 // burst yet count, and the latest in the order of the log that fit are taken. It sees a log that begins with the ten minutes
 // before this bucket, so a burst lies in one bucket or in two that follow each other without a gap: unlike repeats it forgets
 // all over a gap, where only an import or an odd clock could have clicks of one minute on both sides. It sees the last
-// ringClicks clicks of that log only, which bounds its memory to about 20 MiB whatever the traffic: a burst whose clicks come
+// ringClicks clicks of that log only, which bounds its memory to about 10 MiB whatever the traffic: a burst whose clicks come
 // in several batches is lost if more clicks than that come between them.
 type rage struct {
 	since   bursts // clicks since the bucket before this one: what decides
@@ -23,10 +23,12 @@ type rage struct {
 }
 
 // rotate moves on to the next bucket.
-func (r *rage) rotate() { r.since, r.current = r.current, bursts{} }
+func (r *rage) rotate() { r.since, r.current = r.current, bursts{r.since.cleared()} }
 
 // reset moves on to a bucket behind a gap.
-func (r *rage) reset() { r.since, r.current = bursts{}, bursts{} }
+func (r *rage) reset() {
+	r.since, r.current = bursts{r.since.cleared()}, bursts{r.current.cleared()}
+}
 
 // click takes a trusted click of a view on a page, which key names, at a time in Unix ms. It gives the spots of the
 // burst that the click completes, in the order of the log, nil if it completes none.
@@ -45,7 +47,7 @@ type bursts struct{ clickRing }
 
 // add takes a click and gives the burst that it completes.
 func (b *bursts) add(rules *rageRules, key uint64, ms int64, at Spot) (burst []Spot) {
-	c := ringClick{key: key, ms: ms, at: at, prev: b.last[key]}
+	c := ringClick{key: key, ms: ms, at: at}
 	var near, taken [rageMemory]*ringClick
 	if found := b.pick(rules, &c, near[:0], taken[:0]); found != nil {
 		burst = make([]Spot, rules.clicks)
@@ -62,16 +64,15 @@ func (b *bursts) add(rules *rageRules, key uint64, ms int64, at Spot) (burst []S
 
 // pick gives the latest clicks that make a burst with c, the last one first, or nil. It uses near and taken as memory.
 func (b *bursts) pick(rules *rageRules, c *ringClick, near, taken []*ringClick) []*ringClick {
-	next := c.prev
+	d := b.last(c.key)
 	for range rageMemory {
-		d := b.click(next)
 		if d == nil {
 			break
 		}
-		next = d.prev
 		if !d.done && rules.holds(c, d) {
 			near = append(near, d)
 		}
+		d = b.before(d)
 	}
 	return rules.complete(near, taken)
 }

@@ -71,8 +71,8 @@ func TestRageForgets(t *testing.T) {
 		if got := b.add(&rage1, 1, 0, Spot{}); (got != nil) != want {
 			t.Errorf("%d clicks between: burst %v, want one: %t", between, got, want)
 		}
-		if len(b.clicks) > ringClicks || len(b.last) > ringClicks {
-			t.Errorf("%d clicks of %d views are remembered, limit %d", len(b.clicks), len(b.last), ringClicks)
+		if len(b.clicks) > ringClicks || len(b.slots) > ringClicks {
+			t.Errorf("%d clicks in %d slots are remembered, limit %d", len(b.clicks), len(b.slots), ringClicks)
 		}
 	}
 	f(ringClicks-2, true)

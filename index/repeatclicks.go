@@ -9,10 +9,10 @@ type repeatClicks struct {
 }
 
 // rotate moves on to the next bucket.
-func (r *repeatClicks) rotate() { r.since, r.current = r.current, clickRing{} }
+func (r *repeatClicks) rotate() { r.since, r.current = r.current, r.since.cleared() }
 
 // reset moves on to a bucket behind a gap.
-func (r *repeatClicks) reset() { r.since, r.current = clickRing{}, clickRing{} }
+func (r *repeatClicks) reset() { r.since, r.current = r.since.cleared(), r.current.cleared() }
 
 // click takes a click and says in which log it is a repeat.
 func (r *repeatClicks) click(rules nearness, key uint64, in verdict, ms int64, at Spot) (is verdict) {
@@ -28,7 +28,7 @@ func (r *repeatClicks) click(rules nearness, key uint64, in verdict, ms int64, a
 // repeats reports whether a click repeats the last one of its key, and remembers it if not.
 func (r *clickRing) repeats(rules nearness, key uint64, ms int64, at Spot) bool {
 	c := ringClick{key: key, ms: ms, at: at}
-	if last := r.click(r.last[key]); last != nil && rules.holds(last, &c) {
+	if last := r.last(key); last != nil && rules.holds(last, &c) {
 		return true
 	}
 	r.put(c)

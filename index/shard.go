@@ -3,6 +3,8 @@ package index
 import (
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"heatlog/heatmap"
 )
 
@@ -36,6 +38,7 @@ type pageKey struct{ site, page string }
 
 type page struct {
 	pageKey
+	hash           uint64
 	live, flushing []*entry
 	lastMonth      *entry // live entries of the op before, nil when they went to flush
 	lastDay        *entry
@@ -53,6 +56,7 @@ type entry struct {
 	visitor  uint64 // of the last hit, to skip the sketch when the next is the same one's
 	bot      bool   // whether that hit was a bot's
 	bytes    int
+	fresh    bool // when flushing: nothing of the key is stored, as far as we know
 	delta    heatmap.Delta
 	lru, age links
 
@@ -194,7 +198,7 @@ func (s *shard) page(o *op) *page {
 		s.sites[site] = site
 	}
 	k = pageKey{site, strings.Clone(o.page)}
-	p := &page{pageKey: k}
+	p := &page{pageKey: k, hash: xxhash.Sum64String(k.site)*3 ^ xxhash.Sum64String(k.page)}
 	s.pages[k] = p
 	return p
 }

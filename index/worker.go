@@ -25,7 +25,8 @@ type worker struct {
 	flushes  chan []*entry // to the flusher
 	settled  chan []*entry // from the flusher
 	flushing bool
-	due      int64 // entries born until then are flushed, Unix ms
+	due      int64        // entries born until then are flushed, Unix ms
+	flushed  fingerprints // keys of which an entry was flushed: what is not in it is not stored if nothing was at start
 
 	live, held atomic.Int64 // bytes, published for the pipeline
 	entries    atomic.Int64
@@ -157,6 +158,7 @@ func (w *worker) flusher() {
 
 // store takes the steps of a flush until all of it is stored. It gives false if the pipeline ended first.
 func (w *worker) store(taken []*entry) bool {
+	w.tellFresh(taken)
 	f := newFlush(w.options.Store, w.options.Generation, w.source.ID(), taken)
 	to := f.to()
 	raised := w.persist("raise high", func(ctx context.Context) error { return w.high.raise(ctx, to) })
@@ -173,6 +175,20 @@ func (w *worker) store(taken []*entry) bool {
 	w.stats.flushedDocs.Add(uint64(f.docsSwapped))
 	w.stats.flushedBytes.Add(uint64(f.blobBytes))
 	return raised
+}
+
+// freshKeys is how many keys a worker remembers to have flushed at most.
+const freshKeys = 1 << 20
+
+// tellFresh tells which of the entries that are about to be stored are the first of their keys, if that can be known: nothing
+// was stored when the pipeline began.
+func (w *worker) tellFresh(taken []*entry) {
+	if w.recovering > 0 || w.flushed.n+len(taken) > freshKeys {
+		return
+	}
+	for _, e := range taken {
+		e.fresh = w.flushed.add(e.page.hash^uint64(e.period)*0x9e3779b97f4a7c15, false) == absent
+	}
 }
 
 // publish makes the shard's size known and wakes the pipeline if it waits for room.
