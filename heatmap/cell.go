@@ -1,5 +1,10 @@
 package heatmap
 
+import (
+	"math/bits"
+	"slices"
+)
+
 // A cellID names a cell of a grid: its column's high bits in bits 21 to 25, its row in bits 8 to 20, its column's low
 // bits in bits 0 to 7. So cells order by strips of 256 columns (2,048 px at the finest level), then by row, then by
 // column: on the pages that there are, one strip holds everything and a step to the next row is a small number.
@@ -88,6 +93,55 @@ func radixSort(e, t []counted) {
 	}
 	if &src[0] != &e[0] {
 		copy(e, src)
+	}
+}
+
+// sortPoints orders points of layers, which need not be distinct.
+func sortPoints(p []uint64) {
+	if len(p) < radixPoints {
+		slices.Sort(p)
+		return
+	}
+	var memory [maxNoted]uint64
+	if len(p) > len(memory) {
+		panic("heatmap: more points than are noted")
+	}
+	all, some := ^uint64(0), uint64(0)
+	for _, x := range p {
+		all, some = all&x, some|x
+	}
+	src, dst := p, memory[:len(p)]
+	for differ := all ^ some; differ != 0; {
+		shift := bits.TrailingZeros64(differ)
+		radixPoint(src, dst, shift)
+		src, dst = dst, src
+		differ &^= (1<<pointBits - 1) << shift
+	}
+	if &src[0] != &p[0] {
+		copy(p, src)
+	}
+}
+
+const (
+	radixPoints = 300 // points from which passes are faster than comparing
+	pointBits   = 10  // of a pass
+)
+
+// radixPoint orders points by some bits.
+func radixPoint(src, dst []uint64, shift int) {
+	var at [1 << pointBits]uint32
+	for _, x := range src {
+		at[x>>shift&(1<<pointBits-1)]++
+	}
+	sum := uint32(0)
+	for i, n := range at {
+		at[i] = sum
+		sum += n
+	}
+	for _, x := range src {
+		i := x >> shift & (1<<pointBits - 1)
+		dst[at[i]] = x
+		at[i]++
 	}
 }
 

@@ -174,6 +174,12 @@ func (l *layer) merge(o *layer) {
 	if n := o.cells(); n > smallCells {
 		l.needGrid(n)
 	}
+	if o.grid == nil {
+		for _, e := range o.small {
+			l.add(coarser(e.cell, l.level-o.level), uint64(e.n))
+		}
+		return
+	}
 	var b batch
 	o.batches(&b, func() {
 		b.coarsen(l.level - o.level)

@@ -53,7 +53,7 @@ func (d *Delta) count(last bool) {
 	if len(n.points) == 0 {
 		return
 	}
-	slices.Sort(n.points)
+	sortPoints(n.points)
 	d.makeLayers()
 	d.countPoints(last)
 	d.countScrolls()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"time"
 
@@ -172,8 +173,11 @@ func (p *simPart) takeFlush(i int) {
 	if p.flights[i] != nil {
 		return
 	}
-	keep := p.world.rand.IntN(3) * entryOverhead
-	taken := p.shards[i].take(keep, never, 8)
+	keep, born := p.world.rand.IntN(3)*entryOverhead, int64(never)
+	if p.world.rand.IntN(4) == 0 {
+		born = math.MaxInt64 // all are due, the oldest first
+	}
+	taken := p.shards[i].take(keep, born, 1+p.world.rand.IntN(8))
 	if len(taken) > 0 {
 		f := newFlush(&p.world.store, p.owner.gen, p.log.id, taken)
 		p.flights[i] = &simFlight{taken: taken, flush: f, to: f.to()}
