@@ -21,11 +21,11 @@ type benchCmd struct {
 
 // benchRunCmd runs the bench.
 type benchRunCmd struct {
-	Row     []string      `help:"Only these rows: in, apply, import, replay; repeatable." enum:"in,apply,import,replay,all" default:"all" placeholder:"NAME"`
+	Row     []string      `help:"Only these rows: in, apply, import, replay; repeatable." enum:"in,apply,import,replay,beside,all" default:"all" placeholder:"NAME"`
 	Rounds  int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
 	Time    time.Duration `help:"Length of one run of requests." default:"5s" placeholder:"DURATION"`
 	Conns   int           `help:"Connections that send requests." default:"256"`
-	Hits    int           `help:"Hits for the rows apply, import and replay." default:"2000000"`
+	Hits    int           `help:"Hits for the rows apply, import, replay and beside." default:"2000000"`
 	Ack     string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
 	Out     string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
 	Scratch string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
@@ -81,7 +81,7 @@ func (c *benchRunCmd) Run(s *streams) error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"in", b.runIn}, {"apply", b.runApply}, {"import", b.runImport}, {"replay", b.runReplay}} {
+	}{{"in", b.runIn}, {"apply", b.runApply}, {"import", b.runImport}, {"replay", b.runReplay}, {"beside", b.runBeside}} {
 		if !slices.Contains(c.Row, part.name) && !slices.Contains(c.Row, "all") {
 			continue
 		}
@@ -111,6 +111,15 @@ func (b *bench) note(format string, args ...any) { fmt.Fprintf(b.log, format+"\n
 func median[T cmp.Ordered](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[(len(sorted)-1)/2]
+}
+
+// medianOf gives the median of a figure of runs.
+func medianOf[T any](runs []T, of func(T) float64) float64 {
+	values := make([]float64, len(runs))
+	for i, r := range runs {
+		values[i] = of(r)
+	}
+	return median(values)
 }
 
 // printRows writes the table.
