@@ -69,6 +69,13 @@
 // nothing above. Once a copy is written, others that go further must not be put back. And repeats are told within a
 // source: a batch sent again after a freeze counts again.
 //
+// # Repeats
+//
+// Which batches are repeats is found out anew by whoever reads a log: live, after a start and in a replay. To write the verdict
+// into sealed segments would save 2 % of a replay (0.02 us of 0.8 us a hit), make what is sealed depend on a version of
+// the algorithm, and let the same hits count otherwise before and after they are sealed if that changes. It would be of use
+// where the first copy of a batch was pruned; but the days of those hits are carried over, not counted anew.
+//
 // # Records
 //
 //	generation/GENERATION           what the generation's rules and algorithms are

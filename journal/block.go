@@ -42,7 +42,6 @@ const (
 	batchNamed   = 1 << 0 // it has a name
 	batchSuffix  = 1 << 1 // its id is the view of its first hit and a suffix
 	batchStrange = 1 << 2 // its site or visitor is not that of its first hit
-	batchDropped = 1 << 7 // foreseen, with compat bit 0 of the segment: the index dropped it as a repeat; set by no version yet
 )
 
 // The bits of a hit's head; bits 0 and 1 are the kind less one.
