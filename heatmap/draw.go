@@ -2,6 +2,7 @@ package heatmap
 
 import (
 	"fmt"
+	"image/color"
 	"io"
 	"math"
 )
@@ -27,24 +28,63 @@ type DrawOptions struct {
 // weight·(1 − d²/r²)² over the points whose cell's centre is nearer than the radius r, as a share of the picture's maximum.
 // Without points the picture is all transparent. The errors are those of w, and one that says what in o is over a limit.
 func DrawPNG(w io.Writer, points []Point, cell int, o DrawOptions) error {
-	if err := o.complete(points, cell); err != nil {
+	return draw(w, spotsOf(points, cell), cell, o, oneSided)
+}
+
+// DrawDifferencePNG is DrawPNG of differences: what is more goes from transparent to orange, what is less to blue, and the
+// last colour of either is for the greatest difference of both.
+func DrawDifferencePNG(w io.Writer, points []Change, cell int, o DrawOptions) error {
+	spots := make([]spot, len(points))
+	for i, p := range points {
+		spots[i] = spot{p.X + cell/2, p.Y + cell/2, float32(p.Share)}
+	}
+	return draw(w, spots, cell, o, twoSided)
+}
+
+// spot is the centre of a cell, page px, and its heat.
+type spot struct {
+	x, y int
+	heat float32
+}
+
+func spotsOf(points []Point, cell int) []spot {
+	spots := make([]spot, len(points))
+	for i, p := range points {
+		spots[i] = spot{p.X + cell/2, p.Y + cell/2, float32(p.Weight)}
+	}
+	return spots
+}
+
+// scale says which colours heat has: zero is that of none, the last the one of the greatest.
+type scale struct {
+	palette []color.NRGBA
+	zero    int
+}
+
+var (
+	oneSided = scale{rampColours[:], 0}
+	twoSided = scale{differenceColours[:], differenceZero}
+)
+
+func draw(w io.Writer, spots []spot, cell int, o DrawOptions, s scale) error {
+	if err := o.complete(spots, cell); err != nil {
 		return fmt.Errorf("draw picture: %w", err)
 	}
 	f := newField(o)
-	for _, p := range points {
-		f.add(p.X+cell/2, p.Y+cell/2, float32(p.Weight))
+	for _, p := range spots {
+		f.add(p.x, p.y, p.heat)
 	}
-	f.normalise()
+	f.normalise(colours - 1 - s.zero)
 	width, height := o.picture()
-	up := newUpscaler(f, width, o.Scale)
-	p := newPNG(w, width, height, rampColours[:])
+	up := newUpscaler(f, width, o.Scale, s.zero)
+	p := newPNG(w, width, height, s.palette)
 	for y := range height {
 		p.row(up.row(y))
 	}
 	return p.close()
 }
 
-func (o *DrawOptions) complete(points []Point, cell int) error {
+func (o *DrawOptions) complete(spots []spot, cell int) error {
 	if o.Scale == 0 {
 		o.Scale = 1
 	}
@@ -52,7 +92,7 @@ func (o *DrawOptions) complete(points []Point, cell int) error {
 		o.Radius = DefaultRadius
 	}
 	if o.Width == 0 || o.Height == 0 {
-		o.fit(points, cell)
+		o.fit(spots)
 	}
 	switch width, height := o.picture(); {
 	case cell <= 0:
@@ -73,10 +113,10 @@ func (o *DrawOptions) complete(points []Point, cell int) error {
 }
 
 // fit sets the sizes that were left out.
-func (o *DrawOptions) fit(points []Point, cell int) {
+func (o *DrawOptions) fit(spots []spot) {
 	right, bottom := 1, 1
-	for _, p := range points {
-		right, bottom = max(right, p.X+cell/2+o.Radius), max(bottom, p.Y+cell/2+o.Radius)
+	for _, p := range spots {
+		right, bottom = max(right, p.x+o.Radius), max(bottom, p.y+o.Radius)
 	}
 	if o.Width == 0 {
 		o.Width = min(right, MaxCoordinate+1)
@@ -159,17 +199,21 @@ func (f *field) add(x, y int, weight float32) {
 	}
 }
 
-// normalise makes a number of rampColours of each sample, the last one of the greatest.
-func (f *field) normalise() {
+// normalise makes of each sample how many colours it is from that of none, last for the greatest, below 0 where heat is.
+func (f *field) normalise(last int) {
 	top := float32(0)
 	for _, v := range f.heat {
-		top = max(top, v)
+		top = max(top, v, -v)
 	}
 	if top == 0 {
 		return
 	}
 	for i, v := range f.heat {
-		f.heat[i] = (colours - 1) * float32(math.Sqrt(float64(v/top)))
+		if v < 0 {
+			f.heat[i] = -float32(last) * float32(math.Sqrt(float64(-v/top)))
+			continue
+		}
+		f.heat[i] = float32(last) * float32(math.Sqrt(float64(v/top)))
 	}
 }
 
@@ -180,11 +224,12 @@ type upscaler struct {
 	line  []float32 // the field at the row's height
 	at    []int32   // by pixel: sample to its left
 	part  []float32 // by pixel: how far it is on the way to the next
+	zero  float32   // colour of no heat
 	out   []byte
 }
 
-func newUpscaler(f *field, width int, scale float64) *upscaler {
-	u := &upscaler{f: f, scale: scale, line: make([]float32, f.cols), at: make([]int32, width), part: make([]float32, width), out: make([]byte, width)}
+func newUpscaler(f *field, width int, scale float64, zero int) *upscaler {
+	u := &upscaler{f: f, scale: scale, zero: float32(zero), line: make([]float32, f.cols), at: make([]int32, width), part: make([]float32, width), out: make([]byte, width)}
 	for i := range width {
 		at, part := u.place(i, f.cols)
 		u.at[i], u.part[i] = int32(at), part
@@ -207,15 +252,17 @@ func (u *upscaler) row(y int) []byte {
 	for i := range u.line {
 		v := upper[i] + (lower[i]-upper[i])*part
 		u.line[i] = v
-		some = some || v > 0
+		some = some || v != 0
 	}
 	if !some {
-		clear(u.out)
+		for i := range u.out {
+			u.out[i] = byte(u.zero)
+		}
 		return u.out
 	}
 	for i, at := range u.at {
 		a, b := u.line[at], u.line[at+1]
-		u.out[i] = byte(a + (b-a)*u.part[i] + 0.5)
+		u.out[i] = byte(a + (b-a)*u.part[i] + u.zero + 0.5)
 	}
 	return u.out
 }

@@ -30,7 +30,7 @@ func TestDraw(t *testing.T) {
 	f := func(cell int, o DrawOptions) {
 		t.Helper()
 		img := drawn(t, points, cell, o)
-		if err := o.complete(points, cell); err != nil {
+		if err := o.complete(spotsOf(points, cell), cell); err != nil {
 			t.Fatal(err)
 		}
 		heat := func(x, y float64) (sum float64) {

@@ -25,6 +25,40 @@ var rampColours = makeRamp([]rampStop{
 	{1, 0xe0, 0x1b, 0x30, 0.94},
 })
 
+// differenceZero is the colour of no difference. Colour differenceZero + i is for the share (i/127)² of the greatest
+// difference up, differenceZero − i for that down.
+const differenceZero = 128
+
+// differenceColours go from transparent in the middle to orange for more and to blue for less: two hues that people with
+// any common kind of colour vision tell apart, of a like lightness, so that neither looks like more heat than the other,
+// and light enough to be seen on a dark page, dark enough for a light one.
+var differenceColours = makeDifference(
+	makeRamp([]rampStop{
+		{0, 0xff, 0xa9, 0x4d, 0},
+		{0.012, 0xff, 0xa9, 0x4d, 0.22},
+		{0.15, 0xfd, 0x8a, 0x22, 0.62},
+		{0.45, 0xf0, 0x62, 0x0a, 0.80},
+		{1, 0xd1, 0x3f, 0x00, 0.94},
+	}),
+	makeRamp([]rampStop{
+		{0, 0x66, 0xb2, 0xff, 0},
+		{0.012, 0x66, 0xb2, 0xff, 0.22},
+		{0.15, 0x3d, 0x94, 0xff, 0.62},
+		{0.45, 0x1f, 0x74, 0xf5, 0.80},
+		{1, 0x0f, 0x55, 0xdb, 0.94},
+	}),
+)
+
+func makeDifference(more, less [colours]color.NRGBA) (both [colours]color.NRGBA) {
+	for i := range differenceZero {
+		at := i * (colours - 1) / (differenceZero - 1) // of a ramp
+		both[differenceZero+i] = more[at]
+		both[differenceZero-i] = less[at]
+	}
+	both[0] = both[1]
+	return both
+}
+
 // rampStop is a colour at a share of the greatest heat; opacity is 0 to 1.
 type rampStop struct {
 	at      float64

@@ -105,14 +105,11 @@ func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*s
 // Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
 // it was put.
 func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
-	if q.Kind == 0 {
-		q.Kind = heatmap.KindClick
+	if err := checkKind(&q); err != nil {
+		return nil, err
 	}
 	if q.Cell == 0 {
 		q.Cell = x.options.Rules.CellSize()
-	}
-	if q.Kind == heatmap.KindView || q.Kind == heatmap.KindScroll || !q.Kind.Valid() {
-		return nil, &heatmap.ParamError{Field: "kind", Message: "kind " + q.Kind.String() + " has no points: want click, move, rage or dead"}
 	}
 	pl, err := x.newPlan(q)
 	if err != nil {
@@ -124,23 +121,48 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 	}
 	layer := sumLayer(q.Kind)
 	if have := s.delta.CellSize(layer); have > q.Cell {
-		return nil, &heatmap.ParamError{
-			Field: "cell", Message: fmt.Sprintf("the map has so many cells that it is kept at %d px: ask for cell=%d or a multiple", have, have),
-		}
+		return nil, coarserError(have)
 	}
-	a := &heatmap.Heatmap{
-		Prefix: prefix, Page: pl.page, Cell: q.Cell, Scanned: pl.scan,
-		Points: s.delta.Points(layer, q.Cell), Hits: s.delta.Hits(layer),
-		Visitors: s.delta.Visitors(q.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
+	a := x.mapOf(pl, s, prefix, q.Kind)
+	a.Cell = q.Cell
+	a.Points, a.Noise = heatmap.WithoutNoise(s.delta.Points(layer, q.Cell), q.Cell, q.Noise)
+	return a, x.complete(ctx, pl, s, a, q.Kind)
+}
+
+// mapOf is what a sum says of a kind, but for points, days and why.
+func (x *Index) mapOf(pl *plan, s *sum, prefix heatmap.Prefix, kind heatmap.Kind) *heatmap.Heatmap {
+	return &heatmap.Heatmap{
+		Prefix: prefix, Page: pl.page, Scanned: pl.scan, Hits: s.delta.Hits(sumLayer(kind)),
+		Visitors: s.delta.Visitors(pl.query.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
 	}
-	a.Points, a.Noise = heatmap.WithoutNoise(a.Points, q.Cell, q.Noise)
+}
+
+// complete sets the days of a map, and why it is empty.
+func (x *Index) complete(ctx context.Context, pl *plan, s *sum, a *heatmap.Heatmap, kind heatmap.Kind) (err error) {
 	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
-		return nil, err
+		return err
 	}
 	if a.Hits == 0 {
-		a.Why, err = x.why(ctx, pl, q.Kind)
+		a.Why, err = x.why(ctx, pl, kind)
 	}
-	return a, err
+	return err
+}
+
+// checkKind sets the usual kind, and refuses those that have no points.
+func checkKind(q *heatmap.Query) error {
+	if q.Kind == 0 {
+		q.Kind = heatmap.KindClick
+	}
+	if q.Kind == heatmap.KindView || q.Kind == heatmap.KindScroll || !q.Kind.Valid() {
+		return &heatmap.ParamError{Field: "kind", Message: "kind " + q.Kind.String() + " has no points: want click, move, rage or dead"}
+	}
+	return nil
+}
+
+func coarserError(cell int) error {
+	return &heatmap.ParamError{
+		Field: "cell", Message: fmt.Sprintf("the map has so many cells that it is kept at %d px: ask for cell=%d or a multiple", cell, cell),
+	}
 }
 
 // Scroll answers a query for reach, attention and fold.

@@ -227,6 +227,9 @@ func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) er
 		q.Hourly = r.IntN(6) == 0
 		return checkTrend(ctx, x, l, q)
 	}
+	if r.IntN(4) == 0 {
+		return checkDifference(ctx, x, l, r, q)
+	}
 	a, err := x.Heatmap(ctx, q)
 	if err != nil {
 		return fmt.Errorf("ask %+v: %w", q, err)

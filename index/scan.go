@@ -16,17 +16,20 @@ import (
 // index applies, and sums the hits that the plan asks for. It waits for its turn if MaxScans run already.
 func (x *Index) scan(ctx context.Context, pl *plan, s *sum, kinds []heatmap.Kind) (heatmap.Prefix, error) {
 	return x.scanEvents(ctx, pl, func(ev *Event) error {
-		s.see(ev.Date, ev.Date)
-		if ev.Visitor != 0 {
-			s.delta.AddVisitor(ev.Bot, ev.Visitor)
-		}
-		o := asOp(ev)
-		if !pl.keepsWidthOf(ev.Hit.ViewportW) || !pl.keepsDevice(ev.Device) {
-			return nil
-		}
-		tallyKinds(&s.delta, &o, kinds)
+		pl.tallyEvent(s, ev, kinds)
 		return nil
 	})
+}
+
+// tallyEvent adds an event that the plan keeps to a sum of kinds.
+func (pl *plan) tallyEvent(s *sum, ev *Event, kinds []heatmap.Kind) {
+	s.see(ev.Date, ev.Date)
+	if ev.Visitor != 0 {
+		s.delta.AddVisitor(ev.Bot, ev.Visitor)
+	}
+	if o := asOp(ev); pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
+		tallyKinds(&s.delta, &o, kinds)
+	}
 }
 
 // scanPages counts the hits of each page by a scan.
