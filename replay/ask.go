@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -44,6 +45,23 @@ func ask[A any](g *Generations, ctx context.Context, q heatmap.Query, put func(*
 // Heatmap answers a query for a kind's points, as [index.Index.Heatmap] does.
 func (g *Generations) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
 	return ask(g, ctx, q, (*index.Index).Heatmap)
+}
+
+// Difference answers a query for how a map differs from that of another range, expression or generation, as
+// [index.Difference] does.
+func (g *Generations) Difference(ctx context.Context, q, minus heatmap.Query) (*heatmap.Difference, error) {
+	return ask(g, ctx, q, func(x *index.Index, ctx context.Context, q heatmap.Query) (*heatmap.Difference, error) {
+		if minus.Generation == "" {
+			minus.Generation = q.Generation // the active one, whatever is switched meanwhile
+		}
+		d, err := ask(g, ctx, minus, func(y *index.Index, ctx context.Context, minus heatmap.Query) (*heatmap.Difference, error) {
+			return index.Difference(ctx, x, q, y, minus)
+		})
+		if param := (*heatmap.ParamError)(nil); errors.As(err, &param) && param.Field == "generation" && minus.Generation != q.Generation {
+			return nil, &heatmap.ParamError{Field: "minus_generation", Message: param.Message}
+		}
+		return d, err
+	})
 }
 
 // Scroll answers a query for reach, attention and fold.

@@ -15,7 +15,7 @@
 //	GET  /v1/generations/ID/report  A  how it compares with the active one, as JSON or text
 //	POST /v1/generations/ID/activate  A  switches to it; pause and resume likewise
 //	GET  /v1/rules-schema.json  -  JSON Schema of a rules file
-//	POST /v1/overlay-links A  {"site","url","generation"}: a link that opens the overlay on a page of the site
+//	POST /v1/overlay-links A  {"site","url","generation","minus_generation"}: a link that opens the overlay on a page of the site
 //	POST /v1/demo          A  sends made visitors to the demo pages
 //	GET  /v1/session       A  what the app needs to know of the server; DELETE signs out
 //	POST /v1/session       -  {"token"}: signs in
@@ -97,6 +97,9 @@
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
 //	by                   trend                    day (default) or hour
 //	format               report of a generation   json or text; left out: as Accept says
+//	minus_from, minus_to heatmap                  a difference map, less the same question with these in place of from and to (both)
+//	minus_where          heatmap                  the same, in place of where; true leaves nothing out
+//	minus_generation     heatmap                  the same, in place of generation
 //	positions            export                   SOURCE:N[,SOURCE:N]: of each source the hits below N
 //
 // Days lie between 2000-01-01 and 2149-06-06, the last that a [heatmap.Period] can name.
@@ -118,6 +121,13 @@
 // Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them but those that noise
 // leaves out, whose hits are "noise_hits", and a limit below their number is refused. The weights of points and
 // "noise_hits" add up to "hits".
+//
+// A difference map has "difference":true and points [x,y,difference,hits,minus hits]: the share of "hits" that lies in the
+// cell less the share of the "hits" in "minus", and both counts, so that nothing is lost to a float. "max" is the
+// greatest difference of a cell, up or down; "moved", the sum of all differences up, is the share of hits that lie in other
+// cells. "minus" names the other side, with the prefix that it holds: in one generation that of the answer. Sides that are
+// kept in cells of different size ("kept_cell") are brought to the coarser ("cell"). If a side has no hits there are no
+// points, and it has a "why".
 //
 // Generations and reports are the types of package heatmap by those names. A change of state answers with the generation as it
 // is then; dropping one answers 204 when it is off the list, and deletes what is stored of it later.

@@ -57,7 +57,7 @@ func (s *Server) explain(err error) *apiError {
 	switch {
 	case errors.As(err, &mine):
 		return mine
-	case errors.As(err, &param) && param.Field == "generation":
+	case errors.As(err, &param) && (param.Field == "generation" || param.Field == "minus_generation"):
 		return &apiError{status: fasthttp.StatusNotFound, code: "not_found", message: param.Message, field: param.Field}
 	case errors.As(err, &param):
 		return badParam(param.Field, param.Message)

@@ -160,6 +160,12 @@ func (o *object) number(name string, v float64, places int) {
 	o.dst = appendFloat(o.dst, v, places)
 }
 
+// float writes v as the shortest number that reads as the same.
+func (o *object) float(name string, v float64) {
+	o.key(name)
+	o.dst = strconv.AppendFloat(o.dst, v, 'f', -1, 64)
+}
+
 func (o *object) boolean(name string, v bool) {
 	o.key(name)
 	o.dst = strconv.AppendBool(o.dst, v)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -99,7 +100,7 @@ func apiDesk(t testing.TB) *recorder {
 			Unavailable: func(err error) bool { return err != errForGood },
 		})
 		o.Reader, o.Sites, o.Import, o.In, o.AppendLine = r.reader, r.sites, c.Import, c.In, collector.AppendLine
-		o.RefusedOrigins = c.RefusedOrigins
+		o.RefusedOrigins, o.Difference = c.RefusedOrigins, r.reader.Difference
 		o.Generations = r.generations
 		o.Ready, o.Lag = func() error { return r.ready }, func() uint64 { return 7 }
 		o.Demo = func(ctx context.Context) (int, error) { return 4200, r.demo }
@@ -146,6 +147,11 @@ func (r *recorder) readingAnswers() {
 	each := func(headers ...string) {
 		for _, target := range readingTargets {
 			r.ask("GET", target, "", append([]string{r.token, shopOrigin}, headers...)...)
+		}
+		for _, why := range []*heatmap.Why{nil, {Reason: heatmap.WhyOnlyBots, Message: "only bots"}} {
+			r.reader.minusWhy = why
+			r.ask("GET", readingTargets[0]+"&minus_generation=g2", "", r.token)
+			r.ask("GET", readingTargets[0]+"&minus_to=2025-12-31&format=png&width=64&height=64", "", r.token)
 		}
 		r.ask("GET", readingTargets[0]+"&format=png&width=64&height=64", "", r.token)
 	}
@@ -450,14 +456,13 @@ func checkAnswer(response place, answer reply) (found problems) {
 
 // headerValue reads a header's text as what its schema says that it is.
 func headerValue(schema place, text string) any {
-	if schema.text("type") != "integer" {
+	if kind := schema.text("type"); kind != "integer" && kind != "number" {
 		return text
 	}
-	n := 0
-	if _, err := fmt.Sscanf(text, "%d", &n); err != nil {
+	if !json.Valid([]byte(text)) {
 		return text
 	}
-	return n
+	return json.Number(text)
 }
 
 // record makes every sort of answer.

@@ -23,6 +23,7 @@ func (s *Server) postOverlayLink(ctx *fasthttp.RequestCtx) error {
 		URL  string `json:"url"`
 
 		Generation *string `json:"generation"`
+		Minus      *string `json:"minus_generation"`
 	}
 	if err := readJSON(ctx, maxLinkBody, `{"site":"shop","url":"https://shop.example/"}`, &in); err != nil {
 		return err
@@ -37,12 +38,15 @@ func (s *Server) postOverlayLink(ctx *fasthttp.RequestCtx) error {
 	if err := checkOverlayURL(in.URL, site); err != nil {
 		return err
 	}
-	if err := s.checkOverlayGeneration(in.Generation); err != nil {
+	if err := s.checkOverlayGeneration("generation", in.Generation); err != nil {
+		return err
+	}
+	if err := s.checkOverlayGeneration("minus_generation", in.Minus); err != nil {
 		return err
 	}
 	token, end := s.overlays.seal(site.Key, s.o.Now())
 	s.writeAnswer(ctx, func(o *object) {
-		o.text("link", overlayLink(in.URL, token, in.Generation))
+		o.text("link", overlayLink(in.URL, token+shownBy(in.Generation, in.Minus)))
 		o.text("token", token)
 		o.text("expires", end.UTC().Format(time.RFC3339))
 	})
@@ -50,12 +54,27 @@ func (s *Server) postOverlayLink(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
-// checkOverlayGeneration refuses a generation that cannot be shown; nil is the active one.
-func (s *Server) checkOverlayGeneration(id *string) error {
+// shownBy is what a link has behind the token: the generation to show, and the one to compare it with.
+func shownBy(generation, minus *string) string {
+	text := ""
+	if generation != nil {
+		text = *generation
+	}
+	if minus != nil {
+		text += "-" + *minus
+	}
+	if text == "" {
+		return ""
+	}
+	return "." + text
+}
+
+// checkOverlayGeneration refuses a generation that cannot be shown; nil is the active one, or none to compare with.
+func (s *Server) checkOverlayGeneration(field string, id *string) error {
 	if id == nil {
 		return nil
 	}
-	unknown := &heatmap.ParamError{Field: "generation", Message: "there is no generation " + shorten(*id)}
+	unknown := &heatmap.ParamError{Field: field, Message: "there is no generation " + shorten(*id)}
 	if s.o.Generations == nil || !generationID.MatchString(*id) {
 		return unknown
 	}
@@ -98,16 +117,13 @@ func authorityOf(raw string) string {
 	return scheme + "://" + rest
 }
 
-// overlayLink puts a token, and the generation to show, into a URL's fragment, before the one that the page has of its own.
-func overlayLink(raw, token string, generation *string) string {
+// overlayLink puts a token, and what is to be shown, into a URL's fragment, before the one that the page has of its own.
+func overlayLink(raw, token string) string {
 	page, fragment, _ := strings.Cut(raw, "#")
 	if old := overlayFragment.FindStringSubmatch(fragment); old != nil { // of an overlay's link
 		fragment = old[1]
 	}
 	link := page + "#hl=" + token
-	if generation != nil {
-		link += "." + *generation
-	}
 	if fragment != "" {
 		link += "~" + fragment
 	}

@@ -19,7 +19,7 @@ func maxValueOf(name string) int {
 	switch name {
 	case "url":
 		return heatmap.MaxURL
-	case "where":
+	case "where", "minus_where":
 		return maxWhere
 	case "q":
 		return maxSearch

@@ -34,29 +34,48 @@ func pictureOf(p *params, format string) heatmap.DrawOptions {
 
 // draw makes a picture the answer. What JSON says beside the points stands in headers.
 func (s *Server) draw(c context.Context, ctx *fasthttp.RequestCtx, h *heatmap.Heatmap, o heatmap.DrawOptions) error {
-	select {
-	case s.pictures <- struct{}{}:
-		defer func() { <-s.pictures }()
-	case <-c.Done():
-		return c.Err()
+	free, err := s.drawing(c)
+	if err != nil {
+		return err
 	}
-	if err := heatmap.DrawPNG(ctx.Response.BodyWriter(), h.Points, h.Cell, o); err != nil { // memory takes every byte: it is o
-		return badParam("height", err.Error()+"; give width and height of the part of the page that you need")
+	defer free()
+	if err := heatmap.DrawPNG(ctx.Response.BodyWriter(), h.Points, h.Cell, o); err != nil {
+		return badPicture(err)
 	}
 	setHeaders(ctx, "image/png")
+	setMapHeaders(ctx, "Heatlog-", h)
+	ctx.Response.Header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
+	ctx.Response.Header.Set("Heatlog-Noise-Hits", strconv.FormatUint(h.Noise.Hits, 10))
+	return nil
+}
+
+// drawing waits for a place to draw in, and gives what frees it.
+func (s *Server) drawing(c context.Context) (free func(), err error) {
+	select {
+	case s.pictures <- struct{}{}:
+		return func() { <-s.pictures }, nil
+	case <-c.Done():
+		return nil, c.Err()
+	}
+}
+
+// badPicture is the answer to options that cannot be drawn: memory takes every byte, so it is them.
+func badPicture(err error) error {
+	return badParam("height", err.Error()+"; give width and height of the part of the page that you need")
+}
+
+// setMapHeaders says in headers what JSON says beside the points of a map, or of one side of a difference.
+func setMapHeaders(ctx *fasthttp.RequestCtx, prefix string, h *heatmap.Heatmap) {
 	header := &ctx.Response.Header
-	header.Set("Heatlog-Hits", strconv.FormatUint(h.Hits, 10))
-	header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
-	header.Set("Heatlog-Noise-Hits", strconv.FormatUint(h.Noise.Hits, 10))
-	header.Set("Heatlog-Generation", h.Generation)
-	header.Set("Heatlog-Positions", positionsText(h.Positions))
+	header.Set(prefix+"Hits", strconv.FormatUint(h.Hits, 10))
+	header.Set(prefix+"Generation", h.Generation)
+	header.Set(prefix+"Positions", positionsText(h.Positions))
 	if len(h.KeptFrom) > 0 {
-		header.Set("Heatlog-Kept-From", positionsText(h.KeptFrom))
+		header.Set(prefix+"Kept-From", positionsText(h.KeptFrom))
 	}
 	if h.Why != nil {
-		header.Set("Heatlog-Why", h.Why.Reason)
+		header.Set(prefix+"Why", h.Why.Reason)
 	}
-	return nil
 }
 
 // positionsText writes positions as the parameter of that name takes them.

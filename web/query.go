@@ -41,10 +41,11 @@ type heatmapQuery struct {
 	points  int // 0 = all
 	format  string
 	picture heatmap.DrawOptions
+	minus   *heatmap.Query // the other side of a difference map, nil = none
 }
 
 func parseHeatmapQuery(query []byte) (heatmapQuery, error) {
-	p := parseParams(query, withCommon("kind", "cell", "noise", "limit", "format", "width", "height", "radius")...)
+	p := parseParams(query, withCommon("kind", "cell", "noise", "limit", "format", "width", "height", "radius", minusParams[0], minusParams[1], minusParams[2], minusParams[3])...)
 	q := heatmapQuery{Query: commonQuery(p)}
 	q.URL = neededURL(p)
 	q.Kind, _ = heatmap.ParseKind(p.oneOf("kind", "click", "click", "move", "rage", "dead"))
@@ -53,6 +54,7 @@ func parseHeatmapQuery(query []byte) (heatmapQuery, error) {
 	q.points = p.integer("limit", 0, maxPoints, 0)
 	q.format = formatOf(p)
 	q.picture = pictureOf(p, q.format)
+	q.minus = minusOf(p, q.Query)
 	return q, p.err
 }
 
@@ -163,10 +165,13 @@ func widthsOf(p *params) (set bool, least, most uint16) {
 	return true, uint16(lo), uint16(hi)
 }
 
-func rangeOf(p *params) (from, to heatmap.Bound) {
-	from, to = boundOf(p, "from"), boundOf(p, "to")
+func rangeOf(p *params) (from, to heatmap.Bound) { return boundsOf(p, "from", "to") }
+
+// boundsOf reads a range by the names of its parameters.
+func boundsOf(p *params, first, last string) (from, to heatmap.Bound) {
+	from, to = boundOf(p, first), boundOf(p, last)
 	if from.Set && to.Set && isAfter(from, to) {
-		p.refuse("from", fmt.Sprintf("from is %s, after to, which is %s", shorten(p.text("from")), shorten(p.text("to"))))
+		p.refuse(first, fmt.Sprintf("%s is %s, after %s, which is %s", first, shorten(p.text(first)), last, shorten(p.text(last))))
 	}
 	return from, to
 }

@@ -25,18 +25,29 @@ func (s *Server) heatmap(ctx *fasthttp.RequestCtx) error {
 	}
 	c, cancel := s.queryContext()
 	defer cancel()
+	if q.minus != nil {
+		return s.difference(c, ctx, &q, start)
+	}
 	h, err := s.o.Reader.Heatmap(c, q.Query)
 	if err != nil {
 		return err
 	}
-	if q.points > 0 && q.points < len(h.Points) {
-		return badParam("limit", fmt.Sprintf("limit is %d, the answer has %d cells; heatlog never drops cells silently: limit=0 gives all", q.points, len(h.Points)))
+	if err := q.checkPoints(len(h.Points)); err != nil {
+		return err
 	}
 	if q.format == "png" {
 		return s.draw(c, ctx, h, q.picture)
 	}
 	s.writeAnswer(ctx, func(o *object) { heatmapMembers(o, &q.Query, h, s.since(start)) })
 	return nil
+}
+
+// checkPoints refuses an answer with more cells than limit allows.
+func (q *heatmapQuery) checkPoints(cells int) error {
+	if q.points == 0 || cells <= q.points {
+		return nil
+	}
+	return badParam("limit", fmt.Sprintf("limit is %d, the answer has %d cells; heatlog never drops cells silently: limit=0 gives all", q.points, cells))
 }
 
 func (s *Server) scroll(ctx *fasthttp.RequestCtx) error {
@@ -152,6 +163,12 @@ func pageMembers(o *object, p *heatmap.PageCount) {
 
 // tail writes what every answer about hits ends with.
 func tail(o *object, p *heatmap.Prefix, why *heatmap.Why, took time.Duration) {
+	prefixMembers(o, p, why)
+	o.number("took_ms", float64(took)/float64(time.Millisecond), 3)
+}
+
+// prefixMembers says of which part of the log an answer is, or one side of it.
+func prefixMembers(o *object, p *heatmap.Prefix, why *heatmap.Why) {
 	if why != nil {
 		o.key("why")
 		whyMembers(o, why)
@@ -164,7 +181,6 @@ func tail(o *object, p *heatmap.Prefix, why *heatmap.Why, took time.Duration) {
 		o.key("kept_from")
 		positions(o, p.KeptFrom)
 	}
-	o.number("took_ms", float64(took)/float64(time.Millisecond), 3)
 }
 
 func positions(o *object, bySource map[string]uint64) {

@@ -42,6 +42,8 @@ type Options struct {
 	Sites  Sites      // /v1/sites
 	Export ExportFunc // /v1/export, with AppendLine
 
+	Difference DifferenceFunc // minus_… of /v1/heatmap
+
 	Generations Generations // /v1/generations and what lies below
 
 	// RefusedOrigins gives the origins whose hits of a site were refused lately because it does not list them. nil = none.

@@ -23,17 +23,19 @@ const testToken = "t0ken"
 
 // fakeReader gives fixed answers and keeps the last query.
 type fakeReader struct {
-	heatmap *heatmap.Heatmap
-	scroll  *heatmap.Scroll
-	pages   *heatmap.PageList
-	trend   *heatmap.Trend
-	err     error
-	block   bool // wait for the end of the context
-	panics  any
+	heatmap  *heatmap.Heatmap
+	scroll   *heatmap.Scroll
+	pages    *heatmap.PageList
+	trend    *heatmap.Trend
+	err      error
+	minusWhy *heatmap.Why // of a difference whose minus side is empty
+	block    bool         // wait for the end of the context
+	panics   any
 
-	mu   sync.Mutex
-	last heatmap.Query
-	asks chan struct{} // has room for one: a query came
+	mu    sync.Mutex
+	last  heatmap.Query
+	minus heatmap.Query // of the last difference
+	asks  chan struct{} // has room for one: a query came
 }
 
 func (f *fakeReader) asked(ctx context.Context, q heatmap.Query) error {
@@ -65,6 +67,22 @@ func (f *fakeReader) query() heatmap.Query {
 
 func (f *fakeReader) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
 	return f.heatmap, f.asked(ctx, q)
+}
+
+// Difference gives the fixed map, less a fixed one.
+func (f *fakeReader) Difference(ctx context.Context, q, minus heatmap.Query) (*heatmap.Difference, error) {
+	f.mu.Lock()
+	f.minus = minus
+	f.mu.Unlock()
+	shown := *f.heatmap
+	shown.Points = nil
+	other := &heatmap.Heatmap{Prefix: prefix(), Page: "https://shop.example/:id", Hits: 4, Visitors: 2, Views: 4, Cell: 16, Why: f.minusWhy}
+	other.Generation, other.KeptFrom = "g2", map[string]uint64{"ja": 5}
+	if other.Why != nil {
+		other.Hits = 0
+	}
+	points := heatmap.Subtract(f.heatmap.Points, shown.Hits, []heatmap.Point{{X: 0, Y: 0, Weight: 4}}, other.Hits)
+	return &heatmap.Difference{Shown: &shown, Minus: other, Cell: 16, Points: points}, f.asked(ctx, q)
 }
 
 func (f *fakeReader) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
@@ -144,6 +162,9 @@ func start(t testing.TB, o Options) *harness {
 	}
 	if o.Now == nil {
 		o.Now = testClock()
+	}
+	if r, ok := o.Reader.(*fakeReader); ok {
+		o.Difference = r.Difference
 	}
 	l := fasthttputil.NewInmemoryListener()
 	h := &harness{t: t, server: New(o), dial: l.Dial}

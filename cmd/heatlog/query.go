@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,13 +71,31 @@ type queryHeatmapCmd struct {
 	Height int `help:"Height of that part, from the top, px; without it all that has hits." placeholder:"PX"`
 	Radius int `help:"How far the heat of a hit reaches in the picture, px, 8 to 128." placeholder:"24"`
 	filterFlags
+	minusFlags
 	serverFlags
+}
+
+// minusFlags ask for a difference map: shares of hits, less those of the same question with these in place of the flags
+// without minus.
+type minusFlags struct {
+	MinusFrom       string `help:"Subtract the map of the days from this one on, in shares of hits." placeholder:"DATE"`
+	MinusTo         string `help:"Subtract the map of the days up to this one." placeholder:"DATE"`
+	MinusWhere      string `help:"Subtract the map of the hits of which this is true." placeholder:"EXPR"`
+	MinusGeneration string `help:"Subtract the map by another generation." placeholder:"ID"`
+}
+
+func (f *minusFlags) add(query url.Values) {
+	set(query, "minus_from", f.MinusFrom)
+	set(query, "minus_to", f.MinusTo)
+	set(query, "minus_where", f.MinusWhere)
+	set(query, "minus_generation", f.MinusGeneration)
 }
 
 // Run prints the answer or saves the picture.
 func (c *queryHeatmapCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}, "url": {c.Page}}
-	c.add(query)
+	c.filterFlags.add(query)
+	c.minusFlags.add(query)
 	set(query, "kind", c.Kind)
 	setNumber(query, "cell", c.Cell)
 	if c.Noise != 0 {
@@ -110,7 +129,7 @@ func (c *queryHeatmapCmd) draw(s *streams, query url.Values) error {
 	if err := saveAnswer(s, resp.Body, c.PNG); err != nil {
 		return err
 	}
-	reason := resp.Header.Get("Heatlog-Why")
+	reason := cmp.Or(resp.Header.Get("Heatlog-Why"), resp.Header.Get("Heatlog-Minus-Why"))
 	if reason == "" {
 		return nil
 	}
@@ -120,20 +139,30 @@ func (c *queryHeatmapCmd) draw(s *streams, query url.Values) error {
 
 // why gives the sentence that a heatmap in JSON has for a picture's reason; where there is none any more, the reason.
 func (c *client) why(query url.Values, reason string) string {
+	type why struct {
+		Message string
+		Nearest []string
+	}
 	var answer struct {
-		Why struct {
-			Message string
-			Nearest []string
-		}
+		Why   why
+		Minus struct{ Why why }
 	}
 	text, err := c.getJSON(context.Background(), "/v1/heatmap", query)
-	if err != nil || json.Unmarshal(text, &answer) != nil || answer.Why.Message == "" {
+	if err != nil || json.Unmarshal(text, &answer) != nil {
 		return reason
 	}
-	for _, page := range answer.Why.Nearest {
-		answer.Why.Message += "\n  " + page
+	w := answer.Why
+	if w.Message == "" && answer.Minus.Why.Message != "" {
+		w = answer.Minus.Why
+		w.Message = "there is nothing to subtract: " + w.Message
 	}
-	return answer.Why.Message
+	if w.Message == "" {
+		return reason
+	}
+	for _, page := range w.Nearest {
+		w.Message += "\n  " + page
+	}
+	return w.Message
 }
 
 // queryScrollCmd asks for reach, attention and fold.

@@ -290,7 +290,8 @@ func (s *server) openWeb(c *serveCmd) error {
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
 		Reader: s.generations, Generations: s.generations, Sites: register{s.sites}, Export: s.generations.Export, AppendLine: collector.AppendLine,
-		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
+		Difference: s.generations.Difference,
+		Import:     s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Schema: index.RulesSchema(), RefusedOrigins: s.taker.RefusedOrigins,
 		Ready: s.ready, Lag: s.generations.Lag, Token: s.token, Logger: s.log,
 		PublicURL: string(c.PublicURL), Key: s.key, Sessions: sessionFile(c.Data.sessions()), ClientIP: c.TrustedProxies.clientIP,
