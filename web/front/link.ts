@@ -2,7 +2,8 @@
 export interface Link {
   /**
    * Read token for the site, `hlo_…`, which goes into the Authorization header and nowhere else; behind it, where another
-   * generation than the active one is to be shown, `.` and its name.
+   * generation than the active one is to be shown, `.` and its name, and where it is to be compared with one, `-` and that
+   * one's: `.g2`, `.g2-g1`, `.-g1`.
    */
   readonly token: string;
   /** Key of the site, from `data-site`. */

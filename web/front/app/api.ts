@@ -76,11 +76,16 @@ export interface Pages extends Answer {
 
 /** The answer of v1/heatmap. */
 export interface Heat extends Answer {
+  generation: string;
   url: string;
   hits: number;
   views: number;
   visitors: number;
-  points: [x: number, y: number, weight: number][];
+  points: [x: number, y: number, weight: number, ...more: number[]][];
+  /** Of a difference map: the share of hits that lie elsewhere than on the other side. */
+  moved?: number;
+  /** The other side of a difference map. */
+  minus?: { hits: number; generation: string; why?: Why };
 }
 
 /** The answer of v1/scroll: reach and attention by the top of each band, px. */

@@ -13,6 +13,9 @@ export const compact = (n: number): string => (n < 100_000 ? count(n) : short.fo
 /** "1 hit", "2 hits". */
 export const plural = (n: number, one: string, many = one + "s"): string => `${count(n)} ${n === 1 ? one : many}`;
 
+/** A share of 1 in per cent, with a digit more where it is small. */
+export const finePercent = (share: number): string => (share > 0 && share < 0.0995 ? `${(share * 100).toFixed(1)} %` : percent(share));
+
 /** A share of 1 in per cent. */
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
@@ -52,9 +55,17 @@ export const clock = (at: Date): string => at.toLocaleTimeString("en-GB");
 /** The first and last day of a range that ends today in a time zone, as parameters of a query. */
 export function daysOf(range: Range | number, zone: string): { from?: string; to?: string } {
   if (range === "all") return {};
-  const today = Date.parse(dayIn(zone) + "T00:00:00Z");
-  const back = (n: number) => new Date(today - n * 86_400_000).toISOString().slice(0, 10);
-  return { from: back(Number(range) - 1), to: back(0) };
+  return { from: daysAgo(Number(range) - 1, zone), to: daysAgo(0, zone) };
+}
+
+/** As many days as a range has, before it, as parameters of the other side of a difference map. */
+export function daysBefore(range: Range, zone: string): { minus_from?: string; minus_to?: string } {
+  if (range === "all") return {};
+  return { minus_from: daysAgo(2 * Number(range) - 1, zone), minus_to: daysAgo(Number(range), zone) };
+}
+
+function daysAgo(n: number, zone: string): string {
+  return new Date(Date.parse(dayIn(zone) + "T00:00:00Z") - n * 86_400_000).toISOString().slice(0, 10);
 }
 
 function dayIn(zone: string): string {

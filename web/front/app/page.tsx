@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend } from "./api";
+import { Compare, Compared, NothingBefore, minusOf, useCompared } from "./compare";
 import { compact, count, daysOf, percent, plural, readable, sentence, urlParts } from "./format";
 import { ByGeneration } from "./generation";
 import { Choice, Ghost, Title, Trouble, useTabTitle } from "./parts";
@@ -17,7 +18,10 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const { url, range, device, kind, bots } = route;
   const asked = { site: site.key, url, ...daysOf(range, site.timezone), device, bots: bots ? 1 : undefined, generation: route.generation };
   const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
-  const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, kind, cell: 32 }), 3000);
+  const minus = minusOf(route, site);
+  const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, ...minus, kind, cell: 32 }), 3000);
+  const others = useCompared(route);
+  const lost = heat.error && (!heat.data || (heat.stale && heat.error.status >= 400 && heat.error.status < 500)) ? heat.error : undefined;
   const scroll = usePoll<Scroll>(pathOf("scroll", asked));
   const to = (change: Partial<PageRoute>) => pageLink(site.key, url, { ...route, ...change });
   const { origin, path: stored } = urlParts(url);
@@ -32,7 +36,7 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
         <Title crumb={<><a href="#/">Sites</a><a href={siteLink(site.key, { range, generation: route.generation })}>{site.key}</a></>}>
           <span class="page-origin">{origin}</span><bdi dir="ltr">{path}</bdi>
         </Title>
-        <OpenMap site={site} url={url} generation={route.generation} />
+        <OpenMap site={site} url={url} generation={route.generation} other={minus.minus_generation ?? ""} />
       </header>
       <ByGeneration id={route.generation} back={to({ generation: "" })} />
       <div class="filters">
@@ -47,13 +51,15 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
           <h2 id="map">Map</h2>
           <Choice label="Kind" value={kind} options={kinds.map(([v, name]) => [v, <>{name} <Total of={trend.data?.buckets} kind={v} /></>, to({ kind: v })])} />
         </div>
-        {heat.error && !heat.data && <div class="pad"><Trouble error={heat.error} again={heat.again} /></div>}
+        <Compare route={route} others={others} to={to} />
+        {lost && <div class="pad"><Trouble error={lost} again={heat.again} /></div>}
         {!heat.data && !heat.error && <div class="pad"><Ghost tall={320} /></div>}
         {heat.data && heat.data.hits === 0 && !heat.stale && <WhyEmpty why={heat.data.why} site={site} route={route} />}
-        {heat.data && (heat.data.hits > 0 || (scroll.data?.views ?? 0) > 0) && (
+        {heat.data && heat.data.hits > 0 && heat.data.minus?.hits === 0 && !heat.stale && <NothingBefore why={heat.data.minus.why} alone={to({ minus: "" })} />}
+        {!lost && heat.data && (heat.data.hits > 0 || (scroll.data?.views ?? 0) > 0) && (
           <div class={heat.stale ? "pad map stale" : "pad map"}>
-            <aside><Legend hits={heat.data.hits} kind={kind} /><Summary scroll={scroll.data} />{!device && <p class="hint">All devices lie over one another here. Choose one for the layout that its people saw.</p>}</aside>
-            <Sheet heat={heat.data} scroll={scroll.data} picture={(size) => pathOf("heatmap", { ...asked, kind, format: "png", ...size })} />
+            <aside>{heat.data.minus ? <Compared heat={heat.data} kind={kind} route={route} /> : <Legend hits={heat.data.hits} kind={kind} />}<Summary scroll={scroll.data} />{!device && <p class="hint">All devices lie over one another here. Choose one for the layout that its people saw.</p>}</aside>
+            <Sheet heat={heat.data} scroll={scroll.data} picture={(size) => pathOf("heatmap", { ...asked, ...minus, kind, format: "png", ...size })} />
           </div>
         )}
       </section>
@@ -94,7 +100,7 @@ function Summary({ scroll }: { scroll: Scroll | undefined }) {
 }
 
 /** Opens the page itself with the map on it. */
-function OpenMap({ site, url, generation }: { site: Site; url: string; generation: string }) {
+function OpenMap({ site, url, generation, other }: { site: Site; url: string; generation: string; other: string }) {
   const [problem, setProblem] = useState("");
   const [link, setLink] = useState("");
   const [opened, setOpened] = useState(0); // times
@@ -114,7 +120,7 @@ function OpenMap({ site, url, generation }: { site: Site; url: string; generatio
     const tab = window.open("about:blank", "_blank");
     if (tab) tab.opener = null;
     try {
-      const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url, ...(generation && { generation }) });
+      const answer = await send<{ link: string }>("POST", "v1/overlay-links", { site: site.key, url, ...(generation && { generation }), ...(other && { minus_generation: other }) });
       if (!/^https?:\/\//i.test(answer.link)) throw new Failure(0, "The server gave no link to open.");
       if (!tab) return setLink(answer.link);
       tab.location.replace(answer.link);

@@ -41,6 +41,7 @@ export interface PageRoute {
   kind: Kind;
   bots: boolean;
   generation: string; // "" = the active one
+  minus: string; // what the map is compared with: "" = nothing, "before" = as many days before, or a generation
 }
 
 /** Values of a Range with what they are called. */
@@ -84,6 +85,7 @@ export function parseRoute(hash: string): Route {
     kind: oneOf(kinds, p.get("kind"), "click"),
     bots: p.get("bots") === "1",
     generation: generationOf(p.get("generation")),
+    minus: p.get("minus") === "before" ? "before" : generationOf(p.get("minus")),
   };
 }
 
@@ -101,6 +103,7 @@ export function pageLink(key: string, url: string, with_: Partial<PageRoute> = {
     kind: with_.kind === "click" ? undefined : with_.kind,
     bots: with_.bots ? 1 : undefined,
     generation: with_.generation,
+    minus: with_.minus,
   });
 }
 

@@ -39,7 +39,7 @@ export function Sheet({ heat, scroll, picture }: { heat: Heat; scroll: Scroll | 
           <span class="sheet-head" style={{ left: `${curve.left}px` }}>{headOf(scroll, curve.width)}</span>
           {scroll && scroll.views > 0 && curve.width > 76 && <span class="sheet-head" style={{ right: `${width - room}px` }}>100 %</span>}
           <div class={scrolls ? "sheet-box scrolls" : "sheet-box"} {...(scrolls ? { tabIndex: 0, role: "region", "aria-label": "The page from top to bottom" } : {})}>
-            <Picture path={picture(size)} version={heat.hits} map={map} />
+            <Picture path={picture(size)} version={heat.hits + (heat.minus?.hits ?? 0)} map={map} what={heat.minus ? "Difference of the heat on the page" : "Heat on the page"} />
             <Curve scroll={scroll} map={map} curve={curve} scale={scale} size={size} room={room} narrow={narrow} />
           </div>
         </>
@@ -66,11 +66,11 @@ function sizeOf(heat: Heat, scroll: Scroll | undefined): Size {
 }
 
 /** The heat, asked for again when version changes; the old picture stays until the new one is there. */
-function Picture({ path, version, map }: { path: string; version: number; map: { left: number; width: number; height: number } }) {
+function Picture({ path, version, map, what }: { path: string; version: number; map: { left: number; width: number; height: number }; what: string }) {
   const url = usePicture(version > 0 ? path : null, version);
   return (
     <div class="sheet-map" style={{ left: `${map.left}px`, width: `${map.width}px`, height: `${map.height}px` }}>
-      {url && <img src={url} alt="Heat on the page" width={map.width} height={map.height} />}
+      {url && <img src={url} alt={what} width={map.width} height={map.height} />}
     </div>
   );
 }

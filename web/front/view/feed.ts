@@ -11,6 +11,7 @@ export interface Why {
 interface Tail {
   readonly visitors: number;
   readonly views: number;
+  readonly generation: string;
   readonly lag_hits: number;
   readonly why?: Why;
 }
@@ -18,7 +19,12 @@ interface Tail {
 export interface HeatmapAnswer extends Tail {
   readonly hits: number;
   readonly cell: number;
+  /** Points are x, y, hits; of a difference map x, y, difference of shares, hits, minus hits. */
   readonly points: readonly (readonly number[])[];
+  /** Share of hits that lie elsewhere than on the other side of a difference map. */
+  readonly moved?: number;
+  /** The other side of a difference map. */
+  readonly minus?: { readonly hits: number; readonly generation: string; readonly why?: Why };
 }
 
 export interface ScrollAnswer extends Tail {

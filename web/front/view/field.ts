@@ -1,4 +1,4 @@
-import { COLOURS } from "./ramp";
+import { COLOURS, SAME } from "./ramp";
 
 /** How far the heat of a point reaches, page px. */
 export const RADIUS = 24;
@@ -9,17 +9,17 @@ const MAX_SAMPLES = 1 << 22;
 /** Page px that a field is wide at least before points to the right of the page are left out. */
 const WIDE = 4096;
 
-/** Places and weights, three numbers a point: x and y of the cell's centre in page px, and hits. */
+/** Places and weights, three numbers a point: x and y of the cell's centre in page px, and hits, or a difference of shares. */
 export type Points = Float64Array;
 
-/** The points of an answer as centres of their cells. */
-export function centres(points: readonly (readonly number[])[], cell: number): Points {
+/** The points of an answer as centres of their cells; weight says which of a point's numbers it is. */
+export function centres(points: readonly (readonly number[])[], cell: number, weight = 2): Points {
   const flat = new Float64Array(points.length * 3);
   for (let i = 0; i < points.length; i++) {
     const p = points[i]!;
     flat[i * 3] = p[0]! + cell / 2;
     flat[i * 3 + 1] = p[1]! + cell / 2;
-    flat[i * 3 + 2] = p[2]!;
+    flat[i * 3 + 2] = p[weight]!;
   }
   return flat;
 }
@@ -33,11 +33,13 @@ export interface Field {
   readonly rows: number;
   /** Heat of the last colour: the sum over points of hits · (1 − d²/24²)². */
   readonly max: number;
+  /** Whether it is of a difference: numbers are of the two ramps that meet at SAME. */
+  readonly signed: boolean;
   readonly colours: Uint8Array;
 }
 
-/** Makes the field of a page at least pageWidth px wide; null without points. */
-export function makeField(points: Points, pageWidth: number): Field | null {
+/** Makes the field of a page at least pageWidth px wide, signed if weights may be below 0; null without points. */
+export function makeField(points: Points, pageWidth: number, signed = false): Field | null {
   if (points.length === 0) return null;
   const [right, bottom] = extent(points, Math.max(pageWidth, WIDE));
   let step = 4;
@@ -48,7 +50,7 @@ export function makeField(points: Points, pageWidth: number): Field | null {
   for (let i = 0; i < points.length; i += 3) {
     add(heat, cols, rows, (points[i]! - origin) / step, (points[i + 1]! - origin) / step, points[i + 2]!, RADIUS / step);
   }
-  return { step, origin, cols, rows, ...colour(heat) };
+  return { step, origin, cols, rows, signed, ...colour(heat, signed) };
 }
 
 /** Where the heat ends to the right and below, page px. */
@@ -75,17 +77,19 @@ function add(heat: Float32Array, cols: number, rows: number, x: number, y: numbe
   }
 }
 
-function colour(heat: Float32Array): { max: number; colours: Uint8Array } {
+function colour(heat: Float32Array, signed: boolean): { max: number; colours: Uint8Array } {
   let max = 0;
-  for (let i = 0; i < heat.length; i++) if (heat[i]! > max) max = heat[i]!;
-  const colours = new Uint8Array(heat.length);
+  for (let i = 0; i < heat.length; i++) max = Math.max(max, Math.abs(heat[i]!));
+  const colours = new Uint8Array(heat.length), zero = signed ? SAME : 0, last = COLOURS - 1 - zero;
+  if (zero) colours.fill(zero);
   for (let i = 0; i < heat.length; i++) {
-    if (heat[i]! > 0) colours[i] = (COLOURS - 1) * Math.sqrt(heat[i]! / max) + 0.5;
+    const share = heat[i]! / max;
+    if (share) colours[i] = zero + Math.sign(share) * last * Math.sqrt(Math.abs(share)) + 0.5;
   }
   return { max, colours };
 }
 
-/** Hits of the points that are nearer than RADIUS to a place of the page. */
+/** The sum of the points that are nearer than RADIUS to a place of the page. */
 export function hitsNear(points: Points, x: number, y: number): number {
   let sum = 0;
   for (let i = 0; i < points.length; i += 3) {

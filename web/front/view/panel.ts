@@ -1,7 +1,7 @@
 import { button, choice, guard, icon, make, write } from "./dom";
-import { bandOf, type Choices, type ClickKind, type MapKind, type Range, type Width } from "./question";
-import { rampGradient } from "./ramp";
-import { capital, type Notice } from "./words";
+import { bandOf, type Choices, type Compare, type ClickKind, type MapKind, type Range, type Width } from "./question";
+import { differenceGradient, rampGradient } from "./ramp";
+import { capital, daysBefore, type Notice } from "./words";
 
 const CHEVRON = "M5 7.5l5 5 5-5";
 const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
@@ -18,6 +18,8 @@ export interface Actions {
 export interface Figures {
   readonly numbers: readonly (readonly [string, string])[];
   readonly ticks: readonly [string, string, string];
+  /** Whether the legend is of a difference: from less to more. */
+  readonly signed?: boolean;
 }
 
 /** How the connection is. */
@@ -47,17 +49,19 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const clicks = choice("Kind of clicks", [["click", "All clicks"], ["rage", "Rage clicks"], ["dead", "Dead clicks"]], (v) => actions.choose({ clicks: v as ClickKind }));
   const range = choice("Days", [["today", "Today"], ["7", "Last 7 days"], ["30", "Last 30 days"], ["all", "All time"]], (v) => actions.choose({ range: v as Range }));
   const width = choice("Width of the windows", [["phones"], ["tablets"], ["desktops"], ["this"], ["all"]], (v) => actions.choose({ width: v as Width }));
-  const clicksPick = pick(clicks), rangePick = pick(range);
+  const compare = choice("Compare with", [["", "Compare with nothing"], ["before"], ["rules", c.other && `Compare with ${c.other}`]], (v) => actions.choose({ compare: v as Compare }));
+  const clicksPick = pick(clicks), rangePick = pick(range), comparePick = pick(compare, "wide");
   const names = ["Clicks", "Visitors", "Views"].map((text) => make("dt", "", {}, text)), values = names.map(() => make("dd", "", {}, "–"));
   const numbers = make("dl", "", {}, ...names.map((e, i) => make("div", "", {}, e, values[i]!)));
   const ticks = ["0", "", "–"].map((text) => make("span", "", {}, text));
-  const keys = make("div", "keys", { role: "img" }, legendBar(), make("div", "ticks", {}, ...ticks));
+  const bar = make("div", "bar");
+  const keys = make("div", "keys", { role: "img" }, bar, make("div", "ticks", {}, ...ticks));
   const message = make("div", "notice", { role: "status" });
   const turn = button("tool turn", "Fold the panel", () => fold(!folded), icon(CHEVRON));
   const body = make("div", "body", { id: "body" },
     make("fieldset", "seg", { "aria-label": "Map" }, ...maps.map((m) => m.parentElement!)),
     message, numbers, keys,
-    make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide")),
+    make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide"), comparePick),
     make("div", "foot", {}, slider(opacity, actions), toggle(recording, actions)));
   const element = make("section", "panel", { "aria-label": "Map of this page by heatlog" },
     make("div", "head", {}, make("span", "mark"), name, live, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
@@ -70,6 +74,12 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     clicks.value = c.clicks;
     range.value = c.range;
     width.value = c.width;
+    const [, before, rules] = compare.options, days = daysBefore(c.range);
+    write(before!, `Compare with ${days}`);
+    before!.hidden = before!.disabled = !days;
+    rules!.hidden = rules!.disabled = !c.other;
+    compare.value = c.compare === "before" && !days ? "" : c.compare;
+    comparePick.hidden = c.map !== "clicks" || (!days && !c.other);
     clicksPick.hidden = c.map !== "clicks";
     rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
   }
@@ -86,6 +96,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
       write(values[i]!, value);
     });
     f.ticks.forEach((text, i) => write(ticks[i]!, text));
+    bar.style.background = f.signed ? differenceGradient() : rampGradient();
     keys.setAttribute("aria-label", `Colours from ${f.ticks[0]} to ${f.ticks[2]}`);
     say(text, null);
   }
@@ -174,12 +185,6 @@ function segments(choose: (map: MapKind) => void): HTMLInputElement[] {
 
 function pick(select: HTMLSelectElement, more = ""): HTMLElement {
   return make("div", "pick " + more, {}, select, icon(CHEVRON));
-}
-
-function legendBar(): HTMLElement {
-  const bar = make("div", "bar");
-  bar.style.background = rampGradient();
-  return bar;
 }
 
 /** A link to a stored URL, which may hold anything: only what is a web address becomes one. */

@@ -1,7 +1,7 @@
 import { type Bands, valueAt } from "./bands";
 import { make } from "./dom";
 import type { Field } from "./field";
-import { COLOURS, RAMP } from "./ramp";
+import { COLOURS, DIFFERENCE, RAMP } from "./ramp";
 
 /** What the picture shows: the heat of a field, or bands. */
 export type Drawing = { readonly field: Field } | { readonly bands: Bands } | null;
@@ -32,7 +32,7 @@ const BAND_OPACITY = 0.42;
 export function makePicture(): Picture {
   const canvas = make("canvas"), context = canvas.getContext("2d")!;
   const small = make("canvas"), smallContext = small.getContext("2d")!;
-  const palette = new Uint32Array(RAMP.buffer); // bytes of a colour as one word, in whatever order the machine has them
+  const plain = new Uint32Array(RAMP.buffer), twoSided = new Uint32Array(DIFFERENCE.buffer); // bytes of a colour as one word, in whatever order the machine has them
   let pixels = smallContext.createImageData(1, 1);
   let words = new Uint32Array(pixels.data.buffer);
 
@@ -52,7 +52,8 @@ export function makePicture(): Picture {
   }
 
   /** Colours the samples in sight, and one more between every two, and lets the browser draw that larger and smooth. */
-  function drawField({ origin, step, cols, rows, colours }: Field, s: Slice): void {
+  function drawField({ origin, step, cols, rows, colours, signed }: Field, s: Slice): void {
+    const palette = signed ? twoSided : plain;
     const first = (at: number) => Math.max(Math.floor((at - origin) / step), 0);
     const last = (at: number, n: number) => Math.min(Math.ceil((at - origin) / step), n - 1);
     const left = first(s.left), top = first(s.top);

@@ -10,6 +10,9 @@ export type Range = "today" | "7" | "30" | "all";
 /** Which viewports are counted: a group, the 32 px band of this window, or all. */
 export type Width = "phones" | "tablets" | "desktops" | "this" | "all";
 
+/** What a click map is compared with: nothing, the same number of days before, or the link's other generation. */
+export type Compare = "" | "before" | "rules";
+
 /** What the panel asks for. */
 export interface Choices {
   map: MapKind;
@@ -20,6 +23,14 @@ export interface Choices {
   cell: number;
   /** Generation whose counts are shown, "" for the active one. */
   readonly generation: string;
+  compare: Compare;
+  /** Generation that the map can be compared with, "" for none. */
+  readonly other: string;
+}
+
+/** What the shown map is compared with, "" where that makes no sense: all time has nothing before it. */
+export function comparedWith(c: Choices): Compare {
+  return c.map !== "clicks" || (c.compare === "before" && c.range === "all") ? "" : c.compare;
 }
 
 const GROUPS = { phones: "0-767", tablets: "768-1023", desktops: "1024-65535" } as const;
@@ -42,10 +53,13 @@ export function pageURL(): string {
   return hash && !routed ? href.slice(0, href.length - hash.length) : href.replace(/#$/, "");
 }
 
-/** The parts of what a link brought: the token, and behind it the generation that is to be shown, "" for the active one. */
-export function partsOf(linked: string): [token: string, generation: string] {
-  const [, token = linked, generation = ""] = /^(.*)\.(g\d+)$/.exec(linked) || [];
-  return [token, generation];
+/**
+ * The parts of what a link brought: the token, and behind it the generation that is to be shown, "" for the active one, and
+ * the one that it is to be compared with, "" for none.
+ */
+export function partsOf(linked: string): [token: string, generation: string, other: string] {
+  const [, token = linked, generation = "", other = ""] = /^(.*)\.(?=[g-])(g\d+)?(?:-(g\d+))?$/.exec(linked) || [];
+  return [token, generation, other];
 }
 
 /** The address of the reading route that answers the choices. */
@@ -62,14 +76,25 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
   }
   if (c.width === "this") set("vw", bandOf(innerWidth).join("-"));
   else if (c.width !== "all") set("vw", GROUPS[c.width]);
-  if (c.range !== "all") set("from", firstDay(c.range, zone));
+  if (c.range !== "all") set("from", daysAgo(daysOf(c.range) - 1, zone));
+  const compare = comparedWith(c);
+  if (compare === "rules") set("minus_generation", c.other);
+  if (compare === "before" && c.range !== "all") {
+    const days = daysOf(c.range);
+    set("minus_from", daysAgo(2 * days - 1, zone));
+    set("minus_to", daysAgo(days, zone));
+  }
   return u.href;
 }
 
-/** The first day of a range that ends today, as the clocks in a zone have it; without a zone, those of this browser. */
-function firstDay(range: "today" | "7" | "30", zone: string | undefined): string {
+/** The number of days of a range that ends today. */
+export function daysOf(range: "today" | "7" | "30"): number {
+  return range === "today" ? 1 : Number(range);
+}
+
+/** The day that was so many days ago, as the clocks in a zone have it; without a zone, those of this browser. */
+function daysAgo(back: number, zone: string | undefined): string {
   const [year, month, day] = dayIn(new Date(), zone);
-  const back = range === "today" ? 0 : Number(range) - 1;
   return new Date(Date.UTC(year, month - 1, day - back)).toISOString().slice(0, 10);
 }
 

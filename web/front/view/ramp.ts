@@ -14,17 +14,52 @@ const STOPS = [
   [1, 0xe01b30, 0.94],
 ] as const;
 
+/** The number of no difference: numbers above are more, to orange, those below less, to blue. The server has the same. */
+export const SAME = 128;
+
+const MORE = [
+  [0, 0xffa94d, 0],
+  [0.012, 0xffa94d, 0.22],
+  [0.15, 0xfd8a22, 0.62],
+  [0.45, 0xf76b15, 0.8],
+  [1, 0xe04a00, 0.94],
+] as const;
+
+const LESS = [
+  [0, 0x66b2ff, 0],
+  [0.012, 0x66b2ff, 0.22],
+  [0.15, 0x3d94ff, 0.62],
+  [0.45, 0x2b7cfa, 0.8],
+  [1, 0x175fee, 0.94],
+] as const;
+
+type Stops = readonly (readonly [at: number, rgb: number, opacity: number])[];
+
 type Triple = [number, number, number];
 
 /** Each colour as r, g, b, a, one after the other, 0 to 255. Straight lines in OKLab join the stops. */
-export const RAMP = makeRamp();
+export const RAMP = makeRamp(STOPS);
 
-function makeRamp(): Uint8ClampedArray {
+/** The same for a difference: two ramps that meet at SAME, where the page shows. */
+export const DIFFERENCE = makeDifference();
+
+function makeDifference(): Uint8ClampedArray {
+  const both = new Uint8ClampedArray(COLOURS * 4), more = makeRamp(MORE), less = makeRamp(LESS);
+  for (let i = 0; i < SAME; i++) {
+    const at = Math.trunc((i * (COLOURS - 1)) / (SAME - 1)) * 4;
+    both.set(more.subarray(at, at + 4), (SAME + i) * 4);
+    both.set(less.subarray(at, at + 4), (SAME - i) * 4);
+  }
+  both.set(both.subarray(4, 8), 0);
+  return both;
+}
+
+function makeRamp(stops: Stops): Uint8ClampedArray {
   const ramp = new Uint8ClampedArray(COLOURS * 4);
   for (let i = 1, k = 0; i < COLOURS; i++) {
     const share = (i / (COLOURS - 1)) ** 2;
-    while (k < STOPS.length - 2 && share > STOPS[k + 1]![0]) k++;
-    const [fromAt, from, fromOpacity] = STOPS[k]!, [toAt, to, toOpacity] = STOPS[k + 1]!;
+    while (k < stops.length - 2 && share > stops[k + 1]![0]) k++;
+    const [fromAt, from, fromOpacity] = stops[k]!, [toAt, to, toOpacity] = stops[k + 1]!;
     const t = Math.min((share - fromAt) / (toAt - fromAt), 1);
     const a = toOKLab(from), b = toOKLab(to);
     const mix = (j: 0 | 1 | 2) => a[j] + (b[j] - a[j]) * t;
@@ -72,5 +107,12 @@ export function rampGradient(): string {
   for (let i = 0; i < COLOURS; i += 15) {
     stops.push(`rgb(${RAMP[i * 4] || 106} ${RAMP[i * 4 + 1] || 92} ${RAMP[i * 4 + 2] || 255})`);
   }
+  return `linear-gradient(90deg,${stops.join()})`;
+}
+
+/** A CSS gradient of the two ramps, from less to more, over the colour of a panel in the middle. */
+export function differenceGradient(): string {
+  const stops: string[] = [];
+  for (let i = 1; i < COLOURS; i += 14) stops.push(`rgb(${DIFFERENCE.subarray(i * 4, i * 4 + 3).join(" ")}/${DIFFERENCE[i * 4 + 3]! / 255})`);
   return `linear-gradient(90deg,${stops.join()})`;
 }

@@ -7,8 +7,8 @@ import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
-import { type Choices, groupOf, pageURL, partsOf, questionURL, type Width } from "./question";
-import { capital, count, countOf, emptyNotice, nameOfHits, percent, seconds, troubleNotice } from "./words";
+import { type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, type Width } from "./question";
+import { capital, count, countOf, emptyNotice, finePercent, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
@@ -22,10 +22,19 @@ const SETTLED = 300;
 /** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
 const LOOK_EVERY = 250;
 
+/** Both sides of a difference: hits of the whole map, and where they are. */
+interface Sides {
+  readonly names: readonly [shown: string, other: string];
+  readonly hits: number;
+  readonly minus: number;
+  readonly shown: Points;
+  readonly other: Points;
+}
+
 /** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it. Gives how to close it. */
 export function openView(link: Link, closed: () => void): () => void {
-  const [token, generation] = partsOf(link.token);
-  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation };
+  const [token, generation, other] = partsOf(link.token);
+  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation, compare: other ? "rules" : "", other };
   const picture = makePicture(), lines = make("div", "lines");
   const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, close });
   const host = openHost();
@@ -34,6 +43,7 @@ export function openView(link: Link, closed: () => void): () => void {
   let widthChosen = false, fitting = 0;
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
+  let sides: Sides | null = null; // of a difference that is drawn
   let drawing: Drawing = null, marks: readonly Line[] = [];
   let version = 0; // of drawing and marks
   let frame = 0, drawn = ""; // what the canvas shows: version and slice
@@ -71,18 +81,35 @@ export function openView(link: Link, closed: () => void): () => void {
   }
 
   function takeHeatmap(a: HeatmapAnswer): boolean {
-    const now = centres(a.points, a.cell), same = samePoints(now, points) && (!now.length || drawing !== null);
+    const now = centres(a.points, a.cell), { minus } = a;
+    const same = samePoints(now, points) && (!now.length || drawing !== null) && !minus === !sides;
+    sides = minus ? { names: sideNames(choices, a.generation, minus.generation), hits: a.hits, minus: minus.hits, shown: centres(a.points, a.cell, 3), other: centres(a.points, a.cell, 4) } : null;
     if (!same) {
-      const field = makeField(now, document.documentElement.scrollWidth);
+      const field = makeField(now, document.documentElement.scrollWidth, !!minus);
       points = now;
       show(field && { field }, []);
     }
     const name = nameOfHits(choices), max = drawing && "field" in drawing ? drawing.field.max : 0;
+    if (minus && sides) {
+      settleDifference(a, minus, sides.names, name, max);
+      return !same;
+    }
     settle(a, a.hits, name, {
       numbers: [[capital(name), count(a.hits)], [visitors(), count(a.visitors)], ["Views", count(a.views)]],
       ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
     });
     return !same;
+  }
+
+  /** Shows the numbers of a difference, or on which side there are none. */
+  function settleDifference(a: HeatmapAnswer, minus: NonNullable<HeatmapAnswer["minus"]>, [shown, before]: Sides["names"], name: string, max: number): void {
+    if (a.hits > 0 && minus.hits === 0) return panel.notice(nothingBefore(minus.why));
+    const moved = finePercent(a.moved ?? 0);
+    settle(a, a.hits, name, {
+      numbers: [[`${capital(name)} ${shown}`, count(a.hits)], [capital(before), count(minus.hits)], ["Elsewhere", moved]],
+      ticks: [`more ${before}`, max > 0 ? `${finePercent(max)} of ${name} in a spot` : "no difference", `more ${shown}`],
+      signed: true,
+    }, `${moved} of ${name} elsewhere`);
   }
 
   function takeScroll(a: ScrollAnswer): boolean {
@@ -104,17 +131,17 @@ export function openView(link: Link, closed: () => void): () => void {
   }
 
   /** Shows an answer's numbers, or why there are none. */
-  function settle(a: Answer, n: number, name: string, figures: Figures): void {
-    if (n > 0) panel.figures(figures, countOf(n, name));
+  function settle(a: Answer, n: number, name: string, figures: Figures, summary = countOf(n, name)): void {
+    if (n > 0) panel.figures(figures, summary);
     else panel.notice(emptyNotice(a.why, choices));
   }
 
   function choose(some: Partial<Choices>): void {
-    const { map } = choices;
+    const { map } = choices, compare = comparedWith(choices);
     if (some.width) widthChosen = true;
     Object.assign(choices, some, { cell: 8 });
     panel.choices(choices);
-    if (map !== choices.map) clear();
+    if (map !== choices.map || compare !== comparedWith(choices)) clear();
     feed.ask();
   }
 
@@ -147,7 +174,7 @@ export function openView(link: Link, closed: () => void): () => void {
   async function fitWidth(): Promise<void> {
     if (widthChosen) return;
     const at = [innerWidth, page].join();
-    const got = await get<HeatmapAnswer>(questionURL(link.base, link.site, { ...choices, map: "clicks", width: "this" }, zone), token);
+    const got = await get<HeatmapAnswer>(questionURL(link.base, link.site, { ...choices, map: "clicks", width: "this", compare: "" }, zone), token);
     if (widthChosen || at !== [innerWidth, page].join()) return;
     setWidth("hits" in got && got.hits >= ENOUGH ? "this" : groupOf(innerWidth));
     feed.look();
@@ -164,6 +191,7 @@ export function openView(link: Link, closed: () => void): () => void {
   /** Takes the picture away until the next answer. */
   function clear(): void {
     points = new Float64Array(0);
+    sides = null;
     answered = told = "";
     show(null, []);
   }
@@ -214,12 +242,21 @@ export function openView(link: Link, closed: () => void): () => void {
   /** What is at a place of the viewport. */
   function textAt(x: number, y: number): string {
     if (!drawing) return "";
+    if (sides) return textOfSides(sides, x + scrollX, y + scrollY);
     if ("field" in drawing) {
       const hits = hitsNear(points, x + scrollX, y + scrollY);
       return hits > 0 ? countOf(hits, nameOfHits(choices)) : "";
     }
     const value = valueAt(drawing.bands, y + scrollY);
     return choices.map === "attention" ? `${seconds(value)} a view` : `${percent(value)} got here`;
+  }
+
+  /** What lies at a place of the page on both sides of a difference. */
+  function textOfSides(s: Sides, x: number, y: number): string {
+    const now = hitsNear(s.shown, x, y), before = hitsNear(s.other, x, y);
+    if (!now && !before) return "";
+    const [shown, other] = s.names;
+    return `${finePercent(now / s.hits)} ${shown} (${count(now)}) · ${finePercent(before / s.minus)} ${other} (${count(before)})`;
   }
 
   /** Learns in which zone the site's days are, so that "today" is the same day as in its numbers. */

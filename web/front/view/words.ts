@@ -1,5 +1,5 @@
 import type { Trouble, Why } from "./feed";
-import type { Choices, ClickKind } from "./question";
+import { type Choices, type ClickKind, comparedWith, daysOf, type Range } from "./question";
 
 /** What a button of a notice does to the choices. */
 export interface Remedy {
@@ -21,6 +21,22 @@ const NAMES: Readonly<Record<ClickKind, string>> = { click: "clicks", rage: "rag
 /** What the hits of the shown map are called. */
 export function nameOfHits(c: Choices): string {
   return c.map === "clicks" ? NAMES[c.clicks] : "views";
+}
+
+/** What the two sides of a comparison are called, which are by these generations. */
+export function sideNames(c: Choices, shown: string, other: string): readonly [shown: string, other: string] {
+  return comparedWith(c) === "rules" ? [`by ${shown}`, `by ${other}`] : ["now", "before"];
+}
+
+/** What days before those of a range are called; "" where there are none. */
+export function daysBefore(range: Range): string {
+  return range === "all" ? "" : range === "today" ? "yesterday" : `the ${daysOf(range)} days before`;
+}
+
+/** Says why there is nothing to compare a map with. */
+export function nothingBefore(why: Why | undefined): Notice {
+  const text = why ? sentence(why.message) : "Nothing is counted on the other side.";
+  return { alarming: false, title: "Nothing to compare with", text, remedies: [{ label: "Show the map alone", choose: { compare: "" } }] };
 }
 
 /** Says why a map is empty, and what shows more. */
@@ -88,4 +104,10 @@ export function seconds(ms: number): string {
 export function percent(share: number): string {
   const p = share * 100;
   return `${p >= 99.5 && p < 100 ? 99 : p > 0 && p < 1 ? "<1" : Math.round(p)}%`;
+}
+
+/** A share in per cent with enough digits to tell small ones apart. */
+export function finePercent(share: number): string {
+  const p = share * 100, digits = p >= 10 || p === 0 ? 0 : p >= 0.1 ? 1 : 2;
+  return `${p.toFixed(digits)}%`;
 }
