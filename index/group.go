@@ -16,10 +16,14 @@ const (
 	maxCaptureMatch = 1 << 10 // bytes
 )
 
+// maxGroupWork bounds the steps that the groups of a URL take, at most 8 ns each.
+const maxGroupWork = 1 << 19
+
 // pageGroup counts the URLs that match as one page, or, with captures, as one page for each of what these take: groups/1.
 type pageGroup struct {
 	match    *Pattern // each capture is a *
 	captures *regexp.Regexp
+	steps    int        // of captures, for each byte of a URL: stars and captures, at each of which it can be
 	page     []pagePart // literals, and captures to put between them
 }
 
@@ -56,6 +60,7 @@ func compileGroup(params *urlParams, match, page string) (g pageGroup, text grou
 		if g.captures, err = captureRegexp(match); err != nil {
 			return g, text, err
 		}
+		g.steps = 8 * (1 + strings.Count(pattern, "*"))
 	} else {
 		match = g.match.String()
 	}
@@ -189,13 +194,18 @@ func swallows(match string) string {
 	return want
 }
 
-// of gives the page of a URL, ok is false if the group does not match it.
-func (g *pageGroup) of(url string, params *urlParams) (page string, ok bool) {
-	if !g.match.Match(url) {
+// of gives the page of a URL, ok is false if the group does not match it, or not within the steps that are left of work, which
+// is below 0 then.
+func (g *pageGroup) of(url string, params *urlParams, work *int) (page string, ok bool) {
+	ok, steps := g.match.matchWithin(url, *work)
+	if *work -= steps; *work < 0 || !ok {
 		return "", false
 	}
 	if g.captures == nil {
 		return g.literal(), true
+	}
+	if *work -= len(url) * g.steps; *work < 0 {
+		return "", false
 	}
 	found := g.captures.FindStringSubmatch(url)
 	if found == nil {
@@ -234,9 +244,9 @@ func (g *pageGroup) sample(text string) string {
 // nothing.
 func (r *Rules) counted(normal string) (url, page string, ok bool) {
 	url, ok = r.rewritten(normal)
-	page = r.grouped(url)
+	page, within := r.grouped(url)
 	if page == url || r.isOwn(page) {
-		return url, page, ok
+		return url, page, ok && within
 	}
 	return url, url, false
 }
@@ -247,15 +257,24 @@ func (r *Rules) isOwn(page string) bool {
 		return false
 	}
 	again, ok := r.rewritten(page)
-	return ok && again == page && r.grouped(page) == page
+	if !ok || again != page {
+		return false
+	}
+	own, within := r.grouped(page)
+	return within && own == page
 }
 
-// grouped gives the page of the first group that matches a URL, or the URL.
-func (r *Rules) grouped(url string) string {
+// grouped gives the page of the first group that matches a URL, or the URL. Where that takes more than maxGroupWork it is
+// the URL, and ok is false.
+func (r *Rules) grouped(url string) (page string, ok bool) {
+	work := maxGroupWork
 	for i := range r.groups {
-		if page, ok := r.groups[i].of(url, &r.params); ok {
-			return page
+		if page, ok := r.groups[i].of(url, &r.params, &work); ok {
+			return page, true
+		}
+		if work < 0 {
+			return url, false
 		}
 	}
-	return url
+	return url, true
 }

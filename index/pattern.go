@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"heatlog/heatmap"
@@ -15,6 +16,8 @@ const MaxPatternStars = 64
 type Pattern struct {
 	text   string
 	prefix string // literal part before the first star
+	suffix string // behind the last one
+	needed string // the longest between two, behind prefix
 
 	// The rest is an automaton whose state i has seen the first i literal bytes behind prefix. It is run as a set of
 	// states, one bit each.
@@ -53,14 +56,34 @@ func (p *Pattern) Prefix() string { return p.prefix }
 
 // Match reports whether the pattern matches the whole of a normalised URL or page.
 func (p *Pattern) Match(url string) bool {
+	ok, _ := p.matchWithin(url, math.MaxInt)
+	return ok
+}
+
+// searchedBytes is how many bytes are searched for a literal text in the time of a step of the automaton, about.
+const searchedBytes = 32
+
+// matchWithin is Match, with the steps that it takes at most: words of states that bytes of the URL move. It does not begin
+// what takes more than most; ok is false then.
+func (p *Pattern) matchWithin(url string, most int) (ok bool, steps int) {
 	if !strings.HasPrefix(url, p.prefix) {
-		return false
+		return false, 0
 	}
 	url = url[len(p.prefix):]
-	if len(p.any) == 1 {
-		return p.matchShort(url)
+	if !strings.HasSuffix(url, p.suffix) {
+		return false, 0
 	}
-	return p.matchLong(url)
+	if steps = len(url) / searchedBytes; !strings.Contains(url, p.needed) {
+		return false, steps
+	}
+	steps += len(url) * len(p.any)
+	if steps > most {
+		return false, steps
+	}
+	if len(p.any) == 1 {
+		return p.matchShort(url), steps
+	}
+	return p.matchLong(url), steps
 }
 
 // matchShort runs the automaton if its states fit a word.
@@ -110,6 +133,14 @@ func (p *Pattern) compile() {
 	}
 	p.prefix = p.text[:star]
 	tail := p.text[star:]
+	if last := strings.LastIndexByte(tail, '*'); last >= 0 {
+		p.suffix = tail[last+1:]
+		for literal := range strings.SplitSeq(tail[:last], "*") {
+			if len(literal) > len(p.needed) {
+				p.needed = literal
+			}
+		}
+	}
 	p.states = len(tail) - strings.Count(tail, "*")
 	words := p.states/64 + 1
 	p.any, p.segment = make([]uint64, words), make([]uint64, words)

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"heatlog/heatmap"
 )
@@ -13,9 +16,11 @@ import (
 // Limits of a rewrite.
 const (
 	maxRewrites       = 50
-	maxRewriteMatch   = 1 << 10 // bytes
-	maxRewriteReplace = 256     // bytes
-	rewriteMatches    = 32      // places of a URL that a rewrite replaces
+	maxRewriteMatch   = 1 << 10            // bytes
+	maxRewriteReplace = 256                // bytes
+	rewriteMatches    = 32                 // places of a URL that a rewrite replaces
+	maxRewriteWork    = 1 << 19            // steps that the rewrites of a URL take, at most 12 ns each
+	maxRewritten      = 2 * heatmap.MaxURL // bytes of what a rewrite makes, before it is normalised
 )
 
 // rewrite applies one rule of rewrites/1: it replaces the first rewriteMatches places of a normalised URL where the
@@ -23,6 +28,9 @@ const (
 type rewrite struct {
 	match   *regexp.Regexp
 	replace string
+	needed  string // a text without which a URL does not match
+	steps   int    // for each byte of a URL that is looked at: instructions of the regular expression
+	reach   int    // bytes from its start that can be looked at, -1 = all
 }
 
 // compileRewrite checks what a rewrite replaces by, for a regular expression that compiles.
@@ -33,7 +41,74 @@ func compileRewrite(match *regexp.Regexp, replace string) (*rewrite, error) {
 	if err := checkTemplate(match, replace); err != nil {
 		return nil, err
 	}
-	return &rewrite{match, replace}, nil
+	re, err := syntax.Parse(match.String(), syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	re = re.Simplify()
+	program, err := syntax.Compile(re)
+	if err != nil {
+		return nil, err
+	}
+	r := &rewrite{match, replace, neededText(re), len(program.Inst), -1}
+	if isAnchored(re) {
+		r.reach = longestMatch(re)
+	}
+	return r, nil
+}
+
+// isAnchored reports whether a regular expression matches only from the start of a text.
+func isAnchored(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpBeginText:
+		return true
+	case syntax.OpConcat, syntax.OpCapture:
+		return isAnchored(re.Sub[0])
+	case syntax.OpAlternate:
+		return !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !isAnchored(sub) })
+	}
+	return false
+}
+
+// longestMatch is how many bytes a regular expression without repeats that are counted matches at most, -1 if any number.
+func longestMatch(re *syntax.Regexp) (bytes int) {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpRepeat:
+		return -1
+	case syntax.OpLiteral:
+		return utf8.UTFMax * len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return utf8.UTFMax
+	}
+	for _, sub := range re.Sub {
+		n := longestMatch(sub)
+		switch {
+		case n < 0:
+			return -1
+		case re.Op == syntax.OpAlternate:
+			bytes = max(bytes, n)
+		default:
+			bytes += n
+		}
+	}
+	return bytes
+}
+
+// neededText is the longest text that is in whatever a regular expression matches, as far as it shows.
+func neededText(re *syntax.Regexp) (text string) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			text = string(re.Rune)
+		}
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpConcat:
+		for _, sub := range re.Sub {
+			if t := neededText(sub); len(t) > len(text) {
+				text = t
+			}
+		}
+	}
+	return text
 }
 
 // compileRegexp compiles a regular expression that is not too large, and gives its cost.
@@ -96,25 +171,42 @@ func hasGroup(match *regexp.Regexp, name string) bool {
 	return match.SubexpIndex(name) >= 0
 }
 
-// apply gives the rewritten URL, not normalised; changed is false if the regular expression matches nowhere.
-func (r *rewrite) apply(url string) (rewritten string, changed bool) {
-	places := r.match.FindAllStringSubmatchIndex(url, rewriteMatches)
-	if places == nil {
+// apply gives the rewritten URL, not normalised, which is the URL itself if the regular expression matches nowhere. It takes
+// from work the steps that this can have taken: to search the URL once, and once more for each place. Where there are not
+// so many left, or the result is over maxRewritten, ok is false.
+func (r *rewrite) apply(url string, work *int) (rewritten string, ok bool) {
+	if *work -= len(url) / searchedBytes; !strings.Contains(url, r.needed) {
+		return url, *work >= 0
+	}
+	once := r.steps * (len(url) + 1)
+	if r.reach >= 0 {
+		once = r.steps * (min(len(url), r.reach) + 1)
+	}
+	most := *work/once - 1
+	if most < 0 {
 		return url, false
 	}
+	places := r.match.FindAllStringSubmatchIndex(url, min(most+1, rewriteMatches))
+	if len(places) > most {
+		return url, false
+	}
+	*work -= once * (len(places) + 1)
 	var out []byte
 	end := 0
 	for _, at := range places {
 		out = append(out, url[end:at[0]]...)
-		out = r.match.ExpandString(out, r.replace, url, at)
+		if out = r.match.ExpandString(out, r.replace, url, at); len(out) > maxRewritten {
+			return url, false
+		}
 		end = at[1]
 	}
-	return string(append(out, url[end:]...)), true
+	out = append(out, url[end:]...)
+	return string(out), len(out) <= maxRewritten
 }
 
 // rewritten gives what a normalised URL is rewritten to, by each rewrite once, in their order. Where a result is no URL that a
-// hit could have, or would itself be rewritten to another, the URL stays as it is and ok is false: so what comes out is
-// its own result.
+// hit could have, or would itself be rewritten to another, or takes more than maxRewriteWork, the URL stays as it is and ok
+// is false: so what comes out is its own result.
 func (r *Rules) rewritten(url string) (out string, ok bool) {
 	if len(r.rewrites) == 0 {
 		return url, true
@@ -133,9 +225,13 @@ func (r *Rules) rewritten(url string) (out string, ok bool) {
 
 // rewriteOnce passes a normalised URL through all rewrites.
 func (r *Rules) rewriteOnce(url string) (out string, ok bool) {
+	work := maxRewriteWork
 	for _, w := range r.rewrites {
-		next, changed := w.apply(url)
-		if !changed || next == url {
+		next, ok := w.apply(url, &work)
+		if !ok {
+			return url, false
+		}
+		if next == url {
 			continue
 		}
 		if next = r.params.normalURL(next); checkURL(next) != nil || !hasHost(next) {

@@ -45,10 +45,11 @@ const (
 //  1. Its URL is normalised: scheme and host, escapes, urls.case, index.html and urls.trailing_slash, fragment, then
 //     urls.drop_params and urls.keep_params.
 //  2. urls.rewrites are applied to the normalised URL, each once, in their order; each result is normalised before the
-//     next. A URL of which that makes no absolute http or https URL, or one that would be rewritten to yet another, stays
-//     as it is, and StreamStats.Unsettled counts its hits. This is the url of expressions.
+//     next. A URL of which that makes no absolute http or https URL, or one that would be rewritten to yet another, or for
+//     which that takes more than maxRewriteWork, stays as it is, and StreamStats.Unsettled counts its hits. This is the url
+//     of expressions.
 //  3. The first of urls.groups that matches gives the page, else the URL is the page. A page that would itself be counted
-//     as another is not taken, and counted the same.
+//     as another is not taken, nor one that it takes more than maxGroupWork to find, and counted the same.
 //  4. bots and device are told from the user agent.
 //  5. Hits with one of internal_tags, those of which an expression of exclude is true, and those of which none of include
 //     is true, if there are any, are left out of everything. An expression that fails is false, and counted.

@@ -129,7 +129,8 @@ func (r *Rules) checkPage(g *pageGroup) error {
 	}
 	url, ok := r.rewritten(page)
 	if !ok {
-		return fmt.Errorf("page %q is rewritten to what is rewritten again, or to no URL", page)
+		return fmt.Errorf("page %q is rewritten to what is rewritten again, or to no URL, or takes too long to rewrite", page)
 	}
-	return fmt.Errorf("page %q is itself counted as %q: put a group that matches it and names it as its page before", page, r.grouped(url))
+	again, _ := r.grouped(url)
+	return fmt.Errorf("page %q is itself counted as %q: put a group that matches it and names it as its page before", page, again)
 }
