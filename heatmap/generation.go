@@ -88,6 +88,7 @@ type Generation struct {
 	State       State     `json:"state"`
 	Paused      bool      `json:"paused,omitzero"`
 	Reason      string    `json:"reason,omitzero"`     // why it failed
+	Warnings    []string  `json:"warnings,omitzero"`   // what may not have been meant: rules that another one has, a site that there is not
 	Spec        string    `json:"spec"`                // first 16 hex digits of the SHA-256 of the rules' canonical text
 	Rules       string    `json:"rules,omitzero"`      // the canonical text; left out of lists
 	RulesText   string    `json:"rules_text,omitzero"` // the rules as they were given; left out of lists, "" = the default rules

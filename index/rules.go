@@ -1,6 +1,7 @@
 package index
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -56,6 +57,9 @@ func (r *Rules) Page(url string) (string, error) {
 	_, page, _ := r.counted(r.params.normalURL(url))
 	return page, nil
 }
+
+// Sites are those that the rules name, sorted.
+func (r *Rules) Sites() []string { return slices.Sorted(maps.Keys(r.zones)) }
 
 func isControl(c rune) bool { return c < 0x20 || c == 0x7f }
 

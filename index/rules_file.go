@@ -183,7 +183,7 @@ func (f *rulesFile) readSites(node ast.Node) error {
 		if !heatmap.ValidSiteKey(key) {
 			return nodeError(at, "site key %q is not 1 to 32 of a-z, 0-9 and '-'", key)
 		}
-		return readMapping(value, fields{"timezone": func(node ast.Node) error { return f.readZone(key, node) }})
+		return inKey(key, readMapping(value, fields{"timezone": func(node ast.Node) error { return f.readZone(key, node) }}))
 	})
 }
 

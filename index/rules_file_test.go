@@ -43,41 +43,41 @@ func TestParseRulesErrors(t *testing.T) {
 		}
 	}
 	f("urlz: 1", `rules 1:1: unknown key "urlz", want one of algorithms, bots, cell, dead, exclude, include, internal_tags, rage, repeat_clicks, sites, urls`)
-	f("urls:\n  drops: []", `rules 2:3: unknown key "drops", want one of case, drop_params, groups, keep_params, rewrites, trailing_slash`)
-	f("urls: 3", `rules 1:7: a number is not a mapping`)
-	f("urls:", `rules 1:7: nothing is not a mapping`)
+	f("urls:\n  drops: []", `rules 2:3: urls: unknown key "drops", want one of case, drop_params, groups, keep_params, rewrites, trailing_slash`)
+	f("urls: 3", `rules 1:7: urls: a number is not a mapping`)
+	f("urls:", `rules 1:7: urls: nothing is not a mapping`)
 	f("- urls", `rules 1:1: a list is not a mapping`)
 	f("urls", `rules 1:1: a text is not a mapping`)
-	f("urls:\n  drop_params: [a, 1]", `rules 2:20: a number is not a text, quote it if it is meant as one`)
-	f("urls:\n  drop_params: [true]", `rules 2:17: a truth value is not a text, quote it if it is meant as one`)
-	f("urls:\n  drop_params: [[a]]", `rules 2:17: a list is not a text, quote it if it is meant as one`)
-	f("urls: {drop_params: ['']}", `rules 1:22: text has 0 bytes, want 1 to 256`)
-	f("urls: {keep_params: a}", `rules 1:21: a text is not a list`)
-	f("urls: {keep_params: ~}", `rules 1:21: nothing is not a list`)
-	f("urls: {drop_params: [\"a\\0\"]}", `rules 1:22: text "a\x00" has control characters`)
-	f("urls: {groups: [{match: 'https://h/*'}]}", `rules 1:17: a group needs match and page`)
-	f("urls: {groups: [{match: 'https://h/*', page: shop}]}", `rules 1:46: page: url "shop" is not an absolute http or https URL`)
-	f("urls: {groups: [{match: 'https://h/*', page: 'http://h/*'}]}", `rules 1:46: page "http://h/*" has a star`)
-	f("urls: {groups: [{match: '"+strings.Repeat("*", 65)+"', page: 'http://h/'}]}", `rules 1:25: pattern has 65 stars, limit 64`)
+	f("urls:\n  drop_params: [a, 1]", `rules 2:20: urls.drop_params: a number is not a text, quote it if it is meant as one`)
+	f("urls:\n  drop_params: [true]", `rules 2:17: urls.drop_params: a truth value is not a text, quote it if it is meant as one`)
+	f("urls:\n  drop_params: [[a]]", `rules 2:17: urls.drop_params: a list is not a text, quote it if it is meant as one`)
+	f("urls: {drop_params: ['']}", `rules 1:22: urls.drop_params: text has 0 bytes, want 1 to 256`)
+	f("urls: {keep_params: a}", `rules 1:21: urls.keep_params: a text is not a list`)
+	f("urls: {keep_params: ~}", `rules 1:21: urls.keep_params: nothing is not a list`)
+	f("urls: {drop_params: [\"a\\0\"]}", `rules 1:22: urls.drop_params: text "a\x00" has control characters`)
+	f("urls: {groups: [{match: 'https://h/*'}]}", `rules 1:17: urls.groups: a group needs match and page`)
+	f("urls: {groups: [{match: 'https://h/*', page: shop}]}", `rules 1:46: urls.groups: page: url "shop" is not an absolute http or https URL`)
+	f("urls: {groups: [{match: 'https://h/*', page: 'http://h/*'}]}", `rules 1:46: urls.groups: page "http://h/*" has a star`)
+	f("urls: {groups: [{match: '"+strings.Repeat("*", 65)+"', page: 'http://h/'}]}", `rules 1:25: urls.groups: pattern has 65 stars, limit 64`)
 	f("urls:\n  groups:\n  - {match: 'https://h/a/*', page: 'https://h/b/x'}\n  - {match: 'https://h/b/*', page: 'https://h/c'}",
-		`rules 3:36: page "https://h/b/x" is itself counted as "https://h/c": put a group that matches it and names it as its page before`)
-	f("exclude: [foo == 1]", `rules 1:11: expression "foo == 1": 1:1: unknown name foo; known are `+strings.Join(expressionNames(), ", "))
-	f("exclude:\n- kind == 'view'\n- x + 1", `rules 3:3: expression "x + 1": 1:1: expected bool, but got int`)
-	f("sites: {Shop: {}}", `rules 1:9: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
-	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: time zone "Mars/Base" is not known`)
-	f("sites: {shop: {timezone: Local}}", `rules 1:26: time zone "Local" is not known`)
-	f("sites: {shop: {zone: UTC}}", `rules 1:16: unknown key "zone", want one of timezone`)
-	f("bots: {headless: yes}", `rules 1:18: a text is not true or false`)
-	f("bots: {patterns: ['!']}", `rules 1:18: a pattern is only a !`)
-	f("algorithms: [canon/2]", `rules 1:14: algorithm "canon/2" is not known, want one of `+strings.Join(Algorithms(), ", "))
+		`rules 3:36: urls.groups: page "https://h/b/x" is itself counted as "https://h/c": put a group that matches it and names it as its page before`)
+	f("exclude: [foo == 1]", `rules 1:11: exclude: expression "foo == 1": 1:1: unknown name foo; known are `+strings.Join(expressionNames(), ", "))
+	f("exclude:\n- kind == 'view'\n- x + 1", `rules 3:3: exclude: expression "x + 1": 1:1: expected bool, but got int`)
+	f("sites: {Shop: {}}", `rules 1:9: sites: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
+	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: sites.shop.timezone: time zone "Mars/Base" is not known`)
+	f("sites: {shop: {timezone: Local}}", `rules 1:26: sites.shop.timezone: time zone "Local" is not known`)
+	f("sites: {shop: {zone: UTC}}", `rules 1:16: sites.shop: unknown key "zone", want one of timezone`)
+	f("bots: {headless: yes}", `rules 1:18: bots.headless: a text is not true or false`)
+	f("bots: {patterns: ['!']}", `rules 1:18: bots.patterns: a pattern is only a !`)
+	f("algorithms: [canon/2]", `rules 1:14: algorithms: algorithm "canon/2" is not known, want one of `+strings.Join(Algorithms(), ", "))
 	f("bots: {}\nbots: {}", `rules 2:1: mapping key "bots" already defined at [1:1]`)
 	f("bots: {}\n---\nbots: {}", `rules 3:5: rules are more than one document`)
-	f("urls: &a {}\nbots: *a", `rules 1:7: an anchor, alias or tag is not a mapping`)
-	f("urls: !!map {}", `rules 1:7: an anchor, alias or tag is not a mapping`)
+	f("urls: &a {}\nbots: *a", `rules 1:7: urls: an anchor, alias or tag is not a mapping`)
+	f("urls: !!map {}", `rules 1:7: urls: an anchor, alias or tag is not a mapping`)
 	f("urls: [", `rules 1:7: sequence end token ']' not found`)
 	f("urls: \xff", `rules are not UTF-8`)
 	f(strings.Repeat("#", MaxRules+1), `rules have 262145 bytes, limit 262144`)
-	f("exclude: ["+strings.Repeat("bot,", 101)+"]", `rules 1:10: list has 101 items, limit 100`)
+	f("exclude: ["+strings.Repeat("bot,", 101)+"]", `rules 1:10: exclude: list has 101 items, limit 100`)
 }
 
 // TestParseRulesTime holds that no file takes long.
@@ -284,4 +284,29 @@ func FuzzRules(f *testing.F) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// TestParseSpec reads recorded rules: those of an older build that mean the same, and none that another algorithm counted by,
+// whether this build lacks it or has it beside.
+func TestParseSpec(t *testing.T) {
+	spec := string(DefaultRules().Spec())
+	f := func(recorded, want string) {
+		t.Helper()
+		r, err := ParseSpec([]byte(recorded))
+		switch {
+		case want == "" && err == nil && string(r.Spec()) == spec:
+		case want != "" && err != nil && strings.Contains(err.Error(), want):
+		default:
+			t.Errorf("%.80q: %v, want %q", recorded, err, want)
+		}
+	}
+	f(spec, "")
+	f(`{"algorithms":["canon/1","rage/1"]}`, "")
+	f(strings.Replace(spec, "repeats/2", "repeats/1", 1), "this build does not have repeats/1")
+	f(strings.Replace(spec, "dead/1", "dead-log/1", 1), "this build counts the same rules otherwise than by dead-log/1")
+	f("{", "recorded rules: ")
+	f(`{"urlz":1}`, `recorded rules 1:2: unknown key "urlz"`)
+	if sameRules([]byte(strings.Replace(spec, "dead/1", "dead-log/1", 1)), []byte(spec)) {
+		t.Error("rules that another algorithm counted by are the same")
+	}
 }

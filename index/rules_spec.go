@@ -143,26 +143,48 @@ func (s *rulesSpec) text() []byte {
 	return []byte(out.String())
 }
 
-// sameRules reports whether a recorded spec means the same as spec. One that an earlier build wrote names fewer keys: those
-// that it had no other choice for, and whose defaults are that choice.
+// ParseSpec reads recorded rules by which something was counted. One that an earlier build wrote names fewer keys: those that
+// it had no other choice for, and whose defaults are that choice. The error says which algorithms made the counts and are not
+// here any more, or not what these rules stand for now.
+func ParseSpec(spec []byte) (*Rules, error) {
+	var recorded, now struct{ Algorithms []string }
+	if err := json.Unmarshal(spec, &recorded); err != nil {
+		return nil, fmt.Errorf("recorded rules: %w", err)
+	}
+	if lost := lacking(recorded.Algorithms, Algorithms()); len(lost) > 0 {
+		return nil, fmt.Errorf("this build does not have %s", strings.Join(lost, ", "))
+	}
+	r, err := ParseRules(spec)
+	if err != nil {
+		return nil, fmt.Errorf("recorded %w", err)
+	}
+	if err := json.Unmarshal(r.spec, &now); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	if others := lacking(recorded.Algorithms, now.Algorithms); len(others) > 0 {
+		return nil, fmt.Errorf("this build counts the same rules otherwise than by %s", strings.Join(others, ", "))
+	}
+	return r, nil
+}
+
+// lacking gives the names of list that are not among others.
+func lacking(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(others, name) })
+}
+
+// sameRules reports whether a recorded spec means the same as spec.
 func sameRules(have, spec []byte) bool {
 	if have == nil {
 		return false
 	}
-	r, err := ParseRules(have)
+	r, err := ParseSpec(have)
 	return err == nil && bytes.Equal(r.Spec(), spec)
 }
 
 // otherRules says why a generation with a recorded spec cannot be gone on with.
 func otherRules(generation string, have []byte) error {
-	var spec struct{ Algorithms []string }
-	if err := json.Unmarshal(have, &spec); err != nil {
-		return fmt.Errorf("generation %s: recorded rules: %w", generation, err)
-	}
-	known := Algorithms()
-	lost := slices.DeleteFunc(spec.Algorithms, func(name string) bool { return slices.Contains(known, name) })
-	if len(lost) > 0 {
-		return fmt.Errorf("generation %s was made by other rules: this build does not have %s: start with an empty store to count the whole journal again", generation, strings.Join(lost, ", "))
+	if _, err := ParseSpec(have); err != nil {
+		return fmt.Errorf("generation %s was made by other rules: %w: start with an empty store to count the whole journal again", generation, err)
 	}
 	return fmt.Errorf("generation %s was made by other rules: start with the rules that made it, or with an empty store to count the whole journal again", generation)
 }

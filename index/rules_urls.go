@@ -101,17 +101,17 @@ func (f *rulesFile) finishGroups() error {
 	for _, g := range f.groups {
 		group, spec, err := compileGroup(&f.rules.params, g.spec.Match, g.spec.Page)
 		if errors.As(err, new(inPage)) {
-			return nodeError(g.page, "%w", err)
+			return inKey("urls.groups", nodeError(g.page, "%w", err))
 		}
 		if err != nil {
-			return nodeError(g.match, "%w", err)
+			return inKey("urls.groups", nodeError(g.match, "%w", err))
 		}
 		f.rules.groups = append(f.rules.groups, group)
 		f.spec.URLs.Groups = append(f.spec.URLs.Groups, spec)
 	}
 	for i, g := range f.groups {
 		if err := f.rules.checkPage(&f.rules.groups[i]); err != nil {
-			return nodeError(g.page, "%w", err)
+			return inKey("urls.groups", nodeError(g.page, "%w", err))
 		}
 	}
 	return nil

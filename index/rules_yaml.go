@@ -64,7 +64,7 @@ func readMapping(node ast.Node, want fields) error {
 		if !ok {
 			return nodeError(at, "unknown key %q, want one of %s", key, strings.Join(slices.Sorted(maps.Keys(want)), ", "))
 		}
-		return read(value)
+		return inKey(key, read(value))
 	})
 }
 
@@ -217,12 +217,44 @@ func yamlError(err error) error {
 	if errors.As(err, &at) {
 		return tokenError(at.GetToken(), errors.New(at.GetMessage()))
 	}
-	return fmt.Errorf("rules 1:1: %w", err)
+	return tokenError(nil, err)
 }
 
 func tokenError(tk *token.Token, err error) error {
-	if tk == nil || tk.Position == nil {
-		return fmt.Errorf("rules 1:1: %w", err)
+	e := &placedError{line: 1, column: 1, err: err}
+	if tk != nil && tk.Position != nil {
+		e.line, e.column = tk.Position.Line, tk.Position.Column
 	}
-	return fmt.Errorf("rules %d:%d: %w", tk.Position.Line, tk.Position.Column, err)
+	return e
+}
+
+// placedError is an error with its place in a rules file, and the keys under which it stands, "" at the top.
+type placedError struct {
+	line, column int
+	key          string
+	err          error
+}
+
+// Error gives the place, the key and what is wrong.
+func (e *placedError) Error() string {
+	if e.key == "" {
+		return fmt.Sprintf("rules %d:%d: %v", e.line, e.column, e.err)
+	}
+	return fmt.Sprintf("rules %d:%d: %s: %v", e.line, e.column, e.key, e.err)
+}
+
+// Unwrap gives what is wrong.
+func (e *placedError) Unwrap() error { return e.err }
+
+// inKey says of an error about a value under which key that stands.
+func inKey(key string, err error) error {
+	e, ok := err.(*placedError)
+	if !ok {
+		return err
+	}
+	if e.key != "" {
+		key += "." + e.key
+	}
+	e.key = key
+	return e
 }

@@ -249,6 +249,9 @@ type rulesError struct{ err error }
 func (e *rulesError) Error() string { return e.err.Error() }
 func (e *rulesError) Unwrap() error { return e.err }
 
+// countAnew is how to go on where counts cannot be.
+const countAnew = "move the folder store out of the data folder, and everything is counted anew from the journal"
+
 // readRules reads the rules that a generation was made by.
 func (g *Generations) readRules(ctx context.Context, id string) (*index.Rules, error) {
 	spec, err := index.GenerationSpec(ctx, g.store, id)
@@ -258,12 +261,9 @@ func (g *Generations) readRules(ctx context.Context, id string) (*index.Rules, e
 	if spec == nil {
 		return nil, &rulesError{errors.New("its rules are not recorded")}
 	}
-	rules, err := index.ParseRules(spec)
+	rules, err := index.ParseSpec(spec)
 	if err != nil {
-		return nil, &rulesError{fmt.Errorf("read its rules: %w", err)}
-	}
-	if !bytes.Equal(rules.Spec(), spec) {
-		return nil, &rulesError{errors.New("it was made by another version of heatlog, whose algorithms this one does not have")}
+		return nil, &rulesError{fmt.Errorf("it was counted by another version of heatlog: %w: %s", err, countAnew)}
 	}
 	return rules, nil
 }

@@ -74,6 +74,7 @@ func (g *Generations) view(e *entry) heatmap.Generation {
 	sources := n.index.Sources()
 	v.Progress = progressOf(sources)
 	v.Counts = n.counts(sources)
+	v.Warnings = g.warnings(e, n)
 	if err := n.index.Failed(); err != nil && v.Reason == "" {
 		v.Reason = err.Error()
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"heatlog/heatmap"
@@ -101,6 +102,12 @@ func (c *replayStartCmd) Run(s *streams) error {
 		if err != nil {
 			return c.hintAfter(err)
 		}
+		if hasNoRules(r.Rules) {
+			g.Warnings = append([]string{c.Rules + " has no rules in it, so these are the default rules"}, g.Warnings...)
+		}
+		for _, warning := range g.Warnings {
+			fmt.Fprintf(s.err, "heatlog: warning: generation %s: %s\n", g.ID, warning)
+		}
 		if c.Detach {
 			_, err := fmt.Fprintf(s.out, "generation %s is %s\n", g.ID, g.State)
 			return err
@@ -136,6 +143,17 @@ func (c *replayStartCmd) replay(s *streams) (r heatmap.Replay, err error) {
 	}
 	r.Rules = string(text)
 	return r, nil
+}
+
+// hasNoRules reports whether a rules file is empty but for comments.
+func hasNoRules(text string) bool {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line != "" && line != "---" && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // maxRulesFile is more than rules may have: who judges them says so.

@@ -112,6 +112,9 @@ func printGeneration(w io.Writer, g heatmap.Generation, active string, now time.
 	line("generation", g.ID)
 	line("state", stateText(&g))
 	line("note", noteOf(&g, now))
+	for _, warning := range g.Warnings {
+		line("warning", warning)
+	}
 	line("rules", g.Spec)
 	line("counts", scopeText(g.Scope))
 	line("created", timeText(g.Created))
@@ -200,6 +203,7 @@ func countRows(c *heatmap.Counts) []countRow {
 		{"dead clicks", c.Dead, false},
 		{"rage bursts", c.Bursts, false},
 		{"failed expressions", c.ExprErrors, false},
+		{"unsettled URLs", c.Unsettled, false},
 	}
 }
 

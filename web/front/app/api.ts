@@ -123,6 +123,8 @@ export interface Generation {
   state: State;
   paused?: boolean;
   reason?: string;
+  /** What may not have been meant. */
+  warnings?: string[];
   spec: string;
   /** The rules as they were given; left out of lists, and empty for the default rules. */
   rules_text?: string;

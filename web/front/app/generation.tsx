@@ -31,6 +31,7 @@ export function GenerationView({ id, sites }: { id: string; sites: Site[] }) {
               <span class="hint">made {dayAndTime(g.created)}{scopeText(g) && ` · counts ${scopeText(g)}`}{g.skip_damaged && " · goes on behind damage"}</span>
             </div>
             <p class={g.state === "failed" ? "problem" : "meaning"}>{meaning(g, active)}</p>
+            {g.warnings?.map((text) => <p class="hint" key={text}>Note: {text}.</p>)}
             {isMoving(g) && <Bar of={g} />}
             <Actions of={g} active={active} changed={changed} />
           </section>
