@@ -147,6 +147,18 @@ func (c *catalog) allSealed() (sealed []place, ends []uint64, lasts []int64) {
 	return sealed, ends, lasts
 }
 
+// sealedThere gives the sealed segments but for those that are missing.
+func (c *catalog) sealedThere() (sealed []place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.segments {
+		if s.name.sealed && !s.missing() {
+			sealed = append(sealed, s.from(0))
+		}
+	}
+	return sealed
+}
+
 // sealed gives a segment the form that it has been rewritten in.
 func (c *catalog) sealed(s *segment, form *segment) {
 	c.mu.Lock()

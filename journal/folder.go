@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -106,6 +107,9 @@ func checkIdentity(fsys FS, dir string, source uint64) (ok bool, err error) {
 	want := identity(source)
 	b := make([]byte, len(want)+1)
 	n, err := f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) { // it is to be shorter than b
+		err = nil
+	}
 	if string(b[:n]) != want {
 		return false, fmt.Errorf("journal identity %s does not say %q: %w", path, strings.TrimSpace(want), errors.Join(ErrIdentity, err))
 	}
@@ -136,13 +140,43 @@ func loadFolder(fsys FS, dir string, source uint64) (*folder, error) {
 		return nil, err
 	}
 	f.pick(names)
+	f.addMissing()
 	for i, s := range f.segments {
+		if s.missing() {
+			continue
+		}
 		if err := f.load(fsys, s, i == len(f.segments)-1); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
 }
+
+// addMissing gives those sealed segments a place that MANIFEST lists between others and that are not there, so that what they
+// held is told as lost with them, and not as damage of the one before.
+func (f *folder) addMissing() {
+	if len(f.segments) == 0 {
+		return
+	}
+	first, last := f.segments[0], f.last()
+	for i := range f.manifest.entries {
+		e := &f.manifest.entries[i]
+		name, _ := parseSegmentName(e.name)
+		known := func(s *segment) bool { return s.epoch == name.epoch || s.base == name.base }
+		if name.base <= first.base || name.base >= last.base || name.epoch >= last.epoch || slices.ContainsFunc(f.segments, known) {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(f.segments, name.base, func(s *segment, base uint64) int { return cmp.Compare(s.base, base) })
+		f.segments = slices.Insert(f.segments, at, &segment{
+			base: name.base, end: f.segments[at].base, epoch: name.epoch, name: name, path: filepath.Join(f.dir, e.name),
+			limit: wholeFile, last: e.last, damage: ErrMissing,
+		})
+		f.segments[at-1].end = name.base
+	}
+}
+
+// missing reports whether there is no file of the segment.
+func (s *segment) missing() bool { return s.damage == ErrMissing }
 
 // pairs leaves out one of two forms of a segment: a crash came when it had been sealed. The sealed one counts if it is
 // sound.
@@ -207,7 +241,8 @@ func (f *folder) load(fsys FS, s *segment, last bool) error {
 	switch {
 	case errors.As(err, new(*VersionError)), errors.As(err, new(ioError)):
 		return err
-	case err != nil && size > 0: // an empty file is what a repair leaves of a torn header
+	case err != nil && last && size < segmentHeaderSize: // torn, or what a repair leaves of that
+	case err != nil && size > 0:
 		s.damage = err
 	}
 	f.readOnly = f.readOnly || h.roCompat&^knownRoCompat != 0

@@ -25,7 +25,8 @@ type SegmentInfo struct {
 	Frozen     bool   // of a source that is never written again
 	Sealed     bool   // rewritten for good; it does not grow
 	Superseded bool   // given up before anything in it was durable: nothing in it counts
-	Damaged    bool   // a header in it is damaged
+	Damaged    bool   // a header in it is damaged, or it is missing
+	Missing    bool   // MANIFEST lists it, and it is not there
 	TailBytes  int64  // behind the last chunk: being written now, torn by a crash, or failed and written again in the next segment
 }
 
@@ -35,6 +36,8 @@ type opened struct {
 	*folder
 	catalog *catalog
 	frozen  *frozenSource // nil if the source is written
+
+	nameless bool // it has segments and no IDENTITY
 }
 
 // freeze notes that the source is frozen.
@@ -77,7 +80,8 @@ func openToRead(fsys FS, dir string) (all []*opened, err error) {
 // openSource loads one source.
 func openSource(fsys FS, dir string, source uint64) (*opened, error) {
 	sub := filepath.Join(dir, sourceName(source))
-	if _, err := checkIdentity(fsys, sub, source); err != nil {
+	named, err := checkIdentity(fsys, sub, source)
+	if err != nil {
 		return nil, err
 	}
 	f, err := loadFolder(fsys, sub, source)
@@ -90,7 +94,7 @@ func openSource(fsys FS, dir string, source uint64) (*opened, error) {
 	c := newCatalog(fsys)
 	c.source, c.alone = source, true
 	c.segments = f.segments
-	return &opened{fsys: fsys, folder: f, catalog: c}, nil
+	return &opened{fsys: fsys, folder: f, catalog: c, nameless: !named && f.epoch > 0}, nil
 }
 
 // List describes the segments of the journal in dir, frozen sources first, and of each source oldest first and those that do
@@ -152,6 +156,12 @@ func (o *opened) describeAll() (infos []SegmentInfo, err error) {
 
 // describe reads the headers of one segment.
 func (o *opened) describe(s *segment) (SegmentInfo, error) {
+	if s.missing() {
+		return SegmentInfo{
+			Source: sourceName(o.source), Name: s.name.String(), Sealed: true, Epoch: s.epoch, Base: s.base, End: s.end, Last: s.last,
+			Frozen: o.frozen != nil, Damaged: true, Missing: true,
+		}, nil
+	}
 	f, at, err := o.catalog.open(s.at(s.base))
 	if err != nil {
 		return SegmentInfo{}, err
@@ -229,6 +239,7 @@ type Report struct {
 	Superseded  []string
 	Sealed      int       // segments that are sealed
 	Manifest    []error   // where MANIFEST and the sealed segments do not agree; no hit depends on it
+	Identity    error     // wraps ErrIdentity if the folder has lost its IDENTITY: all can be read, and no journal opens there
 	Others      []*Report // of the frozen sources, in the order in which they were frozen
 }
 
@@ -264,6 +275,9 @@ func (o *opened) check(ctx context.Context, found func(*CorruptError)) (*Report,
 	}
 	rep := &Report{
 		Source: sourceName(o.source), Frozen: o.frozen != nil, Segments: len(infos), TailBytes: o.tail.torn(), Superseded: o.superseded,
+	}
+	if o.nameless {
+		rep.Identity = noIdentity(o.dir)
 	}
 	for i := range infos {
 		rep.StoredBytes += infos[i].Bytes

@@ -155,7 +155,7 @@ func openFolder(dir string, source uint64, o Options) (*folder, error) {
 		return nil, err
 	}
 	if !hasIdentity && f.epoch > 0 {
-		return nil, fmt.Errorf("source folder %s has segments but no %s: %w", sub, identityName, ErrIdentity)
+		return nil, noIdentity(sub)
 	}
 	if !hasIdentity { // a crash came between the folder and the file
 		if err := createSource(o.FS, dir, source); err != nil {
@@ -166,6 +166,10 @@ func openFolder(dir string, source uint64, o Options) (*folder, error) {
 		return nil, ErrReadOnly
 	}
 	return f, f.repair(o)
+}
+
+func noIdentity(dir string) error {
+	return fmt.Errorf("source folder %s has segments but no %s: %w", dir, identityName, ErrIdentity)
 }
 
 // repair removes what was never finished, makes the last segment sound and durable, and logs what it found.
@@ -183,6 +187,10 @@ func (f *folder) repair(o Options) error {
 		if s.damage != nil {
 			o.Logger.Error("journal segment is damaged", "segment", s.path, "offset", s.damageAt, "err", s.damage)
 		}
+	}
+	if f.manifest.missing && slices.ContainsFunc(f.segments, func(s *segment) bool { return s.name.sealed }) {
+		o.Logger.Warn("journal has no MANIFEST, sealing makes it anew from the segments that are there: one that is missing is not told any more",
+			"path", filepath.Join(f.dir, manifestName))
 	}
 	if f.manifest.err != nil {
 		o.Logger.Error("journal manifest is damaged, sealing makes it anew", "err", f.manifest.err)

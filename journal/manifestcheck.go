@@ -25,13 +25,13 @@ func (o *opened) compareManifest(ctx context.Context, rep *Report) error {
 		rep.Manifest = append(rep.Manifest, fmt.Errorf(format+": %w", append(args, err)...))
 	}
 	m := &o.manifest
-	sealed, _, _ := o.catalog.allSealed()
+	sealed := o.catalog.sealedThere()
 	rep.Sealed = len(sealed)
 	switch {
 	case m.err != nil:
 		note(ErrManifest, "%w", m.err)
 	case m.missing && len(sealed) > 0:
-		note(ErrManifest, "open %s", filepath.Join(o.dir, manifestName))
+		note(ErrManifest, "%s is not there, so nothing tells whether sealed segments are missing or others; the next heatlog journal seal makes it anew from what is there", filepath.Join(o.dir, manifestName))
 	}
 	there := map[string]bool{}
 	for _, at := range sealed {

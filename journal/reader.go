@@ -80,6 +80,11 @@ func (r *Reader) enter(at place) error {
 	if err := r.leave(); err != nil {
 		return fmt.Errorf("close segment: %w", err)
 	}
+	if st := r.catalog.look(at.segment); st.damage == ErrMissing {
+		r.segment, r.name, r.path, r.offset, r.pos, r.end = at.segment, at.name, at.path, 0, at.pos, st.end
+		r.damaged(ErrMissing, st.end, 0)
+		return nil
+	}
 	f, at, err := r.catalog.open(at)
 	if err != nil {
 		return err
