@@ -101,7 +101,7 @@ func (pl *plan) whyFiltered(t *layerTable, kind heatmap.Kind) *heatmap.Why {
 		{func(r layerRow) bool { return pl.keepsBot(r.id.Bot()) }, whyBots},
 		{func(r layerRow) bool { return pl.keepsWidth(r.id.WidthBand()) }, whyWidth},
 		{func(r layerRow) bool { return pl.keepsDevice(r.id.Device()) }, whyDevice},
-		{ofKind, whyKind},
+		{ofKind, pl.whyKind},
 	}
 	for i, f := range filters {
 		rest := t.where(func(r layerRow) bool {
@@ -123,7 +123,18 @@ func (pl *plan) whyFiltered(t *layerTable, kind heatmap.Kind) *heatmap.Why {
 			return f.why(rest)
 		}
 	}
-	return &heatmap.Why{Reason: heatmap.WhyNoHits, Message: "the page has hits, but none that fulfils all conditions at once"}
+	return &heatmap.Why{Reason: heatmap.WhyNoHits, Message: pl.subject() + ", but none that fulfils all conditions at once"}
+}
+
+// subject begins a sentence about what a plan asks for.
+func (pl *plan) subject() string {
+	switch {
+	case pl.exact:
+		return "the page has hits"
+	case pl.query.URL == "":
+		return "the site has hits"
+	}
+	return "the pages have hits"
 }
 
 // where gives the rows that keep reports, in order of date and layer.
@@ -186,10 +197,10 @@ func whyDevice(rest []layerRow) *heatmap.Why {
 	return w
 }
 
-func whyKind(rest []layerRow) *heatmap.Why {
+func (pl *plan) whyKind(rest []layerRow) *heatmap.Why {
 	w := &heatmap.Why{Reason: heatmap.WhyOtherKind}
 	w.Kinds = names(rest, func(r layerRow) string { return r.id.Kind().String() })
-	w.Message = "the page has hits, but of other kinds: " + strings.Join(w.Kinds, ", ")
+	w.Message = pl.subject() + ", but of other kinds: " + strings.Join(w.Kinds, ", ")
 	return w
 }
 

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"strings"
 	"testing"
 
 	"heatlog/heatmap"
@@ -54,7 +55,12 @@ func TestWhy(t *testing.T) {
 	f(heatmap.WhyOtherKind, func(q *heatmap.Query) { q.URL = testPage(2) })
 	f(heatmap.WhyOtherDevice, func(q *heatmap.Query) { q.Device.Set, q.Device.Value = true, heatmap.Mobile })
 	f(heatmap.WhyOnlyBots, func(q *heatmap.Query) { q.URL = testPage(3) })
-	f(heatmap.WhyNoHits, func(q *heatmap.Query) { q.Where = "x > 100" })
+	for url, want := range map[string]string{testPage(1): "the page has hits, but none", "": "the site has hits, but none", "https://shop.example/*/1": "the pages have hits, but none"} {
+		w = f(heatmap.WhyNoHits, func(q *heatmap.Query) { q.URL, q.Where = url, "x > 100" })
+		if !strings.HasPrefix(w.Message, want) {
+			t.Errorf("of %q it says %q, want %s", url, w.Message, want)
+		}
+	}
 }
 
 // TestSpan says which days an answer is about.

@@ -78,6 +78,9 @@ func printGenerations(w io.Writer, list []heatmap.Generation, now time.Time) err
 	for i := range list {
 		g := &list[i]
 		read, counted := fmt.Sprintf("%d %%", share(g.Progress.Hits, g.Progress.Of)), "-"
+		if g.State == heatmap.StateFailed {
+			read = "-" // it is not open, so nobody knows
+		}
 		if g.Counts != nil {
 			counted = grouped(g.Counts.Hits)
 		}
@@ -95,6 +98,14 @@ func noteOf(g *heatmap.Generation, now time.Time) string {
 		return "is dropped in " + max(g.Until.Sub(now), 0).Round(time.Minute).String()
 	case g.Activate:
 		return "is switched to when it is ready"
+	}
+	return ""
+}
+
+// hintOf says how a generation that failed can be had all the same.
+func hintOf(g *heatmap.Generation) string {
+	if g.State == heatmap.StateFailed && !g.SkipDamaged && strings.Contains(g.Reason, "read segment ") {
+		return "put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss"
 	}
 	return ""
 }
@@ -118,7 +129,10 @@ func printGeneration(w io.Writer, g heatmap.Generation, active string, now time.
 	line("rules", g.Spec)
 	line("counts", scopeText(g.Scope))
 	line("created", timeText(g.Created))
-	line("read", progressText(&g.Progress))
+	if g.State != heatmap.StateFailed {
+		line("read", progressText(&g.Progress))
+	}
+	line("hint", hintOf(&g))
 	if err := t.Flush(); err != nil || g.Counts == nil {
 		return err
 	}

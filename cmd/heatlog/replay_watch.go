@@ -59,7 +59,11 @@ func (f *generationFlags) follow(ctx context.Context, s *streams, all generation
 func (f *generationFlags) settled(g *heatmap.Generation) (bool, error) {
 	switch g.State {
 	case heatmap.StateFailed:
-		return true, withHint(fmt.Errorf("generation %s failed: %s", g.ID, g.Reason), "the active one is as before; %s removes this one", f.again("drop "+g.ID))
+		hint := fmt.Sprintf("the active one is as before; %s removes this one", f.again("drop "+g.ID))
+		if more := hintOf(g); more != "" {
+			hint = more + "; " + hint
+		}
+		return true, withHint(fmt.Errorf("generation %s failed: %s", g.ID, g.Reason), "%s", hint)
 	case heatmap.StateReady:
 		return !g.Activate, nil
 	case heatmap.StateActive, heatmap.StateRetired:
@@ -139,7 +143,11 @@ func (p *progress) show(g *heatmap.Generation) {
 	state := stateText(g)
 	if p.bar == nil {
 		if state != p.state || time.Since(p.told) >= tellEvery {
-			fmt.Fprintf(p.w, "%s %s: %s\n", g.ID, state, progressText(&g.Progress))
+			if g.State == heatmap.StateFailed && g.Progress.Of == 0 { // it is not open any more, so nobody knows
+				fmt.Fprintf(p.w, "%s %s\n", g.ID, state)
+			} else {
+				fmt.Fprintf(p.w, "%s %s: %s\n", g.ID, state, progressText(&g.Progress))
+			}
 			p.state, p.told = state, time.Now()
 		}
 		return
