@@ -40,16 +40,21 @@ func behind(end, high uint64) bool { return end < high }
 // Behind gives a *JournalBehindError if hits must not be added to a source, because one of the generations, which need not
 // be open, has stored more of it than there is.
 func Behind(ctx context.Context, store Records, generations []string, source Source) error {
+	return BehindAt(ctx, store, generations, source.ID(), source.Durable())
+}
+
+// BehindAt is Behind for a source that is not open and ends at a position.
+func BehindAt(ctx context.Context, store Records, generations []string, source string, end uint64) error {
 	var most uint64
 	for _, generation := range generations {
-		high, _, err := (&highMark{store: store, generation: generation, source: source.ID()}).read(ctx)
+		high, _, err := (&highMark{store: store, generation: generation, source: source}).read(ctx)
 		if err != nil {
 			return err
 		}
 		most = max(most, high)
 	}
-	if end := source.Durable(); behind(end, most) {
-		return &JournalBehindError{Source: source.ID(), End: end, High: most}
+	if behind(end, most) {
+		return &JournalBehindError{Source: source, End: end, High: most}
 	}
 	return nil
 }

@@ -188,17 +188,9 @@ func (g *Generations) Needed(ctx context.Context) (below func(source string) uin
 // Needed gives the position of a source below which none of a store's generations needs a hit any more, while none of them is
 // open. It is 0 where nothing is counted yet. Frozen says that nothing is added to the source any more.
 func Needed(ctx context.Context, store index.Store, source index.Source, frozen bool) (uint64, error) {
-	ids := []string{firstID}
-	text, err := store.Record(ctx, recordName)
+	ids, err := idsIn(ctx, store)
 	if err != nil {
-		return 0, fmt.Errorf("read record %s: %w", recordName, err)
-	}
-	if text != nil {
-		r, err := parseRecord(text)
-		if err != nil {
-			return 0, err
-		}
-		ids = r.ids()
+		return 0, err
 	}
 	of := index.Needed
 	if frozen {
@@ -213,4 +205,27 @@ func Needed(ctx context.Context, store index.Store, source index.Source, frozen 
 		least = min(least, below)
 	}
 	return least, nil
+}
+
+// Behind gives an *index.JournalBehindError if a source that ends at a position is an older copy: a generation of a store that
+// is not open here has stored more of it.
+func Behind(ctx context.Context, store index.Store, source string, end uint64) error {
+	ids, err := idsIn(ctx, store)
+	if err != nil {
+		return err
+	}
+	return index.BehindAt(ctx, store, ids, source, end)
+}
+
+// idsIn gives the generations of a store that go on.
+func idsIn(ctx context.Context, store index.Store) ([]string, error) {
+	text, err := store.Record(ctx, recordName)
+	if err != nil {
+		return nil, fmt.Errorf("read record %s: %w", recordName, err)
+	}
+	if text == nil {
+		return []string{firstID}, nil
+	}
+	r, err := parseRecord(text)
+	return r.ids(), err
 }

@@ -13,8 +13,27 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"heatlog/index"
+	"heatlog/index/pebblestore"
 	"heatlog/journal"
+	"heatlog/replay"
 )
+
+// plural is a number with the name of what is counted: "1 hit", "2 hits".
+func plural[N int | int64 | uint64](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// are puts is or are behind a number of things.
+func are[N int | int64 | uint64](text string, n N) string {
+	if n == 1 {
+		return text + " is"
+	}
+	return text + " are"
+}
 
 // journalCmd looks at the journal of a data folder and keeps it small. List, verify and dump change nothing and work while
 // a server runs there; seal and prune take the folder for themselves.
@@ -60,6 +79,7 @@ func (c *journalListCmd) Run(s *streams) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintln(s.out, "the state is that of headers, no hit was read; heatlog journal verify reads all")
 	return c.printLeftovers(s.out)
 }
 
@@ -87,6 +107,8 @@ func instant(ms int64) string {
 // segmentState says in a word what is special about a segment.
 func segmentState(seg *journal.SegmentInfo) string {
 	switch {
+	case seg.Missing:
+		return "missing"
 	case seg.Damaged:
 		return "damaged"
 	case seg.Superseded:
@@ -116,16 +138,18 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 	defer stop()
 	start := time.Now()
 	report, err := journal.Verify(ctx, nil, c.Data.journal(), func(e *journal.CorruptError) {
-		fmt.Fprintf(s.out, "%s:%d: %v: %d hits lost\n", e.Segment, e.Offset, e.Err, e.Lost())
+		fmt.Fprintf(s.out, "%s:%d: %v: %s lost\n", e.Segment, e.Offset, e.Err, plural(e.Lost(), "hit"))
 	})
 	if err != nil {
-		return err
+		return hintForJournal(c.Data, err)
 	}
 	var damages int
 	var lost uint64
 	var manifest []error
+	var identity error
 	for _, rep := range append(slices.Clip(report.Others), report) {
 		printReport(s.out, rep, time.Since(start))
+		identity = errors.Join(identity, rep.Identity)
 		damages += len(rep.Damages)
 		lost += rep.Lost
 		manifest = append(manifest, rep.Manifest...)
@@ -134,16 +158,42 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 		return err
 	}
 	if damages > 0 {
-		return withHint(fmt.Errorf("journal is damaged in %d places, %d hits are lost", damages, lost),
+		return withHint(fmt.Errorf("journal is damaged in %s, %s lost", plural(damages, "place"), are(plural(lost, "hit"), lost)),
 			"nothing was deleted: put a copy of the segment back, or count what lies behind with heatlog serve --skip-damaged")
+	}
+	if identity != nil {
+		return withHint(identity, "%s", identityHint)
 	}
 	for _, err := range manifest {
 		if !errors.Is(err, journal.ErrManifest) {
 			return withHint(fmt.Errorf("journal does not hold what was sealed: %w", err), "put the copy of the segment back that MANIFEST lists")
 		}
 	}
+	if err := c.compareStore(ctx, s, report); err != nil {
+		return err
+	}
 	fmt.Fprintln(s.out, "ok")
 	return nil
+}
+
+// compareStore refuses a journal that ends before what the store has counted of it: it lost its end, which no checksum tells.
+// While a server has the store, nothing is compared: it did so at its start.
+func (c *journalVerifyCmd) compareStore(ctx context.Context, s *streams, rep *journal.Report) (err error) {
+	if _, err := os.Stat(c.Data.store()); err != nil || rep.Frozen {
+		return nil
+	}
+	store, err := pebblestore.Open(c.Data.store(), pebblestore.Options{ReadOnly: true})
+	if err != nil {
+		_, err = fmt.Fprintf(s.out, "not compared with what is counted: %v\n", err)
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	err = replay.Behind(ctx, store, rep.Source, rep.End)
+	if older := (*index.JournalBehindError)(nil); errors.As(err, &older) {
+		return withHint(fmt.Errorf("journal %s ends at position %d, and hits up to %d are counted: it lost its end, or is an older copy", rep.Source, older.End, older.High),
+			"put a copy of the last segment back; a server that is started goes on under a new source, and what is counted stays")
+	}
+	return err
 }
 
 // printReport says what one source holds. The time is that of all.
@@ -152,11 +202,11 @@ func printReport(w io.Writer, rep *journal.Report, took time.Duration) {
 	if rep.Frozen {
 		frozen = " (frozen)"
 	}
-	fmt.Fprintf(w, "%s%s: positions %d to %d, %d hits in %d chunks of %d segments, %s, read in %.1f s\n", rep.Source, frozen,
-		rep.First, rep.End, rep.Hits, rep.Chunks, rep.Segments, byteSize(rep.StoredBytes), took.Seconds())
+	fmt.Fprintf(w, "%s%s: positions %d to %d, %s in %s of %s, %s, read in %.1f s\n", rep.Source, frozen,
+		rep.First, rep.End, plural(rep.Hits, "hit"), plural(rep.Chunks, "chunk"), plural(rep.Segments, "segment"), byteSize(rep.StoredBytes), took.Seconds())
 	if rep.TailBytes > 0 {
-		fmt.Fprintf(w, "%d bytes behind the last chunk are being written, or were torn by a crash; nothing vouches that they were ever durable\n",
-			rep.TailBytes)
+		fmt.Fprintf(w, "%s behind the last chunk: being written, or torn by a crash; nothing vouches that they were ever durable\n",
+			plural(rep.TailBytes, "byte"))
 	}
 	for _, err := range rep.Manifest {
 		fmt.Fprintln(w, err)
@@ -198,7 +248,7 @@ func (c *journalDumpCmd) Run(s *streams) error {
 		return err
 	}
 	if damages > 0 {
-		return fmt.Errorf("journal is damaged in %d places", damages)
+		return fmt.Errorf("journal is damaged in %s", plural(damages, "place"))
 	}
 	return nil
 }

@@ -64,13 +64,13 @@ func (c *journalSealCmd) Run(s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%d segments sealed, %d hits, %s before, %s after, in %.1f s\n", rep.Segments, rep.Hits,
+	fmt.Fprintf(s.out, "%s sealed, %s, %s before, %s after, in %.1f s\n", plural(rep.Segments, "segment"), plural(rep.Hits, "hit"),
 		byteSize(rep.Before), byteSize(rep.After), time.Since(start).Seconds())
 	if rep.Listed > 0 {
-		fmt.Fprintf(s.out, "%d sealed segments were not in MANIFEST and are listed now\n", rep.Listed)
+		fmt.Fprintf(s.out, "listed in MANIFEST now, where they were not: %s\n", plural(rep.Listed, "sealed segment"))
 	}
 	if rep.Unsound > 0 {
-		return withHint(fmt.Errorf("%d segments cannot be sealed: %w", rep.Unsound, errors.Join(rep.UnsoundErrs...)),
+		return withHint(fmt.Errorf("%s cannot be sealed: %w", plural(rep.Unsound, "segment"), errors.Join(rep.UnsoundErrs...)),
 			"they stay as they are; heatlog journal verify tells what is damaged")
 	}
 	return nil
@@ -107,10 +107,10 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%d segments deleted, %d hits, %s; the first position that is kept is %d\n", rep.Segments, rep.Hits,
+	fmt.Fprintf(s.out, "%s deleted, %s, %s; the first position that is kept is %d\n", plural(rep.Segments, "segment"), plural(rep.Hits, "hit"),
 		byteSize(rep.Bytes), rep.First)
 	if rep.Aside > 0 {
-		fmt.Fprintf(s.out, "%d files that were put aside are deleted, %s\n", rep.Aside, byteSize(rep.AsideBytes))
+		fmt.Fprintf(s.out, "put aside before and deleted now: %s, %s\n", plural(rep.Aside, "file"), byteSize(rep.AsideBytes))
 	}
 	for _, l := range j.Frozen() {
 		if l.First() > 0 {
@@ -119,11 +119,24 @@ func (c *journalPruneCmd) Run(s *streams) (err error) {
 	}
 	switch {
 	case rep.Held:
-		fmt.Fprintf(s.out, "older hits than position %d are kept: they are not counted yet, or tell repeats\n", needed[j.Source()])
+		fmt.Fprintf(s.out, "what comes next is kept whatever its age: hits from position %d on are not counted by every generation yet, or tell repeats\n", needed[j.Source()])
 	case rep.Unsealed:
-		fmt.Fprintln(s.out, "the next segment is not sealed: heatlog journal seal")
+		fmt.Fprintln(s.out, "the next segment is not sealed: heatlog journal seal, or it is the last one, which is never deleted")
+	case rep.Segments == 0:
+		fmt.Fprintln(s.out, c.whyNothing())
 	}
 	return nil
+}
+
+// whyNothing says why no segment was to be deleted that could have been.
+func (c *journalPruneCmd) whyNothing() string {
+	switch {
+	case c.Keep == 0:
+		return "no sealed segment has only hits that are older"
+	case c.OlderThan == 0:
+		return "the journal is not larger"
+	}
+	return "no sealed segment has only hits that are older, and the journal is not larger"
 }
 
 // needed gives the position of each source below which no generation needs a hit.

@@ -76,6 +76,11 @@ func TestFollow(t *testing.T) {
 		"state       active\n", "g2 ready: 4,000 of 4,000 hits (100 %)\ng2 active: 4,000 of 4,000 hits (100 %)\n", "")
 	f("failed", &stagedGenerations{stages: []heatmap.Generation{failed}}, 1, "", "g2 failed: 2,000 of 4,000 hits (50 %), 1,000 hits/s, 2s left\n",
 		"heatlog: generation g2 failed: segment 7, offset 4096: checksum\nheatlog: hint: the active one is as before; heatlog replay drop g2 removes this one\n")
+	lost := stage(heatmap.StateFailed, 0)
+	lost.Progress, lost.Counts = heatmap.Progress{}, nil
+	lost.Reason = "read segment j1/2.hjs:0: sealed segment is missing (hits 2 to 3 are lost)"
+	f("failed at damage", &stagedGenerations{stages: []heatmap.Generation{lost}}, 1, "", "g2 failed\n",
+		"heatlog: hint: put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss; the active one is as before")
 	f("gone", &stagedGenerations{stages: []heatmap.Generation{stage(heatmap.StateVerifying, 4000)}, err: &heatmap.ParamError{Field: "generation", Message: "there is no generation g2"}}, 1, "",
 		"g2 verifying: 4,000 of 4,000 hits (100 %)\n", "heatlog: generation g2 is gone: it was dropped meanwhile\n")
 	f("server gone", &stagedGenerations{stages: []heatmap.Generation{stage(heatmap.StateVerifying, 4000)}, err: errUnreachable}, 1, "",
@@ -128,6 +133,16 @@ func TestReplayTexts(t *testing.T) {
 	now := time.UnixMilli(1_767_225_600_000)
 	f(noteOf(&heatmap.Generation{Until: now.Add(90 * time.Minute)}, now), "is dropped in 1h30m0s")
 	f(noteOf(&heatmap.Generation{Until: now.Add(-time.Hour)}, now), "is dropped in 0s")
+	lost := heatmap.Generation{ID: "g2", State: heatmap.StateFailed, Reason: "read segment 7: gone"}
+	var table, one strings.Builder
+	if err := errors.Join(printGenerations(&table, []heatmap.Generation{lost}, now), printGeneration(&one, lost, "g1", now)); err != nil {
+		t.Fatal(err)
+	}
+	if text := table.String() + one.String(); strings.Contains(text, "100 %") || strings.Contains(text, "0 of 0") || !strings.Contains(text, "--skip-damaged") {
+		t.Errorf("of a generation that failed:\n%s", text)
+	}
+	f(hintOf(&heatmap.Generation{State: heatmap.StateFailed, Reason: "read segment 7: gone", SkipDamaged: true}), "")
+	f(plural(1, "place")+plural(uint64(0), "hit")+are(plural(1, "hit"), 1)+are(plural(2, "hit"), 2), "1 place0 hits1 hit is2 hits are")
 	field, message := refused(errors.Join(&heatmap.ParamError{Field: "rules", Message: "rules 1:1: no"}))
 	f(field+"|"+message, "rules|rules 1:1: no")
 }

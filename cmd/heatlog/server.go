@@ -90,6 +90,9 @@ func (s *server) openJournal(c *serveCmd) (err error) {
 	return nil
 }
 
+// identityHint is what to do about a source's folder without its name.
+const identityHint = "nothing was changed: put IDENTITY back, from a copy or, in the folder, with printf 'heatlog journal 1\\nsource %s\\n' \"${PWD##*/}\" > IDENTITY; if the folder is not this journal's, move it away"
+
 // hintForJournal says what to do when the journal of a data folder cannot be opened.
 func hintForJournal(d dataDir, err error) error {
 	if errors.Is(err, journal.ErrLocked) {
@@ -97,7 +100,7 @@ func hintForJournal(d dataDir, err error) error {
 			"stop the other one, or choose another folder with --data DIR")
 	}
 	if errors.Is(err, journal.ErrIdentity) {
-		return withHint(err, "nothing was changed: put a copy of IDENTITY back, whose second line is source and the name of its folder; if the folder is not this journal's, move it away")
+		return withHint(err, "%s", identityHint)
 	}
 	if errors.As(err, new(*journal.CorruptError)) {
 		return withHint(err, "heatlog journal verify --data %s says what is damaged; nothing was deleted", d)

@@ -21,6 +21,9 @@ import (
 // ErrClosed is the error of every call after Close.
 var ErrClosed = errors.New("store is closed")
 
+// errReadOnly is the error of writes to a store that is only looked into.
+var errReadOnly = errors.New("store is open to look into alone")
+
 // OpenError says why a folder cannot be opened as a store.
 type OpenError struct {
 	Dir  string
@@ -38,6 +41,7 @@ func (e *OpenError) Unwrap() error { return e.Err }
 type Options struct {
 	Cache    int64            // bytes of tables held in memory, default 16 MiB; MemTable comes on top twice
 	MemTable int64            // bytes of new documents held in memory before they become a table, default 8 MiB, at least 256 KiB
+	ReadOnly bool             // look on alone: nothing of the store is changed, and every write fails
 	FS       vfs.FS           // default is the operating system's
 	Logger   *slog.Logger     // default discards
 	Now      func() time.Time // default time.Now; paces attempts to open a broken store anew
@@ -61,6 +65,14 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// make makes the folder of a store that may be changed.
+func (o *Options) make(dir string) error {
+	if o.ReadOnly {
+		return nil
+	}
+	return o.FS.MkdirAll(dir, 0o755)
 }
 
 // Store is an [index.Store] in a folder. All methods are safe for concurrent use.
@@ -87,7 +99,7 @@ var _ index.Store = (*Store)(nil)
 // folder, it is damaged, or it holds something else or a newer format.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	if err := o.FS.MkdirAll(dir, 0o755); err != nil {
+	if err := o.make(dir); err != nil {
 		return nil, &OpenError{dir, err, "make the folder, or let heatlog write to the one above it"}
 	}
 	lock, err := pebble.LockDirectory(dir, o.FS)
@@ -95,7 +107,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, lockError(dir, err)
 	}
 	s := &Store{dir: dir, o: o, lock: lock, cache: pebble.NewCache(o.Cache + 2*o.MemTable)}
-	if s.engine, err = s.open(false); err == nil {
+	if s.engine, err = s.open(o.ReadOnly); err == nil && !o.ReadOnly {
 		err = s.markNew()
 	}
 	if err != nil {
@@ -254,6 +266,9 @@ func (s *Store) enter(ctx context.Context, write bool) (*engine, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
+	if write && s.o.ReadOnly {
+		return nil, errReadOnly
+	}
 	if s.engine.fence.broken() != nil || write && s.engine.readOnly {
 		if err := s.reopen(write); err != nil {
 			return nil, err
@@ -276,7 +291,7 @@ func (s *Store) reopen(write bool) error {
 		return err
 	}
 	s.retryAt = now.Add(time.Second)
-	e, err := s.open(false)
+	e, err := s.open(s.o.ReadOnly)
 	if s.lastErr = err; err == nil {
 		s.replace(e, why)
 		return nil
