@@ -67,7 +67,9 @@
 //
 // What cannot be told by positions: copies of one source that was written on from two copies, each after the store had
 // nothing above. Once a copy is written, others that go further must not be put back. And repeats are told within a
-// source: a batch sent again after a freeze counts again.
+// source: a batch sent again after a freeze counts again. What a frozen source holds may
+// change, when it is pruned or a longer copy is put back: a verdict that rested on it would be another one in a replay than it
+// was live.
 //
 // # Repeats
 //
