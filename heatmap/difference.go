@@ -46,27 +46,55 @@ func Subtract(points []Point, hits uint64, minus []Point, minusHits uint64) []Ch
 	if hits == 0 || minusHits == 0 {
 		return nil
 	}
-	changes := make([]Change, 0, len(points)+len(minus))
-	for _, p := range points {
-		changes = append(changes, Change{X: p.X, Y: p.Y, Hits: p.Weight})
-	}
-	for _, p := range minus {
-		changes = append(changes, Change{X: p.X, Y: p.Y, Minus: p.Weight})
-	}
-	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
-	all := changes[:0]
-	for _, c := range changes {
-		if last := len(all) - 1; last >= 0 && all[last].X == c.X && all[last].Y == c.Y {
-			all[last].Hits += c.Hits
-			all[last].Minus += c.Minus
-			continue
-		}
-		all = append(all, c)
-	}
+	all := joined(points, minus)
 	for i := range all {
 		c := &all[i]
 		c.Share = float64(c.Hits)/float64(hits) - float64(c.Minus)/float64(minusHits)
 	}
-	slices.SortStableFunc(all, func(a, b Change) int { return cmp.Compare(math.Abs(b.Share), math.Abs(a.Share)) })
+	return byShare(all)
+}
+
+// joined gives the cells of both maps by Y, then by X, without shares.
+func joined(points, minus []Point) []Change {
+	keys := make([]uint64, 2*(len(points)+len(minus))) // place, then which point it is
+	src, dst := keys[:len(points)+len(minus)], keys[len(points)+len(minus):]
+	for i, p := range points {
+		src[i] = uint64(p.Y)<<48 | uint64(p.X)<<32 | uint64(i)
+	}
+	for i, p := range minus {
+		src[len(points)+i] = uint64(p.Y)<<48 | uint64(p.X)<<32 | uint64(len(points)+i)
+	}
+	all := make([]Change, 0, len(src))
+	last := ^uint64(0)
+	for _, k := range radixSort64(src, dst, 32) {
+		if place := k >> 32; place != last {
+			last = place
+			all = append(all, Change{X: int(place & 0xffff), Y: int(place >> 16)})
+		}
+		c := &all[len(all)-1]
+		if i := int(uint32(k)); i < len(points) {
+			c.Hits += points[i].Weight
+		} else {
+			c.Minus += minus[i-len(points)].Weight
+		}
+	}
 	return all
+}
+
+// byShare orders by the greatness of shares, and keeps the order of equal ones.
+func byShare(all []Change) []Change {
+	type rank struct {
+		share uint64 // its bits, which ascend with it
+		at    int
+	}
+	ranks := make([]rank, len(all))
+	for i := range all {
+		ranks[i] = rank{math.Float64bits(math.Abs(all[i].Share)), i}
+	}
+	slices.SortFunc(ranks, func(a, b rank) int { return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.at, b.at)) })
+	sorted := make([]Change, len(all))
+	for i, r := range ranks {
+		sorted[i] = all[r.at]
+	}
+	return sorted
 }
