@@ -149,3 +149,20 @@ func drain(t *testing.T, r *journal.Reader, end uint64) (hits int, damages []*jo
 	}
 	return hits, damages
 }
+
+// TestPruneMissingSegment prunes over a segment that is not there.
+func TestPruneMissingSegment(t *testing.T) {
+	fsys, names := threeSealed(t)
+	if err := fsys.Remove(names[1]); err != nil {
+		t.Fatal(err)
+	}
+	j := mustOpen(t, journal.Options{FS: fsys})
+	rep, err := j.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1})
+	if err != nil || rep.Segments != 3 || rep.First != 15 {
+		t.Errorf("report %+v, error %v", rep, err)
+	}
+	mustClose(t, j)
+	if rep, err := journal.Verify(t.Context(), fsys, dir, nil); err != nil || len(rep.Damages)+len(rep.Manifest) != 0 || rep.Hits != 5 {
+		t.Errorf("report %+v, error %v", rep, err)
+	}
+}
