@@ -49,7 +49,7 @@ func (s *mapStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	for ref, d := range s.docs {
 		page := ref.Page == r.Page || r.IsPrefix && strings.HasPrefix(ref.Page, r.Page)
 		period := r.Periods == nil || slices.ContainsFunc(r.Periods, func(p PeriodRange) bool { return p.First <= ref.Period && ref.Period <= p.Last })
-		if ref.Generation == r.Generation && ref.Site == r.Site && page && period {
+		if ref.Generation == r.Generation && (ref.Site == r.Site || r.AllSites) && page && period {
 			found = append(found, d)
 		}
 	}

@@ -30,9 +30,10 @@ type Write struct {
 // PeriodRange is a run of periods of one sort (months or days), both inclusive.
 type PeriodRange struct{ First, Last heatmap.Period }
 
-// Range names documents to scan: of one page, or of every page that begins with a prefix.
+// Range names documents to scan: of one page, or of every page that begins with a prefix, of one site or of all.
 type Range struct {
 	Generation, Site string
+	AllSites         bool // every site; Site is "" then
 	Page             string
 	IsPrefix         bool          // Page is a prefix; "" is every page of the site
 	Periods          []PeriodRange // ascending, without overlap; nil = all
@@ -50,7 +51,7 @@ type Store interface {
 	// which were applied. No two writes of a call name the same document.
 	Swap(ctx context.Context, writes []Write) (applied []bool, err error)
 
-	// Scan calls fn for every document of r in ascending order of page (bytewise), period and source. The blob is
+	// Scan calls fn for every document of r in ascending order of site, page (both bytewise), period and source. The blob is
 	// valid only during the call. An error of fn ends the scan and is returned as it is.
 	Scan(ctx context.Context, r Range, fn func(Doc) error) error
 

@@ -68,9 +68,14 @@ func unescape(text []byte) string {
 	return string(bytes.ReplaceAll(text, []byte{0, 0xff}, []byte{0}))
 }
 
+// appendGeneration appends what all keys of a generation begin with.
+func appendGeneration(dst []byte, generation string) []byte {
+	return appendText(append(dst, docSpace), generation)
+}
+
 // appendSite appends what all keys of a site in a generation begin with.
 func appendSite(dst []byte, generation, site string) []byte {
-	return appendText(appendText(append(dst, docSpace), generation), site)
+	return appendText(appendGeneration(dst, generation), site)
 }
 
 // appendDoc appends the key of a document.

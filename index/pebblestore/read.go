@@ -120,11 +120,45 @@ func (s *Store) Scan(ctx context.Context, r index.Range, fn func(index.Doc) erro
 	}
 	defer e.users.Done()
 	c := newScan(r)
-	it, err := e.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: c.lower, UpperBound: c.upper})
+	all := &pebble.IterOptions{LowerBound: c.lower, UpperBound: c.upper}
+	if r.AllSites {
+		all.LowerBound = appendGeneration(nil, r.Generation)
+		all.UpperBound = after(all.LowerBound)
+	}
+	it, err := e.db.NewIterWithContext(ctx, all)
 	if err != nil {
 		return fmt.Errorf("scan site %s: %w", r.Site, err)
 	}
-	return cmp.Or(closeAfter(it, c.run(ctx, it, fn)), e.fence.broken())
+	if r.AllSites {
+		err = runSites(ctx, it, r, all.LowerBound, fn)
+	} else {
+		err = c.run(ctx, it, fn)
+	}
+	return cmp.Or(closeAfter(it, err), e.fence.broken())
+}
+
+// runSites scans one site after the other, all in what the iterator saw when it was made. First is what all keys of the
+// generation begin with.
+func runSites(ctx context.Context, it *pebble.Iterator, r index.Range, first []byte, fn func(index.Doc) error) error {
+	end := after(first)
+	for ok := it.First(); ok; ok = it.First() {
+		site, _, err := cutText(it.Key()[len(first):])
+		if err != nil {
+			return fmt.Errorf("scan sites: %w", err)
+		}
+		r.Site = unescape(site)
+		c := newScan(r)
+		next := after(c.lower[:c.site])
+		it.SetBounds(c.lower, c.upper)
+		if err := c.run(ctx, it, fn); err != nil {
+			return err
+		}
+		it.SetBounds(next, end)
+	}
+	if err := it.Error(); err != nil {
+		return fmt.Errorf("scan sites: %w", err)
+	}
+	return nil
 }
 
 // scan is a scan under way.

@@ -20,6 +20,7 @@ var scanTests = map[string]func(*testing.T, Opener){
 	"periods":             testScanPeriods,
 	"order":               testScanOrder,
 	"site and generation": testScanApart,
+	"all sites":           testScanSites,
 	"error of fn":         testScanError,
 	"cancelled context":   testScanCancelled,
 	"calls inside":        testScanCalls,
@@ -147,6 +148,49 @@ func testScanApart(t *testing.T, open Opener) {
 	for _, d := range docs {
 		r := index.Range{Generation: d.Generation, Site: d.Site, IsPrefix: true}
 		s.sameDocs(s.scan(r), []index.Doc{d})
+	}
+}
+
+// testScanSites asks for all sites of a generation at once, whole and in part.
+func testScanSites(t *testing.T, open Opener) {
+	s := opened(t, open)
+	want := make(map[string][]index.Doc) // by what is asked for
+	for _, generation := range []string{"g1", "g10", "g2"} {
+		for _, site := range []string{"", "a", "a-", "a-b", "a\x00", "a\x00b", "a0", "b"} {
+			for _, page := range []string{"p", "p/1", "q"} {
+				for n, p := range []heatmap.Period{month(1), day(0), day(1)} {
+					w := insert(ref(page, p), 1, fmt.Sprint(generation, site, page, n))
+					w.Generation, w.Site = generation, site
+					s.put(w)
+					if generation != "g1" {
+						continue
+					}
+					want["all"] = append(want["all"], doc(w))
+					if page == "p" {
+						want["page"] = append(want["page"], doc(w))
+					}
+					if page != "q" && n == 2 {
+						want["day"] = append(want["day"], doc(w))
+					}
+				}
+			}
+		}
+	}
+	bySite := func(docs []index.Doc) []index.Doc {
+		slices.SortStableFunc(docs, func(a, b index.Doc) int { return cmp.Compare(a.Site, b.Site) })
+		return docs
+	}
+	s.sameDocs(s.scan(index.Range{Generation: "g1", AllSites: true, IsPrefix: true}), bySite(want["all"]))
+	s.sameDocs(s.scan(index.Range{Generation: "g1", AllSites: true, Page: "p"}), bySite(want["page"]))
+	s.sameDocs(s.scan(index.Range{Generation: "g1", AllSites: true, Page: "p", IsPrefix: true, Periods: []index.PeriodRange{{First: day(1), Last: day(9)}}}), bySite(want["day"]))
+	s.sameDocs(s.scan(index.Range{Generation: "g3", AllSites: true, IsPrefix: true}), nil)
+	enough, calls := errors.New("enough"), 0
+	err := s.Scan(t.Context(), index.Range{Generation: "g1", AllSites: true, IsPrefix: true}, func(index.Doc) error {
+		calls++
+		return enough
+	})
+	if err != enough || calls != 1 {
+		t.Fatalf("error is %v after %d calls, want that of the first", err, calls)
 	}
 }
 
