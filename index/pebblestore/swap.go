@@ -163,7 +163,7 @@ func (s *Store) Drop(ctx context.Context, generation string) error {
 		return err
 	}
 	defer e.users.Done()
-	first := appendText([]byte{docSpace}, generation)
+	first := appendGeneration(nil, generation)
 	err = e.write(true, func(b *pebble.Batch) error { return b.DeleteRange(first, after(first), nil) })
 	if err != nil {
 		return fmt.Errorf("drop generation %q: %w", generation, err)
