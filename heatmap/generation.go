@@ -151,10 +151,3 @@ type SourceSince struct {
 	Source   string `json:"source"`
 	Position uint64 `json:"position"`
 }
-
-// Report is what the comparison of a generation with the active one has found.
-type Report struct {
-	Generation string   `json:"generation"`
-	Active     string   `json:"active"`            // that it was compared with
-	Problems   []string `json:"problems,omitzero"` // what must hold and does not: a generation that has one fails
-}

@@ -118,6 +118,7 @@ type Index struct {
 	gone    map[string]checkpoint // of these
 	running atomic.Int64          // feeds that share the cache
 	gate    sync.RWMutex
+	still   still
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
 	pins    pins

@@ -29,6 +29,7 @@ type pipeline struct {
 	closing chan struct{} // closed when the index closes
 	high    *highMark
 	gate    *sync.RWMutex // a flush step reads, a query that flushes keep overtaking writes
+	still   *still
 	stats   *counters
 
 	ctx     context.Context // ends with the pipeline
@@ -57,7 +58,7 @@ func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	x := f.index
 	p := &pipeline{
 		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
-		gate: &x.gate, stats: &x.stats,
+		gate: &x.gate, still: &x.still, stats: &x.stats,
 		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes}), scope: x.scope},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
@@ -240,7 +241,7 @@ func (p *pipeline) handOver() error {
 		return nil
 	}
 	p.gathered = gathered{}
-	if err := p.takeTurn(p.ctx); err != nil {
+	if err := p.takeRoutingTurn(); err != nil {
 		return err
 	}
 	defer p.endTurn()

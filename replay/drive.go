@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"heatlog/heatmap"
-	"heatlog/journal"
 )
 
 // drive takes a generation from building to ready, and switches to it if it was asked to.
@@ -23,14 +22,17 @@ func (g *Generations) drive(n *generation) {
 			err = g.await(n, func() bool { return !n.index.Building() })
 			err = g.goOn(n, err, heatmap.StateCatchingUp)
 		case heatmap.StateCatchingUp:
-			err = g.await(n, func() bool { return n.index.Ready() == nil && n.index.Lag() <= caughtUpLag })
+			err = g.await(n, n.caughtUp)
 			err = g.goOn(n, err, heatmap.StateVerifying)
 		case heatmap.StateVerifying:
 			var problem error
 			err = g.insist(n.ctx, "verify generation "+n.id, func(context.Context) (err error) {
-				problem, err = g.verify(n)
+				problem, err = g.compare(n)
 				return err
 			})
+			if problem == nil && err == nil { // it stood still
+				err = g.await(n, n.caughtUp)
+			}
 			if err == nil || n.ctx.Err() == nil {
 				err = g.goOn(n, errors.Join(problem, err), heatmap.StateReady)
 			}
@@ -55,6 +57,9 @@ func (g *Generations) drive(n *generation) {
 // behind by what is just being read.
 const caughtUpLag = 10_000
 
+// caughtUp reports whether a generation is about as far as the journal.
+func (n *generation) caughtUp() bool { return n.index.Ready() == nil && n.index.Lag() <= caughtUpLag }
+
 // await waits until a generation that is not paused is so far. It gives the reason if it will never be.
 func (g *Generations) await(n *generation, soFar func() bool) error {
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -72,41 +77,6 @@ func (g *Generations) await(n *generation, soFar func() bool) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// verify compares a generation with the active one and gives what must hold and does not. Any other error means that they could
-// not be compared; damage in the journal is a problem, as it does not go away.
-func (g *Generations) verify(n *generation) (problem, err error) {
-	if g.options.Verify == nil {
-		return nil, nil
-	}
-	g.mu.RLock()
-	active, e := g.live[g.record.Active], g.record.find(n.id)
-	if active == nil || e == nil {
-		g.mu.RUnlock()
-		return nil, context.Canceled
-	}
-	active.users.Add(1)
-	scope := e.Scope
-	g.mu.RUnlock()
-	defer active.users.Done()
-	report, err := g.options.Verify(n.ctx, Verification{
-		Store: g.store, ID: n.id, ActiveID: active.id, Generation: n.index, Active: active.index,
-		Rules: n.rules, ActiveRules: active.rules, Scope: scope,
-	})
-	switch {
-	case errors.As(err, new(*journal.CorruptError)):
-		return err, nil
-	case err != nil || report == nil:
-		return nil, err
-	}
-	if err := g.keepReport(n.ctx, n.id, report); err != nil {
-		return nil, err
-	}
-	if len(report.Problems) > 0 {
-		return errors.New(report.Problems[0]), nil
-	}
-	return nil, nil
 }
 
 // goOn moves a generation to the next state, or lets it fail for a reason. The error is nil if it has moved on.

@@ -41,8 +41,8 @@ type Options struct {
 	ReplayBytes int64         // memory of deltas of a generation while it is built, default 256 MiB
 	KeepRetired time.Duration // how long a generation goes on after another was switched to, default 24 h
 
-	// Verify compares a generation with the active one. A report with problems makes it fail, and so does damage in the
-	// journal; after any other error it is asked again. nil = nothing is compared.
+	// Verify compares a generation with the active one, default Compare. A report with problems makes it fail, and so does damage
+	// in the journal; after any other error it is asked again.
 	Verify func(ctx context.Context, v Verification) (*heatmap.Report, error)
 }
 
@@ -53,6 +53,9 @@ func (o Options) withDefaults() Options {
 	if o.KeepRetired <= 0 {
 		o.KeepRetired = 24 * time.Hour
 	}
+	if o.Verify == nil {
+		o.Verify = Compare
+	}
 	if o.Index.Now == nil {
 		o.Index.Now = time.Now
 	}
@@ -60,15 +63,6 @@ func (o Options) withDefaults() Options {
 		o.Index.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
-}
-
-// Verification is what Options.Verify is to compare.
-type Verification struct {
-	Store              index.Store
-	ID, ActiveID       string
-	Generation, Active *index.Index
-	Rules, ActiveRules *index.Rules
-	Scope              heatmap.Scope // of ID
 }
 
 // Generations are all generations of a store, each of them open. Its methods are safe for concurrent use.
@@ -99,6 +93,7 @@ type generation struct {
 	hold   hold
 	users  sync.WaitGroup // questions under way; Add only under Generations.mu while it is live
 	rate   meter
+	verify verifying
 	ctx    context.Context // ends when it is closed
 	cancel context.CancelFunc
 }

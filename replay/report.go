@@ -20,13 +20,28 @@ func (g *Generations) Report(ctx context.Context, id string) (*heatmap.Report, e
 		return nil, fmt.Errorf("read record %s: %w", reportName(v.ID), err)
 	}
 	if text == nil {
-		return nil, &heatmap.StateError{ID: v.ID, State: v.State, Message: "it was not compared with another one"}
+		return nil, &heatmap.StateError{ID: v.ID, State: v.State, Message: g.noReport(&v)}
 	}
 	report := new(heatmap.Report)
 	if err := json.Unmarshal(text, report); err != nil {
 		return nil, fmt.Errorf("read record %s: %w", reportName(v.ID), err)
 	}
 	return report, nil
+}
+
+// noReport says why there is no report, or how far it is.
+func (g *Generations) noReport(v *heatmap.Generation) string {
+	switch v.State {
+	case heatmap.StateBuilding, heatmap.StateCatchingUp:
+		return fmt.Sprintf("it is compared when it has read the journal: %d of %d hits are read", v.Progress.Hits, v.Progress.Of)
+	case heatmap.StateVerifying:
+		g.mu.RLock()
+		defer g.mu.RUnlock()
+		if n := g.live[v.ID]; n != nil {
+			return n.verify.text()
+		}
+	}
+	return "it was not compared with another one"
 }
 
 // keepReport stores what a comparison has found.

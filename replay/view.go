@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -98,23 +97,16 @@ func progressOf(sources []index.SourceState) heatmap.Progress {
 // counts adds up what became of the hits of all sources.
 func (n *generation) counts(sources []index.SourceState) *heatmap.Counts {
 	var t index.Totals
-	c := &heatmap.Counts{}
+	var since []heatmap.SourceSince
 	for i := range sources {
 		s := &sources[i]
 		t.Add(&s.Totals)
 		if s.Totals.Since > 0 {
-			c.Since = append(c.Since, heatmap.SourceSince{Source: s.Source, Position: s.Totals.Since})
+			since = append(since, heatmap.SourceSince{Source: s.Source, Position: s.Totals.Since})
 		}
 	}
-	c.Read, c.Batches, c.LostHits = t.Read, t.Batches, t.Lost
-	c.RepeatedBatches, c.RepeatedHits = t.RepeatedBatches, t.RepeatedHits
-	c.Excluded, c.ExprErrors, c.OutOfScope = t.Excluded, t.ExprErrors, t.OutOfScope
-	c.Hits, c.Views, c.Clicks, c.Scrolls, c.Moves = t.Hits(), t.Views, t.Clicks, t.Scrolls, t.Moves
-	c.Bots, c.Dead, c.Bursts = t.Bots, t.Dead, t.Bursts
-	c.RepeatedClicks, c.Unsettled = t.RepeatedClicks, t.Unsettled
-	for _, r := range n.rules.LeftOut(t.ExcludedBy) {
-		c.ExcludedBy = append(c.ExcludedBy, heatmap.RuleCount{Rule: cmp.Or(r.Expression, r.Rule), Hits: r.Hits})
-	}
+	c := t.Counts(n.rules)
+	c.Since = since
 	return c
 }
 

@@ -1,0 +1,349 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"heatlog/heatmap"
+)
+
+// recount reads the journal once, by the rules of both generations, and checks the totals of both against it. Keys are
+// counted anew, and pages are compared.
+func (c *comparison) recount(ctx context.Context, keys *recountedKeys, moved func(feed int, to uint64)) error {
+	after, before := newRecountSide(c.Index), newRecountSide(c.active)
+	r := &recounting{comparison: c, keys: keys, pages: newPageDiffs(keys), after: after, before: before, moved: moved}
+	if c.report.SameRules && c.Index.scope == nil && c.active.scope == nil {
+		r.before = nil
+	}
+	for _, s := range c.cuts {
+		if s.end > s.first {
+			r.all += s.end - s.first
+		}
+	}
+	for i, s := range c.cuts {
+		if err := r.source(ctx, i, s); err != nil {
+			return err
+		}
+	}
+	c.check("counters", "counters that are what the journal says", r.counters, r.badCounters)
+	c.check("active", "counters of "+c.report.Active+" at the same positions that no rules can change", r.theirs, r.badTheirs)
+	c.report.After = after.report(r.pages.afterPages())
+	if r.before == nil {
+		c.report.Before = after.report(r.pages.afterPages())
+	} else {
+		c.report.Before = before.report(r.pages.beforePages())
+	}
+	c.report.Pages = r.pages.report()
+	return nil
+}
+
+// recountSide counts by the rules of one generation.
+type recountSide struct {
+	*Index
+	sum         Totals // of the sources that are done
+	stream      *Stream
+	totals      Totals // of the source that is read
+	visitors    heatmap.Delta
+	visitor     uint64 // that was counted last
+	first, last heatmap.Date
+	dated       bool
+}
+
+func newRecountSide(x *Index) *recountSide { return &recountSide{Index: x} }
+
+// begin begins a source.
+func (s *recountSide) begin() {
+	s.stream = NewStream(s.options.Rules, s.options.Zone, StreamOptions{MaxBytes: s.options.RepeatBytes})
+	s.totals = Totals{}
+}
+
+// event counts a hit of a scope, whether it is in it.
+func (s *recountSide) event(ev *Event, in bool) {
+	t := &s.totals
+	switch {
+	case !in && !ev.Repeat:
+		t.OutOfScope++
+		return
+	case !in:
+		return
+	}
+	t.Dead += uint64(len(ev.DeadAt))
+	if len(ev.RageAt) > 0 {
+		t.Bursts++
+	}
+	if ev.Visitor != s.visitor {
+		s.visitor = ev.Visitor
+		s.visitors.AddVisitor(ev.Bot, ev.Visitor)
+	}
+	if ev.Repeat {
+		return
+	}
+	switch ev.Hit.Kind {
+	case heatmap.KindView:
+		t.Views++
+	case heatmap.KindClick:
+		t.Clicks++
+	case heatmap.KindScroll:
+		t.Scrolls++
+	case heatmap.KindMove:
+		t.Moves++
+	}
+	if ev.Bot {
+		t.Bots++
+	}
+	if ev.Dead {
+		t.Dead++
+	}
+	if !s.dated || ev.Date < s.first {
+		s.first = ev.Date
+	}
+	if !s.dated || ev.Date > s.last {
+		s.last = ev.Date
+	}
+	s.dated = true
+}
+
+// end ends a source of which so much was read.
+func (s *recountSide) end(read Totals) Totals {
+	t, left := s.totals, s.stream.Stats()
+	t.Since, t.Read, t.Batches, t.Lost = read.Since, read.Read, read.Batches, read.Lost
+	t.RepeatedBatches, t.RepeatedHits = left.RepeatedBatches, left.RepeatedHits
+	t.Excluded, t.ExcludedBy, t.ExprErrors = left.Excluded, left.ExcludedBy, left.ExprErrors
+	t.RepeatedClicks, t.Unsettled = left.RepeatedClicks, left.Unsettled
+	s.sum.Add(&t)
+	return t
+}
+
+func (s *recountSide) report(pages uint64) *heatmap.ReportSide {
+	r := &heatmap.ReportSide{Counts: s.sum.Counts(s.options.Rules), Visitors: s.visitors.Visitors(true), Pages: pages}
+	if s.dated {
+		r.FirstDay, r.LastDay = s.first.String(), s.last.String()
+	}
+	return r
+}
+
+// recounting is the reading of the journal under way.
+type recounting struct {
+	*comparison
+	after  *recountSide
+	before *recountSide // nil = as after
+	keys   *recountedKeys
+	pages  *pageDiffs
+	moved  func(feed int, to uint64)
+
+	from      string // id of the source that is read
+	done, all uint64 // hits
+
+	counters, badCounters, theirs, badTheirs uint64
+}
+
+// source reads one source up to where it is compared.
+func (r *recounting) source(ctx context.Context, i int, s *comparedSource) error {
+	read := Totals{Since: s.first}
+	r.after.begin()
+	if r.before != nil {
+		r.before.begin()
+	}
+	r.from = s.id
+	if s.first < s.end {
+		if err := r.read(ctx, i, s, &read); err != nil {
+			return err
+		}
+	}
+	after := r.after.end(read)
+	before := after
+	if r.before != nil {
+		before = r.before.end(read)
+	}
+	r.judge(s, &after, &before)
+	return nil
+}
+
+// read passes the chunks of a source through both streams.
+func (r *recounting) read(ctx context.Context, i int, s *comparedSource, read *Totals) error {
+	reader, first, err := openFirst(s.feed.source)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	s.first = max(s.first, first)
+	read.Since = s.first
+	var c heatmap.Chunk
+	for next := s.first; next < s.end; next = c.End() {
+		r.moved(i, next)
+		if r.progress != nil {
+			r.progress(r.done, r.all)
+		}
+		err := reader.Next(ctx, &c)
+		if errors.Is(err, io.EOF) {
+			break // the end of a frozen source was lost to damage
+		}
+		if err != nil {
+			return fmt.Errorf("read journal %s: %w", s.id, err)
+		}
+		cutChunk(&c, s.end)
+		if c.Position > next {
+			read.Lost += c.Position - next
+		}
+		r.chunk(&c, read)
+		r.done += uint64(c.Count)
+	}
+	return ctx.Err()
+}
+
+// cutChunk leaves off what a chunk has from a position on. Sealing makes larger chunks, so it may be of both sides.
+func cutChunk(c *heatmap.Chunk, end uint64) {
+	if c.End() <= end {
+		return
+	}
+	at := c.Position
+	for i := range c.Batches {
+		if at >= end {
+			c.Batches = c.Batches[:i]
+			break
+		}
+		b := &c.Batches[i]
+		b.Hits = b.Hits[:min(uint64(len(b.Hits)), end-at)]
+		at += uint64(len(b.Hits))
+	}
+	c.Count = int(end - c.Position)
+}
+
+// chunk counts a chunk by both rules.
+func (r *recounting) chunk(c *heatmap.Chunk, read *Totals) {
+	read.Read += uint64(c.Count)
+	for i := range c.Batches {
+		if len(c.Batches[i].Hits) > 0 {
+			read.Batches++
+		}
+	}
+	if r.before != nil {
+		r.pages.beforeChunk(c)
+		r.before.stream.Events(c, func(ev *Event) {
+			in := r.active.scope.holds(ev) && r.scope.holds(ev)
+			if r.before.event(ev, in); in && !ev.Repeat {
+				r.pages.before(ev)
+			}
+		})
+	}
+	r.after.stream.Events(c, func(ev *Event) {
+		in := r.scope.holds(ev)
+		if r.after.event(ev, in); in {
+			r.pages.after(ev, r.before == nil, r.from)
+		}
+	})
+}
+
+// judge compares the totals of a source with what was counted.
+func (r *recounting) judge(s *comparedSource, after, before *Totals) {
+	id, active := r.report.Generation, r.report.Active
+	fail := func(of *findings, format string, args ...any) { of.add("counters: "+format, args...) }
+	differ := func(has, want []counter, done, failed *uint64, of *findings, whose string) {
+		for i := range has {
+			if *done++; has[i].n != want[i].n {
+				*failed++
+				fail(of, "%s has %d %s of journal %s, the journal has %d", whose, has[i].n, has[i].name, s.id, want[i].n)
+			}
+		}
+	}
+	whole := func(t *Totals, done, failed *uint64, of *findings, whose string) {
+		if *done++; t.Since+t.Read+t.Lost != s.position {
+			*failed++
+			fail(of, "%s has read %d hits of journal %s and lost %d, from position %d on, which is not up to %d", whose, t.Read, s.id, t.Lost, t.Since, s.position)
+		}
+	}
+	whole(&s.totals, &r.counters, &r.badCounters, &r.problems, id)
+	if r.counters++; s.totals.Read != s.totals.accounted() {
+		r.badCounters++
+		fail(&r.problems, "%s has read %d hits of journal %s, %d are accounted for", id, s.totals.Read, s.id, s.totals.accounted())
+	}
+	if s.recountable() {
+		rules := r.options.Rules
+		differ(s.totals.counters(rules), after.counters(rules), &r.counters, &r.badCounters, &r.problems, id)
+	} else {
+		r.notes.add("journal %s has no hits below position %d any more or none above %d: what %s has of them was not recounted", s.id, s.first, s.end, id)
+	}
+	switch t := s.theirs; {
+	case t == nil:
+		r.notes.add("the counters of %s at position %d of journal %s are not known, so they were not compared", active, s.position, s.id)
+	case t.Since == s.first && s.end == s.position:
+		whole(t, &r.theirs, &r.badTheirs, &r.notes, active)
+		differ(t.unchangeable(), before.unchangeable(), &r.theirs, &r.badTheirs, &r.notes, active)
+	default:
+		whole(t, &r.theirs, &r.badTheirs, &r.notes, active)
+	}
+}
+
+// recountedKeys are the keys that are counted anew.
+type recountedKeys struct {
+	byRef  map[Ref]*recountedKey
+	byPage map[pageKey][]*recountedKey
+}
+
+type recountedKey struct {
+	Ref
+	count *heatmap.Recount
+}
+
+func newRecountedKeys(refs []Ref, cell int) *recountedKeys {
+	k := &recountedKeys{byRef: make(map[Ref]*recountedKey), byPage: make(map[pageKey][]*recountedKey)}
+	for _, r := range refs {
+		one := &recountedKey{r, heatmap.NewRecount(cell)}
+		k.byRef[r] = one
+		page := pageKey{r.Site, r.Page}
+		k.byPage[page] = append(k.byPage[page], one)
+	}
+	return k
+}
+
+// event counts a hit of the key's page if it is of the key.
+func (k *recountedKey) event(ev *Event, source string) {
+	day := k.Period == heatmap.DayPeriod(ev.Date)
+	if !day && k.Period != heatmap.MonthPeriod(ev.Date) || k.Source != source {
+		return
+	}
+	h := ev.Hit
+	layer := func(kind heatmap.Kind) heatmap.LayerID {
+		return heatmap.NewLayerID(kind, heatmap.WidthBandOf(h.ViewportW), ev.Device, ev.Bot)
+	}
+	switch {
+	case ev.Repeat:
+	case h.Kind == heatmap.KindView:
+		k.count.View(layer(h.Kind))
+	case h.Kind == heatmap.KindScroll:
+		k.count.Scroll(layer(h.Kind), h.Depth, h.From, h.Y, h.ViewportH, h.Dwell)
+	default:
+		k.count.Point(layer(h.Kind), h.X, h.Y)
+	}
+	if ev.Dead {
+		k.count.Point(layer(heatmap.KindDead), h.X, h.Y)
+	}
+	for _, at := range ev.DeadAt {
+		k.count.Point(layer(heatmap.KindDead), at.X, at.Y)
+	}
+	for _, at := range ev.RageAt {
+		k.count.Point(layer(heatmap.KindRage), at.X, at.Y)
+	}
+	k.count.Visitor(ev.Bot, ev.Visitor)
+}
+
+// differs says what a stored blob has otherwise than the journal, "" for nothing.
+func (k *recountedKey) differs(blob []byte) string {
+	if slices.Equal(k.count.Blob(), blob) {
+		return ""
+	}
+	var has, want kindCounts
+	if err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, n uint64) { has[id.Kind()] += n }); err != nil {
+		return fmt.Sprintf("cannot be read: %v", err)
+	}
+	k.count.Hits(func(id heatmap.LayerID, n uint64) { want[id.Kind()] += n })
+	for kind := heatmap.KindView; kind <= heatmap.KindDead; kind++ {
+		if has[kind] != want[kind] {
+			return fmt.Sprintf("has %d %s hits, the journal has %d", has[kind], kind, want[kind])
+		}
+	}
+	return "has its hits in other places, layers or from other visitors than the journal"
+}

@@ -1,0 +1,75 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"heatlog/heatmap"
+	"heatlog/index"
+	"heatlog/journal"
+)
+
+// Verification is what Options.Verify is to compare.
+type Verification struct {
+	ID, ActiveID       string
+	Generation, Active *index.Index
+	Progress           func(done, of uint64) // is told how many hits of the journal are read again; any number of times
+}
+
+// Compare compares a generation with the active one as [index.Index.Compare] does.
+func Compare(ctx context.Context, v Verification) (*heatmap.Report, error) {
+	return v.Generation.Compare(ctx, v.Active, v.Progress)
+}
+
+// verifying is how far a comparison is.
+type verifying struct{ done, of atomic.Uint64 }
+
+func (v *verifying) tell(done, of uint64) {
+	v.done.Store(done)
+	v.of.Store(of)
+}
+
+// text says how far it is.
+func (v *verifying) text() string {
+	done, of := v.done.Load(), v.of.Load()
+	if of == 0 {
+		return "it is being compared: its documents are read"
+	}
+	return fmt.Sprintf("it is being compared: %d of %d hits of the journal are read again", done, of)
+}
+
+// compare compares a generation with the active one and gives what must hold and does not. Any other error means that they
+// could not be compared; damage in the journal is a problem, as it does not go away.
+func (g *Generations) compare(n *generation) (problem, err error) {
+	g.mu.RLock()
+	active := g.live[g.record.Active]
+	if active == nil {
+		g.mu.RUnlock()
+		return nil, context.Canceled
+	}
+	active.users.Add(1)
+	g.mu.RUnlock()
+	defer active.users.Done()
+	n.verify.tell(0, 0)
+	report, err := g.options.Verify(n.ctx, Verification{
+		ID: n.id, ActiveID: active.id, Generation: n.index, Active: active.index, Progress: n.verify.tell,
+	})
+	switch {
+	case errors.As(err, new(*journal.CorruptError)):
+		return err, nil
+	case err != nil || report == nil:
+		return nil, err
+	}
+	if err := g.keepReport(n.ctx, n.id, report); err != nil {
+		return nil, err
+	}
+	for _, note := range report.Notes {
+		g.log.Warn("comparison of generations", "generation", n.id, "note", note)
+	}
+	if len(report.Problems) > 0 {
+		return errors.New(report.Problems[0]), nil
+	}
+	return nil, nil
+}

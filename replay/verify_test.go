@@ -1,0 +1,357 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"heatlog/heatmap"
+	"heatlog/index"
+)
+
+// bentStore is a store of which some documents and records are read otherwise than they were written.
+type bentStore struct {
+	index.Store
+	doc    func(d *index.Doc) (keep bool) // nil = as it is
+	record func(name string, value []byte) []byte
+	extra  *index.Doc // that a scan has too, before all others
+}
+
+func (s *bentStore) Scan(ctx context.Context, r index.Range, fn func(index.Doc) error) error {
+	if s.extra != nil {
+		if err := fn(*s.extra); err != nil {
+			return err
+		}
+	}
+	return s.Store.Scan(ctx, r, func(d index.Doc) error {
+		if s.doc != nil && !s.doc(&d) {
+			return nil
+		}
+		return fn(d)
+	})
+}
+
+func (s *bentStore) Load(ctx context.Context, refs []index.Ref) ([]index.Doc, error) {
+	docs, err := s.Store.Load(ctx, refs)
+	for i := range docs {
+		if s.doc != nil && !s.doc(&docs[i]) {
+			docs[i] = index.Doc{Ref: docs[i].Ref}
+		}
+	}
+	return docs, err
+}
+
+func (s *bentStore) Record(ctx context.Context, name string) ([]byte, error) {
+	value, err := s.Store.Record(ctx, name)
+	if s.record != nil && err == nil {
+		value = s.record(name, value)
+	}
+	return value, err
+}
+
+// change gives a blob whose layers go through fn one by one; fn gives false for one that is to be left out, and may add to d.
+func change(blob []byte, fn func(d *heatmap.Delta, id heatmap.LayerID, hits uint64) (keep bool)) []byte {
+	var d, part heatmap.Delta
+	drop := make(map[heatmap.LayerID]bool)
+	if err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) { drop[id] = !fn(&part, id, hits) }); err != nil {
+		panic(err)
+	}
+	if err := d.MergeBlobSelected(blob, func(id heatmap.LayerID) (heatmap.LayerID, bool) { return id, !drop[id] }); err != nil {
+		panic(err)
+	}
+	d.Merge(&part)
+	return d.Append(nil)
+}
+
+// TestPlanted plants an error in what is stored of a generation. Each is found, by the check that is there for it, and the
+// generation fails; the same without it becomes ready.
+func TestPlanted(t *testing.T) {
+	h := newHouse(t)
+	h.fill(400)
+	bent := &bentStore{}
+	var plant func()
+	var report *heatmap.Report
+	h.adjust = func(o *Options) {
+		bent.Store = h.store
+		o.Index.Store = bent
+		o.Verify = func(ctx context.Context, v Verification) (*heatmap.Report, error) {
+			if err := v.Generation.Flush(ctx); err != nil { // nothing is read and written again with the error
+				return nil, err
+			}
+			plant()
+			r, err := Compare(ctx, v)
+			bent.doc, bent.record, bent.extra = nil, nil, nil
+			report = r
+			return r, err
+		}
+	}
+	h.open()
+	page := heatmap.Key{Site: testSite, Page: "https://shop.example/product/7"}
+	id := ""
+	one := func(month, day bool, bend func(blob []byte) []byte) func() {
+		done := make(map[heatmap.Period]bool)
+		return func() {
+			first := heatmap.Period(0)
+			bent.doc = func(d *index.Doc) bool {
+				if d.Generation == id && d.Site == page.Site && d.Page == page.Page && (d.Period.IsMonth() && month || !d.Period.IsMonth() && day && (first == 0 || first == d.Period)) {
+					if !d.Period.IsMonth() {
+						first = d.Period
+					}
+					done[d.Period] = true
+					d.Blob = bend(bytes.Clone(d.Blob))
+					return d.Blob != nil
+				}
+				return true
+			}
+		}
+	}
+	isClick := func(l heatmap.LayerID) bool { return l.Kind() == heatmap.KindClick }
+	lose := func(blob []byte) []byte {
+		lost := false
+		return change(blob, func(_ *heatmap.Delta, l heatmap.LayerID, n uint64) bool {
+			keep := lost || !isClick(l)
+			lost = lost || isClick(l)
+			return keep
+		})
+	}
+	double := func(blob []byte) []byte {
+		doubled := false
+		return change(blob, func(d *heatmap.Delta, l heatmap.LayerID, n uint64) bool {
+			if isClick(l) && !doubled {
+				doubled = true
+				d.AddPoint(l, 8, 8)
+			}
+			return true
+		})
+	}
+	move := func(blob []byte) []byte {
+		moved := false
+		return change(blob, func(d *heatmap.Delta, l heatmap.LayerID, n uint64) bool {
+			if !isClick(l) || moved {
+				return true
+			}
+			moved = true
+			for range n {
+				d.AddPoint(l, 4000, 60000)
+			}
+			return false
+		})
+	}
+	visitor := func(blob []byte) []byte {
+		return change(blob, func(d *heatmap.Delta, l heatmap.LayerID, n uint64) bool {
+			d.AddVisitor(false, 12345)
+			return true
+		})
+	}
+	none := func([]byte) []byte { return nil }
+	flip := func(blob []byte) []byte {
+		blob[len(blob)/2] ^= 4
+		return blob
+	}
+	totals := func(from, to string) func() {
+		return func() {
+			bent.record = func(name string, value []byte) []byte {
+				if !strings.HasPrefix(name, "checkpoint/"+id+"/") || !bytes.Contains(value, []byte(from)) {
+					return value
+				}
+				return bytes.Replace(value, []byte(from), []byte(to), 1)
+			}
+		}
+	}
+	f := func(name string, with func(), checks ...string) {
+		t.Helper()
+		report = nil
+		var mu sync.Mutex
+		plant = func() { mu.Lock(); defer mu.Unlock(); with() }
+		mu.Lock()
+		id = h.start(heatmap.Replay{})
+		mu.Unlock()
+		var v heatmap.Generation
+		for v.State != heatmap.StateFailed && v.State != heatmap.StateReady {
+			var err error
+			if v, err = h.g.Get(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var failed []string
+		for _, c := range report.Checks {
+			if c.Failed > 0 {
+				failed = append(failed, c.Name)
+			}
+			if c.Done == 0 {
+				t.Errorf("%s: nothing was compared by %s", name, c.Name)
+			}
+		}
+		slices.Sort(failed)
+		if !slices.Equal(failed, checks) || (v.State == heatmap.StateReady) != (len(checks) == 0) {
+			t.Errorf("%s: found by %v, want %v; it is %s\n%s", name, failed, checks, v.State, report)
+		}
+		if len(checks) > 0 && (report.OK() || v.Reason != report.Problems[0]) {
+			t.Errorf("%s: reason is %q, report %s", name, v.Reason, report)
+		}
+		if err := h.g.Drop(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f("nothing", func() {})
+	f("a day lost hits", one(false, true, lose), "keys", "months", "sums")
+	f("a month lost hits", one(true, false, lose), "keys", "months", "sums")
+	f("a day has a hit twice", one(false, true, double), "keys", "months", "sums")
+	f("a month has a hit twice", one(true, false, double), "keys", "months", "sums")
+	f("hits of a day are elsewhere", one(false, true, move), "keys", "months")
+	f("hits of a month are elsewhere", one(true, false, move), "keys", "months")
+	f("a visitor too many", one(true, false, visitor), "keys", "months")
+	f("a day is gone", one(false, true, none), "months", "sums")
+	f("a month is gone", one(true, false, none), "months", "sums")
+	f("page is gone", func() {
+		bent.doc = func(d *index.Doc) bool { return d.Generation != id || d.Page != page.Page }
+	}, "sums")
+	f("a document is damaged", one(true, false, flip), "documents", "keys", "months", "sums")
+	f("a document of more than was read", func() {
+		bent.doc = func(d *index.Doc) bool {
+			if d.Generation == id && d.Page == page.Page && d.Period.IsMonth() {
+				d.Watermark += 1 << 20
+			}
+			return true
+		}
+	}, "documents", "months", "sums")
+	f("document of a page that never was", func() {
+		var d heatmap.Delta
+		d.AddView(heatmap.NewLayerID(heatmap.KindView, 1, heatmap.Desktop, false))
+		bent.extra = &index.Doc{Ref: index.Ref{Generation: id, Key: heatmap.Key{Site: "nobody", Page: "x", Period: heatmap.MonthPeriod(20000)}, Source: h.journal.Source()}, Watermark: 1, Blob: d.Append(nil)}
+	}, "keys", "months", "sums")
+	f("a counter of batches", totals(`"batches":4`, `"batches":5`), "counters")
+	f("a counter of views", totals(`"views":`, `"views":1`), "counters", "sums")
+	f("a counter of hits read", totals(`"read":`, `"read":1`), "counters")
+	f("a counter of bots", totals(`"bots":`, `"bots":1`), "counters", "sums")
+}
+
+// TestActiveWrong: if it is the active generation that has lost count, the report says so and the new one becomes ready.
+func TestActiveWrong(t *testing.T) {
+	h := newHouse(t)
+	h.fill(50)
+	h.open()
+	h.awaitAll()
+	h.close()
+	h.g = nil
+	name := "checkpoint/g1/" + h.journal.Source()
+	value, err := h.store.Record(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Replace(value, []byte(`"batches":`), []byte(`"batches":9`), 1)
+	if ok, err := h.store.SwapRecord(t.Context(), name, value, bad); !ok || err != nil || bytes.Equal(bad, value) {
+		t.Fatal(ok, err)
+	}
+	h.open()
+	h.fill(20)
+	id := h.start(heatmap.Replay{})
+	h.await(id, heatmap.StateReady)
+	r, err := h.g.Report(t.Context(), id)
+	if err != nil || !r.OK() || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "g1 has 9") {
+		t.Errorf("report %+v, %v", r, err)
+	}
+}
+
+// TestReportOfRules: the report of other rules says what they leave out, which pages come together and what each page has then,
+// as queries say it, while the active generation goes on.
+func TestReportOfRules(t *testing.T) {
+	h := newHouse(t)
+	h.fill(1200)
+	h.awaitDurable()
+	h.open()
+	const rules = `
+exclude: ['x < 300', 'url contains "product/3"']
+urls:
+  groups:
+    - {match: https://shop.example/product/1*, page: https://shop.example/ones}
+    - {match: https://shop.example/product/2*, page: https://shop.example/product/20}
+`
+	id := h.start(heatmap.Replay{Rules: rules})
+	h.await(id, heatmap.StateReady)
+	h.awaitAll()
+	r, err := h.g.Report(t.Context(), id)
+	if err != nil || !r.OK() || len(r.Notes) > 0 || r.SameRules {
+		t.Fatal(r, err)
+	}
+	for who, side := range map[string]*heatmap.ReportSide{"g1": r.Before, id: r.After} {
+		v, err := h.g.Get(t.Context(), who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fmt.Sprintf("%+v", *side.Counts), fmt.Sprintf("%+v", *v.Counts); got != want {
+			t.Errorf("counts of %s are %s, want %s", who, got, want)
+		}
+		all, err := h.g.Pages(t.Context(), heatmap.Query{Site: testSite, Generation: who, Bots: true})
+		if err != nil || uint64(all.Total) != side.Pages || all.Hits != side.Counts.Hits {
+			t.Errorf("%s has %d pages and %d hits, report %d and %d, %v", who, all.Total, all.Hits, side.Pages, side.Counts.Hits, err)
+		}
+		for _, p := range r.Pages.Top {
+			n := p.Before
+			if who == id {
+				n = p.After
+			}
+			at := slices.IndexFunc(all.Pages, func(c heatmap.PageCount) bool { return c.Page == p.Page })
+			if at < 0 && n != 0 || at >= 0 && all.Pages[at].Hits != n {
+				t.Errorf("%s has %d hits on %s by the report, a query says otherwise", who, n, p.Page)
+			}
+		}
+	}
+	if len(r.After.Counts.ExcludedBy) != 2 || r.After.Counts.ExcludedBy[0].Hits == 0 || r.After.Counts.ExcludedBy[1].Hits == 0 {
+		t.Errorf("left out: %+v", r.After.Counts.ExcludedBy)
+	}
+	p := r.Pages
+	if p.Appeared != 1 || p.Merged != 2 || len(p.Merges) != 2 || p.Moved != p.Merges[0].Hits+p.Merges[1].Hits || p.Disappeared < 20 {
+		t.Errorf("pages: %+v", p)
+	}
+	ones := p.Merges[slices.IndexFunc(p.Merges, func(m heatmap.PageMerge) bool { return m.Page == "https://shop.example/ones" })]
+	if ones.Of != 11 || len(ones.From) != heatmap.MaxReportFrom || ones.From[0].Hits < ones.From[1].Hits {
+		t.Errorf("merged: %+v", ones)
+	}
+	if top := p.Top; uint64(len(top)) != min(heatmap.MaxReportPages, p.Changed+p.Appeared+p.Disappeared) || top[0].Page != "https://shop.example/ones" || top[0].Share <= 0 {
+		t.Errorf("top: %+v", top)
+	}
+	if r.Before.FirstDay == "" || r.Before.FirstDay > r.Before.LastDay || r.Before.Visitors != 40 {
+		t.Errorf("before: %+v", r.Before)
+	}
+}
+
+// TestVerifyUnderLoad: hits that arrive while a generation is compared change nothing, and it catches up again.
+func TestVerifyUnderLoad(t *testing.T) {
+	h := newHouse(t)
+	h.fill(500)
+	h.open()
+	var stop atomic.Bool
+	var load sync.WaitGroup
+	id := h.start(heatmap.Replay{})
+	load.Go(func() {
+		for !stop.Load() {
+			h.fill(20)
+		}
+	})
+	for range 3 {
+		h.await(id, heatmap.StateReady)
+		r, err := h.g.Report(t.Context(), id)
+		if err != nil || !r.OK() || r.Positions[h.journal.Source()] == 0 || len(r.Checks) != 6 {
+			t.Fatal(r, err)
+		}
+		if r.Before.Counts.Read != r.Positions[h.journal.Source()] || r.Pages.Changed+r.Pages.Appeared+r.Pages.Disappeared > 0 || !r.SameRules {
+			t.Errorf("%+v", r)
+		}
+		if err := h.g.Drop(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		id = h.start(heatmap.Replay{})
+	}
+	stop.Store(true)
+	load.Wait()
+	h.await(id, heatmap.StateReady)
+	h.awaitAll()
+	h.close()
+	h.same("g1", id)
+}
