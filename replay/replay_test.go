@@ -16,26 +16,30 @@ import (
 
 	"heatlog/heatmap"
 	"heatlog/index"
+	"heatlog/journal/journaltest"
 )
 
 const excludeSome = `exclude: ['x < 600']`
 
 // TestIdentity replays with the same rules while hits arrive and everything is killed again and again: each blob and every
-// count of the new generation is equal to the old one's. HEATLOG_TORTURE=1 makes it 100 million hits.
+// count of the new generation is equal to the old one's, and so the comparison of both says. The long form has 100 million hits.
 func TestIdentity(t *testing.T) {
+	const rounds = 30
 	h := newHouse(t)
 	before, perRound, atATime, step := 2000, 40, 1, uint64(0)
-	if os.Getenv("HEATLOG_TORTURE") != "" {
-		before, perRound, atATime, step = 16_000_000, 220_000, 100, 3_000_000 // batches of 4.5 hits in the mean
+	if journaltest.Torture() {
+		before, perRound, atATime = journaltest.Times(0, 16_000_000), journaltest.Times(0, 220_000), 100 // batches of 4.5 hits in the mean
+		step = uint64(journaltest.Times(0, 3_000_000))
 		h.reopenWith(64 << 20)
 		h.adjust = func(o *Options) {
 			o.Index.CacheBytes, o.ReplayBytes, o.Index.FlushEvery, o.Index.CheckpointEvery = 64<<20, 256<<20, time.Second, time.Second
 		}
 	}
+	row := journaltest.Begin(t, "identity replay, killed while hits arrive", rounds, 0)
 	h.fillBy(before, atATime)
 	h.open()
 	id := h.start(heatmap.Replay{})
-	for round := range 30 {
+	for round := range rounds {
 		h.fillBy(perRound, atATime)
 		h.awaitStep(id, step)
 		if round%3 == 0 {
@@ -47,8 +51,13 @@ func TestIdentity(t *testing.T) {
 			}
 		}
 		h.open()
+		row.Done(1)
 	}
 	h.await(id, heatmap.StateReady)
+	r, err := h.g.Report(t.Context(), id)
+	if err != nil || !r.OK() || len(r.Notes) > 0 || r.Pages.Changed+r.Pages.Appeared+r.Pages.Disappeared > 0 {
+		t.Errorf("report: %v\n%s", err, r)
+	}
 	h.awaitAll()
 	v, err := h.g.Get(t.Context(), id)
 	if err != nil {
@@ -59,6 +68,7 @@ func TestIdentity(t *testing.T) {
 	}
 	h.close()
 	h.same("g1", id)
+	row.Found("%d hits, %d documents equal byte for byte, compared in %d ms", v.Counts.Read, len(h.docs(id)), r.TookMS)
 }
 
 // TestWorkers builds with 1, 2, 7 and 16 workers: equal blobs.

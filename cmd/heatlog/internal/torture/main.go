@@ -44,6 +44,7 @@ var rows = []row{
 	{"start", "./cmd/heatlog", "TestFaultHalfWritten"},
 	{"clock", "./cmd/heatlog", "TestFaultClockJumps|TestFaultClockDays"},
 	{"cache", "./cmd/heatlog", "TestTorture"},
+	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
 }
 
 // line is what .bench/torture.json has of a row.
