@@ -82,18 +82,19 @@ func (a *docAudit) doc(d *Doc) {
 	}
 	a.docs++
 	sums := a.sums[d.Source]
+	var own layerSums
+	damage := heatmap.BlobLayers(d.Blob, own.add)
 	for _, s := range a.cuts {
 		if s.id == d.Source && d.Watermark > s.position {
 			a.badDoc(d, "holds hits up to position %d, the generation counts up to %d", d.Watermark, s.position)
 			return
 		}
 		if s.id == d.Source && s.recountable() {
-			a.sample.add(d.Ref, len(d.Blob))
+			a.sample.add(d.Ref, len(d.Blob), own.kinds.hits())
 		}
 	}
-	var own layerSums
-	if err := heatmap.BlobLayers(d.Blob, own.add); err != nil {
-		a.badDoc(d, "cannot be read: %v", err)
+	if damage != nil {
+		a.badDoc(d, "cannot be read: %v", damage)
 		return
 	}
 	if d.Period.IsMonth() {
@@ -199,7 +200,8 @@ func (a *docAudit) checkSums() {
 // Bounds of what is recounted.
 const (
 	recountKeys  = 1000    // documents
-	recountBytes = 8 << 20 // of their blobs together, but for the first: a byte becomes some twenty while it is recounted
+	recountBytes = 8 << 20  // of their blobs together, but for the first: a byte becomes some twenty while it is recounted
+	recountHits  = 16 << 20 // in them together, but for the first: each takes half a microsecond
 )
 
 // sample keeps the documents whose hashes are the least: which ones depends on what there is and on the generation, so that
@@ -213,6 +215,7 @@ type sampled struct {
 	hash  uint64
 	ref   Ref
 	bytes int
+	hits  uint64
 }
 
 func (s *sample) init(generation string) {
@@ -220,7 +223,7 @@ func (s *sample) init(generation string) {
 	_, _ = s.hash.WriteString(generation) // a Digest takes everything
 }
 
-func (s *sample) add(r Ref, bytes int) {
+func (s *sample) add(r Ref, bytes int, hits uint64) {
 	h := s.hash
 	for _, text := range []string{r.Site, r.Page, r.Source} {
 		_, _ = h.WriteString(text)
@@ -230,14 +233,14 @@ func (s *sample) add(r Ref, bytes int) {
 	sum := h.Sum64()
 	switch {
 	case len(s.kept) < recountKeys:
-		heap.Push(&s.kept, sampled{sum, r, bytes})
+		heap.Push(&s.kept, sampled{sum, r, bytes, hits})
 	case sum < s.kept[0].hash:
-		s.kept[0] = sampled{sum, r, bytes}
+		s.kept[0] = sampled{sum, r, bytes, hits}
 		heap.Fix(&s.kept, 0)
 	}
 }
 
-// take gives the documents in the order of their hashes, without those that are too large beside those before.
+// take gives the documents in the order of their hashes, without those that are too much beside those before.
 func (s *sample) take() (refs []Ref) {
 	slices.SortFunc(s.kept, func(a, b sampled) int {
 		if a.hash < b.hash {
@@ -245,11 +248,12 @@ func (s *sample) take() (refs []Ref) {
 		}
 		return 1
 	})
-	left := recountBytes
+	var bytes int
+	var hits uint64
 	for _, k := range s.kept {
-		if k.bytes <= left || len(refs) == 0 {
+		if bytes+k.bytes <= recountBytes && hits+k.hits <= recountHits || len(refs) == 0 {
 			refs = append(refs, k.ref)
-			left -= k.bytes
+			bytes, hits = bytes+k.bytes, hits+k.hits
 		}
 	}
 	return refs
