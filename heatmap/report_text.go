@@ -3,7 +3,6 @@ package heatmap
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 )
 
@@ -19,13 +18,13 @@ func (r *Report) String() string {
 	}
 	if len(r.Checks) > 0 {
 		fmt.Fprintf(&b, "\nchecked in %s at %s\n", tookText(r.TookMS), positionsText(r.Positions))
-		table(&b, func(row func(cells ...string)) {
+		table(&b, "lrll", func(row func(cells ...string)) {
 			for _, c := range r.Checks {
 				failed := ""
 				if c.Failed > 0 {
 					failed = Grouped(c.Failed) + " wrong"
 				}
-				row("  "+c.Name, Grouped(c.Done), c.What, failed)
+				row(c.Name, Grouped(c.Done), c.What, failed)
 			}
 		})
 	}
@@ -79,11 +78,28 @@ func positionsText(positions map[string]uint64) string {
 	return "position " + Grouped(hits)
 }
 
-// table writes rows whose cells stand below each other.
-func table(b *strings.Builder, fill func(row func(cells ...string))) {
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fill(func(cells ...string) { fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t")) })
-	_ = t.Flush() // a Builder takes everything
+// table writes rows whose cells stand below each other, to the left or to the right as align says: l or r for each column.
+func table(b *strings.Builder, align string, fill func(row func(cells ...string))) {
+	var rows [][]string
+	wide := make([]int, len(align))
+	fill(func(cells ...string) {
+		rows = append(rows, cells)
+		for i, c := range cells {
+			wide[i] = max(wide[i], utf8.RuneCountInString(c))
+		}
+	})
+	for _, cells := range rows {
+		var line strings.Builder
+		for i, c := range cells {
+			pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(c))
+			if line.WriteString("  "); align[i] == 'r' {
+				line.WriteString(pad + c)
+			} else {
+				line.WriteString(c + pad)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
 }
 
 func (r *Report) writeSides(b *strings.Builder) {
@@ -93,7 +109,7 @@ func (r *Report) writeSides(b *strings.Builder) {
 			row(name, Grouped(is), Grouped(was), Signed(is, was))
 		}
 	}
-	table(b, func(row func(cells ...string)) {
+	table(b, "lrrr", func(row func(cells ...string)) {
 		row("hits", r.Generation, r.Active, "difference")
 		for _, n := range []struct {
 			name    string
@@ -132,9 +148,9 @@ func writeExcluded(b *strings.Builder, id string, c *Counts) {
 		return
 	}
 	fmt.Fprintf(b, "\nleft out by the rules of %s\n", id)
-	table(b, func(row func(cells ...string)) {
+	table(b, "rl", func(row func(cells ...string)) {
 		for _, e := range c.ExcludedBy {
-			row("  "+Grouped(e.Hits), e.Rule)
+			row(Grouped(e.Hits), e.Rule)
 		}
 	})
 }
@@ -147,10 +163,10 @@ func (r *Report) writePages(b *strings.Builder) {
 	}
 	if len(p.Top) > 0 {
 		b.WriteString("\ngreatest differences\n")
-		table(b, func(row func(cells ...string)) {
-			row("  after", "before", "difference", "of all", "page")
+		table(b, "rrrrl", func(row func(cells ...string)) {
+			row("after", "before", "difference", "of all", "page")
 			for _, c := range p.Top {
-				row("  "+Grouped(c.After), Grouped(c.Before), Signed(c.After, c.Before), fmt.Sprintf("%+.2f %%", 100*c.Share), c.Site+" "+c.Page)
+				row(Grouped(c.After), Grouped(c.Before), Signed(c.After, c.Before), fmt.Sprintf("%+.2f %%", 100*c.Share), c.Site+" "+c.Page)
 			}
 		})
 		more(b, "", p.Changed+p.Appeared+p.Disappeared, len(p.Top), "pages")

@@ -155,7 +155,8 @@ func (g *Generations) Memory() (deltas, repeats int64) {
 }
 
 // Needed gives what tells the position of a source below which no generation needs a hit any more, as [index.Index.Needed]
-// does for one. A generation that begins after Needed was called needs everything.
+// does for one. A generation that begins after Needed was called needs everything, and so does one until it is compared: what it
+// has counted is counted again from the journal.
 func (g *Generations) Needed(ctx context.Context) (below func(source string) uint64, err error) {
 	g.mu.RLock()
 	asked := make(map[string]func(source string) uint64)
@@ -172,6 +173,9 @@ func (g *Generations) Needed(ctx context.Context) (below func(source string) uin
 	return func(source string) uint64 {
 		g.mu.RLock()
 		defer g.mu.RUnlock()
+		if g.record.comparesLater() {
+			return 0
+		}
 		for id := range g.live {
 			if asked[id] == nil {
 				return 0
@@ -188,8 +192,8 @@ func (g *Generations) Needed(ctx context.Context) (below func(source string) uin
 // Needed gives the position of a source below which none of a store's generations needs a hit any more, while none of them is
 // open. It is 0 where nothing is counted yet. Frozen says that nothing is added to the source any more.
 func Needed(ctx context.Context, store index.Store, source index.Source, frozen bool) (uint64, error) {
-	ids, err := idsIn(ctx, store)
-	if err != nil {
+	r, err := recordIn(ctx, store)
+	if err != nil || r.comparesLater() {
 		return 0, err
 	}
 	of := index.Needed
@@ -197,7 +201,7 @@ func Needed(ctx context.Context, store index.Store, source index.Source, frozen 
 		of = index.NeededFrozen
 	}
 	least := uint64(math.MaxUint64)
-	for _, id := range ids {
+	for _, id := range r.ids() {
 		below, err := of(ctx, store, id, source)
 		if err != nil {
 			return 0, err
@@ -210,22 +214,21 @@ func Needed(ctx context.Context, store index.Store, source index.Source, frozen 
 // Behind gives an *index.JournalBehindError if a source that ends at a position is an older copy: a generation of a store that
 // is not open here has stored more of it.
 func Behind(ctx context.Context, store index.Store, source string, end uint64) error {
-	ids, err := idsIn(ctx, store)
+	r, err := recordIn(ctx, store)
 	if err != nil {
 		return err
 	}
-	return index.BehindAt(ctx, store, ids, source, end)
+	return index.BehindAt(ctx, store, r.ids(), source, end)
 }
 
-// idsIn gives the generations of a store that go on.
-func idsIn(ctx context.Context, store index.Store) ([]string, error) {
+// recordIn gives the record of a store, or that of one which has at most the first generation.
+func recordIn(ctx context.Context, store index.Store) (record, error) {
 	text, err := store.Record(ctx, recordName)
 	if err != nil {
-		return nil, fmt.Errorf("read record %s: %w", recordName, err)
+		return record{}, fmt.Errorf("read record %s: %w", recordName, err)
 	}
 	if text == nil {
-		return []string{firstID}, nil
+		return record{Active: firstID, Generations: []entry{{ID: firstID, State: heatmap.StateActive}}}, nil
 	}
-	r, err := parseRecord(text)
-	return r.ids(), err
+	return parseRecord(text)
 }

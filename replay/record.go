@@ -85,6 +85,13 @@ func (r *record) ids() (all []string) {
 	return all
 }
 
+// comparesLater reports whether a generation is still to be compared with the journal.
+func (r *record) comparesLater() bool {
+	return slices.ContainsFunc(r.Generations, func(e entry) bool {
+		return e.State == heatmap.StateBuilding || e.State == heatmap.StateCatchingUp || e.State == heatmap.StateVerifying
+	})
+}
+
 func (r *record) copy() record {
 	c := *r
 	c.Generations, c.Dropping = slices.Clone(r.Generations), slices.Clone(r.Dropping)

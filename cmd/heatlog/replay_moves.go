@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,14 +138,15 @@ func (c *oneGeneration) drop(s *streams, check func(heatmap.Generation) error) e
 
 // replayReportCmd shows a report.
 type replayReportCmd struct {
-	JSON bool `help:"Print it as JSON." name:"json"`
-	oneGeneration
+	JSON bool   `help:"Print it as JSON." name:"json"`
+	ID   string `arg:"" optional:"" help:"Name of the generation, as g2; without it the newest that was compared."`
+	generationFlags
 }
 
 // Run prints the report; one with problems is a failure.
 func (c *replayReportCmd) Run(s *streams) error {
 	return c.use(s, func(ctx context.Context, all generations) error {
-		r, err := all.Report(ctx, c.ID)
+		r, err := c.report(ctx, all)
 		if err != nil {
 			return c.hint(err)
 		}
@@ -154,10 +156,27 @@ func (c *replayReportCmd) Run(s *streams) error {
 			_, err = fmt.Fprint(s.out, r)
 		}
 		if err == nil && !r.OK() {
-			err = fmt.Errorf("generation %s must not be used: %d problems", c.ID, len(r.Problems))
+			err = fmt.Errorf("generation %s must not be used: %d problems", r.Generation, len(r.Problems))
 		}
 		return err
 	})
+}
+
+// report gives the report of the generation that is named, or else the newest that there is.
+func (c *replayReportCmd) report(ctx context.Context, all generations) (*heatmap.Report, error) {
+	if c.ID != "" {
+		return all.Report(ctx, c.ID)
+	}
+	list, err := all.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range slices.Backward(list) {
+		if r, err := all.Report(ctx, g.ID); !isConflict(err) {
+			return r, err
+		}
+	}
+	return nil, withHint(errors.New("no generation was compared with another one"), "%s builds one and compares it", c.again("--rules FILE"))
 }
 
 // replayListCmd lists the generations.

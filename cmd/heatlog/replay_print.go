@@ -43,18 +43,9 @@ func share(n, all uint64) int {
 	return int(float64(n) / float64(all) * 100)
 }
 
-// grouped writes a count with its thousands set apart.
-func grouped(n uint64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // progressText is how far a generation has read, how fast, and how long that will take.
 func progressText(p *heatmap.Progress) string {
-	text := fmt.Sprintf("%s of %s hits (%d %%)", grouped(p.Hits), grouped(p.Of), share(p.Hits, p.Of))
+	text := fmt.Sprintf("%s of %s hits (%d %%)", heatmap.Grouped(p.Hits), heatmap.Grouped(p.Of), share(p.Hits, p.Of))
 	if p.Hits < p.Of && p.HitsPerSecond > 0 {
 		text += ", " + speedText(p)
 	}
@@ -63,7 +54,7 @@ func progressText(p *heatmap.Progress) string {
 
 // speedText is how fast a generation reads, and how long it will take if that is known.
 func speedText(p *heatmap.Progress) string {
-	text := grouped(uint64(math.Round(p.HitsPerSecond))) + " hits/s"
+	text := heatmap.Grouped(uint64(math.Round(p.HitsPerSecond))) + " hits/s"
 	if p.ETASeconds > 0 {
 		left := time.Duration(p.ETASeconds * float64(time.Second))
 		text += ", " + max(left.Round(time.Second), time.Second).String() + " left"
@@ -82,7 +73,7 @@ func printGenerations(w io.Writer, list []heatmap.Generation, now time.Time) err
 			read = "-" // it is not open, so nobody knows
 		}
 		if g.Counts != nil {
-			counted = grouped(g.Counts.Hits)
+			counted = heatmap.Grouped(g.Counts.Hits)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID, stateText(g), g.Spec, timeText(g.Created), scopeText(g.Scope), read, counted, noteOf(g, now))
 	}
@@ -157,13 +148,13 @@ func printCounts(w io.Writer, g *heatmap.Generation, active string) error {
 		switch {
 		case row.n == 0 && other[i].n == 0 && !row.always:
 		case beside:
-			line(row.name, grouped(row.n), grouped(other[i].n), difference(row.n, other[i].n))
+			line(row.name, heatmap.Grouped(row.n), heatmap.Grouped(other[i].n), heatmap.Signed(row.n, other[i].n))
 		default:
-			line(row.name, grouped(row.n))
+			line(row.name, heatmap.Grouped(row.n))
 		}
 	}
 	for _, rule := range g.Counts.ExcludedBy {
-		line("left out by "+cut(rule.Rule), grouped(rule.Hits))
+		line("left out by "+cut(rule.Rule), heatmap.Grouped(rule.Hits))
 	}
 	return printNumbers(w, lines)
 }
@@ -219,15 +210,4 @@ func countRows(c *heatmap.Counts) []countRow {
 		{"failed expressions", c.ExprErrors, false},
 		{"unsettled URLs", c.Unsettled, false},
 	}
-}
-
-// difference is a minus b with its sign, "" for none.
-func difference(a, b uint64) string {
-	switch {
-	case a > b:
-		return "+" + grouped(a-b)
-	case a < b:
-		return "-" + grouped(b-a)
-	}
-	return ""
 }

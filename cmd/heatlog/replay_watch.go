@@ -97,14 +97,16 @@ func (f *generationFlags) conclude(ctx context.Context, w io.Writer, all generat
 	if err := printGeneration(w, *g, activeOf(list), time.Now()); err != nil {
 		return err
 	}
+	if r, noReport := all.Report(ctx, g.ID); noReport == nil {
+		if _, err := fmt.Fprintf(w, "\n%s\n%s shows all of it\n", r.Summary(), f.again("report "+g.ID)); err != nil {
+			return err
+		}
+	}
 	switch g.State {
 	case heatmap.StateReady:
 		next := fmt.Sprintf("%s switches to it", f.again("activate "+g.ID))
 		if !g.Scope.All() {
 			next = "it counts only a part, so it can be looked at with --generation " + g.ID + ", not switched to"
-		}
-		if _, noReport := all.Report(ctx, g.ID); noReport == nil {
-			next = fmt.Sprintf("%s compares it with %s\n%s", f.again("report "+g.ID), activeOf(list), next)
 		}
 		_, err = fmt.Fprintf(w, "\n%s\n", next)
 	case heatmap.StateActive:
@@ -152,7 +154,7 @@ func (p *progress) show(g *heatmap.Generation) {
 		}
 		return
 	}
-	text := fmt.Sprintf("%s %s, %s of %s hits", g.ID, state, grouped(g.Progress.Hits), grouped(g.Progress.Of))
+	text := fmt.Sprintf("%s %s, %s of %s hits", g.ID, state, heatmap.Grouped(g.Progress.Hits), heatmap.Grouped(g.Progress.Of))
 	if g.Progress.HitsPerSecond > 0 {
 		text += ", " + speedText(&g.Progress)
 	}
