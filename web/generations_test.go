@@ -62,7 +62,19 @@ func (f *fakeGenerations) Report(ctx context.Context, id string) (*heatmap.Repor
 	if _, err := f.Get(ctx, id); err != nil {
 		return nil, err
 	}
-	return &heatmap.Report{Generation: id, Active: "g1", Problems: []string{"page <p> differs"}}, f.err
+	side := func(hits uint64) *heatmap.ReportSide {
+		return &heatmap.ReportSide{Counts: &heatmap.Counts{Read: 9, Hits: hits, ExcludedBy: []heatmap.RuleCount{{Rule: "x < 1", Hits: 9 - hits}}}, Visitors: 2, Pages: 3, FirstDay: "2026-01-01", LastDay: "2026-01-31"}
+	}
+	return &heatmap.Report{
+		Generation: id, Active: "g1", Compared: time.UnixMilli(1_767_225_600_000).UTC(), TookMS: 12, Scope: heatmap.Scope{Sites: []string{"shop"}, From: "2026-01-01"},
+		Positions: map[string]uint64{"j1": 9}, KeptFrom: map[string]uint64{"j1": 2}, Problems: []string{"page <p> differs"}, Notes: []string{"g1 has lost count"},
+		Checks: []heatmap.Check{{Name: "months", What: "months of pages", Done: 3, Failed: 1}}, Before: side(8), After: side(7),
+		Pages: &heatmap.PageChanges{
+			Same: 1, Changed: 1, Appeared: 1, Disappeared: 1, Merged: 1, Moved: 2, Apart: 3,
+			Top:    []heatmap.PageChange{{Site: "shop", Page: "https://shop.example/a", Before: 4, After: 2, Share: -0.25}},
+			Merges: []heatmap.PageMerge{{Site: "shop", Page: "https://shop.example/b", Hits: 2, Of: 7, From: []heatmap.PageHits{{Page: "https://shop.example/a", Hits: 2}}}},
+		},
+	}, f.err
 }
 
 func (f *fakeGenerations) Activate(ctx context.Context, id string) error {
@@ -124,7 +136,7 @@ func TestGenerations(t *testing.T) {
 
 func TestGenerationReport(t *testing.T) {
 	h := start(t, Options{Generations: newFakeGenerations()})
-	const asJSON = `{"generation":"g2","active":"g1","problems":["page \u003cp\u003e differs"]}` + "\n"
+	const asJSON = `{"generation":"g2","active":"g1","compared":"2026-01-01T00:00:00Z","took_ms":12,`
 	f := func(target, accept, contentType, fragment string) {
 		t.Helper()
 		a := h.get(target, "Accept", accept)
