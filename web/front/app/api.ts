@@ -117,6 +117,42 @@ export interface Counts {
   lost_hits: number;
 }
 
+/** What the comparison of a generation with the active one has found. */
+export interface Report {
+  generation: string;
+  active: string;
+  compared?: string;
+  took_ms: number;
+  same_rules?: boolean;
+  problems?: string[];
+  notes?: string[];
+  checks?: { name: string; what: string; done: number; failed: number }[];
+  before?: ReportSide;
+  after?: ReportSide;
+  pages?: PageChanges;
+}
+
+/** What the journal's hits are by one set of rules. */
+export interface ReportSide {
+  counts: Counts;
+  visitors: number;
+  pages: number;
+  first_day?: string;
+  last_day?: string;
+}
+
+/** What becomes of the pages; the lists are bounded. */
+export interface PageChanges {
+  same: number;
+  changed: number;
+  appeared: number;
+  disappeared: number;
+  merged: number;
+  moved: number;
+  top?: { site: string; page: string; before: number; after: number }[];
+  merges?: { site: string; page: string; hits: number; of: number; from: { page: string; hits: number }[] }[];
+}
+
 /** A set of counts of the whole journal by one set of rules. */
 export interface Generation {
   id: string;
@@ -176,11 +212,6 @@ export async function askPicture(path: string, signal: AbortSignal): Promise<str
     reader.onerror = () => fail(reader.error);
     reader.readAsDataURL(picture);
   });
-}
-
-/** Asks for text. */
-export async function askText(path: string, signal: AbortSignal): Promise<string> {
-  return (await request("GET", path, undefined, signal)).text();
 }
 
 /** Sends JSON and gives the answer, undefined where it has no body. */

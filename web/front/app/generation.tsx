@@ -1,8 +1,9 @@
-import { Failure, askText, type Counts, type Generation, type Site } from "./api";
+import { type Counts, type Generation, type Site } from "./api";
 import { count, dayAndTime, signed } from "./format";
 import { Actions } from "./moves";
 import { Copy, Ghost, Title, Trouble, useTabTitle } from "./parts";
 import { usePoll } from "./poll";
+import { ReportView, useReport } from "./report";
 import { generationLink, go, newRulesLink, rulesLink, siteLink } from "./route";
 import { Bar, StateBadge, isMoving, meaning, scopeText, useGenerations } from "./rules";
 
@@ -12,6 +13,7 @@ export function GenerationView({ id, sites }: { id: string; sites: Site[] }) {
   const one = usePoll<Generation>(`v1/generations/${id}`, 1500);
   const active = useGenerations().data?.active ?? "";
   const g = one.data;
+  const report = useReport(g && !isMoving(g) ? id : null);
   const gone = one.error?.status === 404;
   const changed = () => one.again();
   return (
@@ -35,8 +37,8 @@ export function GenerationView({ id, sites }: { id: string; sites: Site[] }) {
             {isMoving(g) && <Bar of={g} />}
             <Actions of={g} active={active} changed={changed} />
           </section>
-          {g.counts && <CountTable of={g} mine={g.counts} active={active} />}
-          {["ready", "retired", "failed"].includes(g.state) && <Report id={id} />}
+          {g.counts && (g.state === "active" || !report.data?.after) && <CountTable of={g} mine={g.counts} active={active} />}
+          {!isMoving(g) && <ReportView report={report} />}
           {["ready", "retired"].includes(g.state) && <LookAt id={id} sites={sites} />}
           <RulesText of={g} />
         </>
@@ -85,21 +87,6 @@ function CountTable({ of: g, mine, active }: { of: Generation; mine: Counts; act
             <tbody>{mine.excluded_by.map((r, i) => <tr key={i}><th scope="row"><code>{r.rule}</code></th><td>{count(r.hits)}</td></tr>)}</tbody>
           </table>
         )}
-      </div>
-    </section>
-  );
-}
-
-/** The report of the comparison, once there is one. */
-function Report({ id }: { id: string }) {
-  const report = usePoll<string>(`v1/generations/${id}/report?format=text`, 10_000, askText);
-  const none = report.error instanceof Failure && [404, 409].includes(report.error.status);
-  if (!report.data && (none || !report.error)) return null;
-  return (
-    <section class="card" aria-labelledby="report">
-      <div class="card-head"><h2 id="report">Comparison</h2></div>
-      <div class="pad">
-        {report.error && !report.data ? <Trouble error={report.error} again={report.again} /> : <pre class="text" tabIndex={0} aria-labelledby="report">{report.data}</pre>}
       </div>
     </section>
   );

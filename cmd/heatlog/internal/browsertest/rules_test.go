@@ -33,6 +33,10 @@ func TestAppReplays(t *testing.T) {
 	a.see(".generation", "Ready")
 	a.see(".counts", `visitor == "v0"`)
 	a.see(".text", "exclude:")
+	a.see(".verdict", "All that must hold holds.")
+	a.see(".differences", "https://shop.example")
+	a.press(".report-checks summary", "things compared")
+	a.see(".report-checks", "recounted from the journal, byte for byte")
 
 	var list struct {
 		Generations []struct{ Counts struct{ Hits, Excluded int } }
@@ -109,13 +113,19 @@ func TestAppFitsItsRules(t *testing.T) {
 	const rules = "# 2026-02-03: load test that nobody switched off\nexclude:\n  - ip_tag == \"office\" or url contains \"/internal/a/rather/long/path/that/does/not/fit/on/a/phone/at/all\"\n"
 	server.Post("/v1/generations", fmt.Sprintf(`{"rules":%q}`, strings.Replace(rules, `ip_tag == "office"`, `visitor == "v0"`, 1)))
 	server.WaitGeneration("g2", "ready")
+	server.Post("/v1/generations", `{"rules":"exclude: ['visitor == \"v0\"', 'kind == \"move\"']\nurls: {groups: [{match: 'https://shop.example/**', page: 'https://shop.example/'}]}\n"}`)
+	server.WaitGeneration("g3", "ready")
 	for _, size := range appSizes {
 		a := openApp(t, server, size, true, "#/rules")
-		a.Wait(`document.querySelectorAll(".generation").length === 2`)
+		a.Wait(`document.querySelectorAll(".generation").length === 3`)
 		a.fits("rules", size)
 		a.Goto(server.Base + "/#/rules/g2")
-		a.Wait(`document.querySelectorAll(".counts").length === 2 && document.querySelector(".look")`)
+		a.Wait(`document.querySelector(".differences") && document.querySelector(".look")`)
 		a.fits("generation", size)
+		a.Goto(server.Base + "/#/rules/g3")
+		a.see(".merges", "takes")
+		browser.Eval[bool](a.Page, `(document.querySelector(".report-checks summary").click(), true)`)
+		a.fits("report", size)
 		a.Goto(server.Base + "/#/site/shop?generation=g2")
 		a.Wait(`document.querySelector(".by") && document.querySelectorAll(".pages tbody tr").length === 4`)
 		a.fits("by-generation", size)
