@@ -13,8 +13,7 @@ import (
 // Compare checks what the index has counted and stored against the journal, and says what it counts otherwise than the active
 // one does. The index stands still at one position of each source while it is compared; the active one goes on. Progress, if
 // not nil, is told how many hits of the journal are read again, and of how many. It works at the lowest priority of the
-// system's threads and reads the store of the index once and the journal once. See the package's documentation for what is
-// compared.
+// system's threads and reads the store of the index once and the journal once. See package replay for what is compared.
 //
 // What must hold and does not is in the report; damage in the journal is an error, as it ends reading. Any other error means
 // that the two could not be compared.

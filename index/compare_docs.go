@@ -199,7 +199,7 @@ func (a *docAudit) checkSums() {
 
 // Bounds of what is recounted.
 const (
-	recountKeys  = 1000    // documents
+	recountKeys  = 1000     // documents
 	recountBytes = 8 << 20  // of their blobs together, but for the first: a byte becomes some twenty while it is recounted
 	recountHits  = 16 << 20 // in them together, but for the first: each takes half a microsecond
 )

@@ -101,6 +101,14 @@
 // priority, with a cache of its own, and several small chunks at a time. At the end it stores all, and the next pipeline begins
 // at that checkpoint, at the ordinary priority. Nothing in the counts depends on it.
 //
+// # Comparison
+//
+// Compare checks what an index has stored against the journal, before anybody relies on it: see package replay for what is
+// compared and why. The index stands still meanwhile: whoever would hand the next chunk to the workers finds, when it has
+// the turn, that nothing is to be handed on, and gives the turn back. So marks, flushes and checkpoints go on as ever, at a
+// position that does not move, and no document is overtaken while it is read. A pipeline that has to start over meanwhile is
+// noticed at the end, and the comparison is void.
+//
 // # Scans
 //
 // What blobs cannot answer, such as an expression over hits, hours, or widths that are not whole bands, is answered by

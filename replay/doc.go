@@ -15,7 +15,7 @@
 //
 //	building      reads what the journal held when it was started, at a low priority; can be paused
 //	catching-up   reads what came since, until it is about as far as the active one; can be paused
-//	verifying     is compared with the active one
+//	verifying     is compared with the active one and the journal, see below
 //	ready         follows the journal
 //	active        answers whoever names no generation
 //	retired       was active; follows the journal for Options.KeepRetired, so that going back loses nothing, and is dropped then
@@ -34,6 +34,38 @@
 // The switch is such a swap: it sets the active generation and both states at once. A question takes its generation when it
 // begins, and goes to that one's index whatever is switched meanwhile; a generation that is dropped waits for those who
 // still ask it. So no question fails, and no answer has parts of two: each is of one index and names it.
+//
+// # Verification
+//
+// A generation becomes ready only when what must hold of it was found to hold, by [index.Index.Compare]. It stands still at one
+// position of each source for as long as that takes, while the active one and the journal go on, and catches up again after
+// it. All that it has counted is stored first, so what is looked at is what stays, and is one exact prefix of the log. Then:
+//
+//	documents  the cells of each layer add up to its hits, and no document holds hits above the position
+//	months     the days of each month of each page, merged, are the month's document byte for byte: the two are stored apart
+//	sums       views, clicks, scrolls, moves, dead clicks, bursts and hits of bots, over all days and over all months, are
+//	           what the counters say that are stored with the checkpoint
+//	counters   all counters are what the journal says, read once more from its first hit to that position, and account
+//	           for each hit once
+//	active     the counters that no rules can change are what the journal says in the active generation too, at the same
+//	           position: hits read, batches, repeats, hits lost
+//	keys       1,000 documents, chosen by the hash of their name and the generation's, are recounted from the journal and equal
+//	           byte for byte; less if they are large
+//
+// Why this is enough to switch: whatever is lost or counted twice shows in sums, wherever it is, unless a day and its month and
+// the counters are wrong by as much; counters are compared with the journal, so they are not. What is in the wrong place
+// of the right layer shows in months, unless day and month are wrong alike, as by an error of the index; that shows in
+// keys, where nothing of the index is used but its stream: [heatmap.Recount] counts in maps and loops and writes blobs by
+// an encoder of its own. The stream itself, which names pages, tells repeats and leaves hits out, is checked by the golden
+// corpus of each algorithm.
+//
+// A generation that has a problem fails, and says which. What is wrong with the active one is a note: a replay is how that
+// is put right. Where the journal no longer has the first hits that a generation has counted, what needs them is left out, with a
+// note; so retention deletes nothing while a generation is on its way to be compared.
+//
+// The same reading of the journal passes each hit by the rules of both, which gives the report: what each rule leaves out,
+// which pages change, appear, go, or take hits of others. Lists and sentences are bounded, and say how many more there are.
+// It is kept with the generation.
 //
 // # Exactly once, several times
 //
@@ -65,6 +97,7 @@
 //
 //	generations      JSON: the active generation, the one before, the number of the next, and every one with its state
 //	rules/ID         the rules of a generation as they were given, YAML
+//	report/ID        JSON, a heatmap.Report: what its comparison has found
 //
 // Those of each index are told in package index.
 package replay
