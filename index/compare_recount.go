@@ -177,6 +177,9 @@ func (r *recounting) read(ctx context.Context, i int, s *comparedSource, read *T
 		if r.progress != nil {
 			r.progress(r.done, r.all)
 		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		err := reader.Next(ctx, &c)
 		if errors.Is(err, io.EOF) {
 			break // the end of a frozen source was lost to damage
@@ -191,7 +194,7 @@ func (r *recounting) read(ctx context.Context, i int, s *comparedSource, read *T
 		r.chunk(&c, read)
 		r.done += uint64(c.Count)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // cutChunk leaves off what a chunk has from a position on. Sealing makes larger chunks, so it may be of both sides.

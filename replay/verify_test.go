@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,19 +18,25 @@ import (
 // bentStore is a store of which some documents and records are read otherwise than they were written.
 type bentStore struct {
 	index.Store
+	bend atomic.Pointer[bend] // nil = all is as it is
+}
+
+// bend says what is read otherwise.
+type bend struct {
 	doc    func(d *index.Doc) (keep bool) // nil = as it is
 	record func(name string, value []byte) []byte
 	extra  *index.Doc // that a scan has too, before all others
 }
 
 func (s *bentStore) Scan(ctx context.Context, r index.Range, fn func(index.Doc) error) error {
-	if s.extra != nil {
-		if err := fn(*s.extra); err != nil {
+	b := s.bend.Load()
+	if b != nil && b.extra != nil {
+		if err := fn(*b.extra); err != nil {
 			return err
 		}
 	}
 	return s.Store.Scan(ctx, r, func(d index.Doc) error {
-		if s.doc != nil && !s.doc(&d) {
+		if b != nil && b.doc != nil && !b.doc(&d) {
 			return nil
 		}
 		return fn(d)
@@ -39,7 +46,7 @@ func (s *bentStore) Scan(ctx context.Context, r index.Range, fn func(index.Doc) 
 func (s *bentStore) Load(ctx context.Context, refs []index.Ref) ([]index.Doc, error) {
 	docs, err := s.Store.Load(ctx, refs)
 	for i := range docs {
-		if s.doc != nil && !s.doc(&docs[i]) {
+		if b := s.bend.Load(); b != nil && b.doc != nil && !b.doc(&docs[i]) {
 			docs[i] = index.Doc{Ref: docs[i].Ref}
 		}
 	}
@@ -48,8 +55,8 @@ func (s *bentStore) Load(ctx context.Context, refs []index.Ref) ([]index.Doc, er
 
 func (s *bentStore) Record(ctx context.Context, name string) ([]byte, error) {
 	value, err := s.Store.Record(ctx, name)
-	if s.record != nil && err == nil {
-		value = s.record(name, value)
+	if b := s.bend.Load(); b != nil && b.record != nil && err == nil {
+		value = b.record(name, value)
 	}
 	return value, err
 }
@@ -74,7 +81,7 @@ func TestPlanted(t *testing.T) {
 	h := newHouse(t)
 	h.fill(400)
 	bent := &bentStore{}
-	var plant func()
+	var plant func(id string, b *bend)
 	var report *heatmap.Report
 	h.adjust = func(o *Options) {
 		bent.Store = h.store
@@ -83,27 +90,26 @@ func TestPlanted(t *testing.T) {
 			if err := v.Generation.Flush(ctx); err != nil { // nothing is read and written again with the error
 				return nil, err
 			}
-			plant()
+			var b bend
+			plant(v.ID, &b)
+			bent.bend.Store(&b)
+			defer bent.bend.Store(nil)
 			r, err := Compare(ctx, v)
-			bent.doc, bent.record, bent.extra = nil, nil, nil
 			report = r
 			return r, err
 		}
 	}
 	h.open()
 	page := heatmap.Key{Site: testSite, Page: "https://shop.example/product/7"}
-	id := ""
-	one := func(month, day bool, bend func(blob []byte) []byte) func() {
-		done := make(map[heatmap.Period]bool)
-		return func() {
+	one := func(month, day bool, change func(blob []byte) []byte) func(id string, b *bend) {
+		return func(id string, b *bend) {
 			first := heatmap.Period(0)
-			bent.doc = func(d *index.Doc) bool {
+			b.doc = func(d *index.Doc) bool {
 				if d.Generation == id && d.Site == page.Site && d.Page == page.Page && (d.Period.IsMonth() && month || !d.Period.IsMonth() && day && (first == 0 || first == d.Period)) {
 					if !d.Period.IsMonth() {
 						first = d.Period
 					}
-					done[d.Period] = true
-					d.Blob = bend(bytes.Clone(d.Blob))
+					d.Blob = change(bytes.Clone(d.Blob))
 					return d.Blob != nil
 				}
 				return true
@@ -153,9 +159,9 @@ func TestPlanted(t *testing.T) {
 		blob[len(blob)/2] ^= 4
 		return blob
 	}
-	totals := func(from, to string) func() {
-		return func() {
-			bent.record = func(name string, value []byte) []byte {
+	totals := func(from, to string) func(id string, b *bend) {
+		return func(id string, b *bend) {
+			b.record = func(name string, value []byte) []byte {
 				if !strings.HasPrefix(name, "checkpoint/"+id+"/") || !bytes.Contains(value, []byte(from)) {
 					return value
 				}
@@ -163,14 +169,10 @@ func TestPlanted(t *testing.T) {
 			}
 		}
 	}
-	f := func(name string, with func(), checks ...string) {
+	f := func(name string, with func(id string, b *bend), checks ...string) {
 		t.Helper()
-		report = nil
-		var mu sync.Mutex
-		plant = func() { mu.Lock(); defer mu.Unlock(); with() }
-		mu.Lock()
-		id = h.start(heatmap.Replay{})
-		mu.Unlock()
+		report, plant = nil, with
+		id := h.start(heatmap.Replay{})
 		var v heatmap.Generation
 		for v.State != heatmap.StateFailed && v.State != heatmap.StateReady {
 			var err error
@@ -198,7 +200,7 @@ func TestPlanted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f("nothing", func() {})
+	f("nothing", func(string, *bend) {})
 	f("a day lost hits", one(false, true, lose), "keys", "months", "sums")
 	f("a month lost hits", one(true, false, lose), "keys", "months", "sums")
 	f("a day has a hit twice", one(false, true, double), "keys", "months", "sums")
@@ -208,22 +210,22 @@ func TestPlanted(t *testing.T) {
 	f("a visitor too many", one(true, false, visitor), "keys", "months")
 	f("a day is gone", one(false, true, none), "months", "sums")
 	f("a month is gone", one(true, false, none), "months", "sums")
-	f("page is gone", func() {
-		bent.doc = func(d *index.Doc) bool { return d.Generation != id || d.Page != page.Page }
+	f("page is gone", func(id string, b *bend) {
+		b.doc = func(d *index.Doc) bool { return d.Generation != id || d.Page != page.Page }
 	}, "sums")
 	f("a document is damaged", one(true, false, flip), "documents", "keys", "months", "sums")
-	f("a document of more than was read", func() {
-		bent.doc = func(d *index.Doc) bool {
+	f("a document of more than was read", func(id string, b *bend) {
+		b.doc = func(d *index.Doc) bool {
 			if d.Generation == id && d.Page == page.Page && d.Period.IsMonth() {
 				d.Watermark += 1 << 20
 			}
 			return true
 		}
 	}, "documents", "months", "sums")
-	f("document of a page that never was", func() {
+	f("document of a page that never was", func(id string, b *bend) {
 		var d heatmap.Delta
 		d.AddView(heatmap.NewLayerID(heatmap.KindView, 1, heatmap.Desktop, false))
-		bent.extra = &index.Doc{Ref: index.Ref{Generation: id, Key: heatmap.Key{Site: "nobody", Page: "x", Period: heatmap.MonthPeriod(20000)}, Source: h.journal.Source()}, Watermark: 1, Blob: d.Append(nil)}
+		b.extra = &index.Doc{Ref: index.Ref{Generation: id, Key: heatmap.Key{Site: "nobody", Page: "x", Period: heatmap.MonthPeriod(20000)}, Source: h.journal.Source()}, Watermark: 1, Blob: d.Append(nil)}
 	}, "keys", "months", "sums")
 	f("a counter of batches", totals(`"batches":4`, `"batches":5`), "counters")
 	f("a counter of views", totals(`"views":`, `"views":1`), "counters", "sums")
@@ -354,4 +356,54 @@ func TestVerifyUnderLoad(t *testing.T) {
 	h.awaitAll()
 	h.close()
 	h.same("g1", id)
+}
+
+// TestComparedMeanwhile drops a generation, and closes all, in the middle of a comparison, which ends at once: what was dropped
+// is gone, what was closed is compared anew after the next start. Until then nobody gets a report, but is told how far it is.
+func TestComparedMeanwhile(t *testing.T) {
+	h := newHouse(t)
+	h.fill(200)
+	h.awaitDurable()
+	begun := make(chan struct{}, 100)
+	var holds atomic.Bool
+	h.adjust = func(o *Options) {
+		o.Verify = func(ctx context.Context, v Verification) (*heatmap.Report, error) {
+			tell := v.Progress
+			v.Progress = func(done, of uint64) {
+				if tell(done, of); holds.Load() {
+					begun <- struct{}{}
+					<-ctx.Done()
+				}
+			}
+			r, err := Compare(ctx, v)
+			if holds.Load() && ctx.Err() == nil {
+				t.Error("the comparison went on")
+			}
+			return r, err
+		}
+	}
+	h.open()
+	holds.Store(true)
+	id := h.start(heatmap.Replay{})
+	<-begun
+	if _, err := h.g.Report(t.Context(), id); !errors.As(err, new(*heatmap.StateError)) || !strings.Contains(err.Error(), "it is being compared: 0 of ") {
+		t.Errorf("report meanwhile: %v", err)
+	}
+	if a, err := h.g.Pages(t.Context(), heatmap.Query{Site: testSite, Generation: id}); err != nil || a.Hits == 0 || a.Generation != id {
+		t.Errorf("asked meanwhile: %+v, %v", a, err)
+	}
+	if err := h.g.Drop(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	h.awaitGone(id)
+	id = h.start(heatmap.Replay{})
+	<-begun
+	h.close()
+	h.g = nil
+	holds.Store(false)
+	h.open()
+	h.await(id, heatmap.StateReady)
+	if r, err := h.g.Report(t.Context(), id); err != nil || !r.OK() {
+		t.Error(r, err)
+	}
 }
