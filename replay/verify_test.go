@@ -13,6 +13,7 @@ import (
 
 	"heatlog/heatmap"
 	"heatlog/index"
+	"heatlog/journal"
 )
 
 // bentStore is a store of which some documents and records are read otherwise than they were written.
@@ -405,5 +406,64 @@ func TestComparedMeanwhile(t *testing.T) {
 	h.await(id, heatmap.StateReady)
 	if r, err := h.g.Report(t.Context(), id); err != nil || !r.OK() {
 		t.Error(r, err)
+	}
+}
+
+// TestComparePruned compares where the journal no longer has its first hits: what is kept is recounted, of both, and the report
+// says from where on.
+func TestComparePruned(t *testing.T) {
+	h := newHouse(t)
+	h.fill(1500)
+	if _, err := h.journal.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.open()
+	h.awaitAll()
+	h.clock.Add(3_600_000)
+	h.fill(50)
+	h.awaitAll()
+	h.close()
+	h.g = nil
+	rep, err := h.journal.Prune(t.Context(), journal.PruneOptions{KeepBytes: 1, Below: func(string) uint64 { return 4000 }})
+	if err != nil || h.journal.First() == 0 {
+		t.Fatal(rep, err)
+	}
+	h.open()
+	id := h.start(heatmap.Replay{})
+	h.await(id, heatmap.StateReady)
+	source := h.journal.Source()
+	r, err := h.g.Report(t.Context(), id)
+	if err != nil || !r.OK() || r.KeptFrom[source] != h.journal.First() || r.Before.Counts.Read != r.Positions[source]-r.KeptFrom[source] {
+		t.Fatalf("%v\n%+v", err, r)
+	}
+	for _, c := range r.Checks {
+		if c.Done == 0 || c.Failed > 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// TestCompareFrozen compares over a journal that was frozen and the one that took its place.
+func TestCompareFrozen(t *testing.T) {
+	h := newHouse(t)
+	h.fill(300)
+	next, err := h.journal.Freeze()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.journal = next
+	h.fill(200)
+	h.awaitDurable()
+	h.open()
+	id := h.start(heatmap.Replay{Rules: excludeSome})
+	h.await(id, heatmap.StateReady)
+	r, err := h.g.Report(t.Context(), id)
+	if err != nil || !r.OK() || len(r.Notes) > 0 || len(r.Positions) != 2 || r.After.Counts.Excluded == 0 || r.Before.Counts.Hits != r.After.Counts.Hits+r.After.Counts.Excluded {
+		t.Errorf("%v\n%+v", err, r)
+	}
+	for _, c := range r.Checks {
+		if c.Done == 0 || c.Failed > 0 {
+			t.Errorf("%+v", c)
+		}
 	}
 }
