@@ -288,13 +288,14 @@ type recountedKeys struct {
 
 type recountedKey struct {
 	Ref
-	count *heatmap.Recount
+	first, last heatmap.Date
+	count       *heatmap.Recount
 }
 
 func newRecountedKeys(refs []Ref, cell int) *recountedKeys {
 	k := &recountedKeys{byRef: make(map[Ref]*recountedKey), byPage: make(map[pageKey][]*recountedKey)}
 	for _, r := range refs {
-		one := &recountedKey{r, heatmap.NewRecount(cell)}
+		one := &recountedKey{r, r.Period.First(), r.Period.Last(), heatmap.NewRecount(cell)}
 		k.byRef[r] = one
 		page := pageKey{r.Site, r.Page}
 		k.byPage[page] = append(k.byPage[page], one)
@@ -304,8 +305,7 @@ func newRecountedKeys(refs []Ref, cell int) *recountedKeys {
 
 // event counts a hit of the key's page if it is of the key.
 func (k *recountedKey) event(ev *Event, source string) {
-	day := k.Period == heatmap.DayPeriod(ev.Date)
-	if !day && k.Period != heatmap.MonthPeriod(ev.Date) || k.Source != source {
+	if ev.Date < k.first || ev.Date > k.last || k.Source != source {
 		return
 	}
 	h := ev.Hit
