@@ -13,7 +13,7 @@ type State string
 const (
 	StateBuilding   State = "building"    // reads what the journal held when it was started
 	StateCatchingUp State = "catching-up" // reads what came since
-	StateVerifying  State = "verifying"   // follows the journal and is compared with the active one
+	StateVerifying  State = "verifying"   // stands still while it is compared with the active one and the journal
 	StateReady      State = "ready"       // follows the journal and can be activated
 	StateActive     State = "active"      // answers what names no generation; there is exactly one
 	StateRetired    State = "retired"     // was active; follows the journal until it is dropped

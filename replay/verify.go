@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"heatlog/heatmap"
 	"heatlog/index"
@@ -65,6 +66,7 @@ func (g *Generations) compare(n *generation) (problem, err error) {
 	if err := g.keepReport(n.ctx, n.id, report); err != nil {
 		return nil, err
 	}
+	g.log.Info("generation is compared", "generation", n.id, "with", active.id, "problems", len(report.Problems), "took", time.Duration(report.TookMS)*time.Millisecond)
 	for _, note := range report.Notes {
 		g.log.Warn("comparison of generations", "generation", n.id, "note", note)
 	}
