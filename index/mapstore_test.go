@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -54,12 +55,32 @@ func (s *mapStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 		}
 	}
 	s.mu.Unlock()
+	slices.SortFunc(found, func(a, b Doc) int {
+		return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Period, b.Period), cmp.Compare(a.Source, b.Source))
+	})
 	for _, d := range found {
 		if err := fn(d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *mapStore) Sites(_ context.Context, generation string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sitesOf(s.docs, generation), nil
+}
+
+// sitesOf gives the sites that a generation has documents of.
+func sitesOf(docs map[Ref]Doc, generation string) []string {
+	sites := make(map[string]bool)
+	for r := range docs {
+		if r.Generation == generation {
+			sites[r.Site] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(sites))
 }
 
 func (s *mapStore) Drop(_ context.Context, generation string) error {

@@ -94,6 +94,13 @@ func (s *simStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	return nil
 }
 
+func (s *simStore) Sites(_ context.Context, generation string) ([]string, error) {
+	if s.fails(12) {
+		return nil, errStore
+	}
+	return sitesOf(s.docs, generation), nil
+}
+
 func (s *simStore) Drop(_ context.Context, generation string) error {
 	if s.fails(12) {
 		return errStore

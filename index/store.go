@@ -55,6 +55,9 @@ type Store interface {
 	// valid only during the call. An error of fn ends the scan and is returned as it is.
 	Scan(ctx context.Context, r Range, fn func(Doc) error) error
 
+	// Sites gives the sites that a generation has documents of, in bytewise order.
+	Sites(ctx context.Context, generation string) ([]string, error)
+
 	// Drop deletes every document of a generation. It may be called again, and goes on with what an earlier call left. Nobody
 	// may write documents of the generation meanwhile; who reads them finds all, some or none.
 	Drop(ctx context.Context, generation string) error

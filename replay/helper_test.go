@@ -40,12 +40,15 @@ type sickStore struct {
 	down     atomic.Bool // everything fails
 	dropFail atomic.Bool // Drop fails
 	calls    atomic.Int64
+	dieAt    atomic.Int64 // down from this call on, 0 = never
 }
 
 var errDown = errors.New("the store is down")
 
 func (s *sickStore) fails() error {
-	s.calls.Add(1)
+	if at := s.dieAt.Load(); s.calls.Add(1) >= at && at > 0 {
+		s.down.Store(true)
+	}
 	if s.down.Load() {
 		return errDown
 	}
@@ -78,6 +81,20 @@ func (s *sickStore) SwapRecord(ctx context.Context, name string, old, value []by
 		return false, err
 	}
 	return s.Store.SwapRecord(ctx, name, old, value)
+}
+
+func (s *sickStore) Scan(ctx context.Context, r index.Range, fn func(index.Doc) error) error {
+	if err := s.fails(); err != nil {
+		return err
+	}
+	return s.Store.Scan(ctx, r, fn)
+}
+
+func (s *sickStore) Sites(ctx context.Context, generation string) ([]string, error) {
+	if err := s.fails(); err != nil {
+		return nil, err
+	}
+	return s.Store.Sites(ctx, generation)
 }
 
 func (s *sickStore) Drop(ctx context.Context, generation string) error {
@@ -285,7 +302,7 @@ func (h *house) gone(id string) {
 		h.t.Errorf("%d documents of %s are left", len(docs), id)
 	}
 	source := h.journal.Source()
-	for _, name := range []string{specName(id), rulesName(id), "sources/" + id, "checkpoint/" + id + "/" + source, "high/" + id + "/" + source} {
+	for _, name := range []string{specName(id), rulesName(id), "sources/" + id, "checkpoint/" + id + "/" + source, "high/" + id + "/" + source, "checkpoint/" + id + "/carried.g1", "high/" + id + "/carried.g1"} {
 		if value, err := h.store.Store.Record(h.t.Context(), name); value != nil || err != nil {
 			h.t.Errorf("record %s is %q, %v", name, value, err)
 		}

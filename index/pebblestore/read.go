@@ -251,6 +251,32 @@ func (c *scan) read(it *pebble.Iterator, page []byte, period heatmap.Period, sou
 	return err
 }
 
+// Sites gives the sites that a generation has documents of, in bytewise order: it goes from the first document of each to the
+// first of the next.
+func (s *Store) Sites(ctx context.Context, generation string) (sites []string, err error) {
+	e, err := s.enter(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer e.users.Done()
+	of := appendText([]byte{docSpace}, generation)
+	it, err := e.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: of, UpperBound: after(of)})
+	if err != nil {
+		return nil, fmt.Errorf("list sites of generation %s: %w", generation, err)
+	}
+	for ok := it.First(); ok && err == nil; {
+		var site []byte
+		if site, _, err = cutText(it.Key()[len(of):]); err == nil {
+			sites = append(sites, unescape(site))
+			ok = it.SeekGE(after(appendSite(nil, generation, sites[len(sites)-1])))
+		}
+	}
+	if err = cmp.Or(closeAfter(it, cmp.Or(err, it.Error())), e.fence.broken()); err != nil {
+		return nil, fmt.Errorf("list sites of generation %s: %w", generation, err)
+	}
+	return sites, nil
+}
+
 // Record gives the named value, nil if there is none. What it gives is durable.
 func (s *Store) Record(ctx context.Context, name string) ([]byte, error) {
 	e, err := s.enter(ctx, false)

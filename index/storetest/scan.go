@@ -23,12 +23,40 @@ var scanTests = map[string]func(*testing.T, Opener){
 	"all sites":           testScanSites,
 	"error of fn":         testScanError,
 	"cancelled context":   testScanCancelled,
+	"sites":               testSites,
 	"calls inside":        testScanCalls,
 	"while writing":       testScanWhileWriting,
 }
 
 // allOf is every document of site shop in g1.
 func allOf() index.Range { return index.Range{Generation: "g1", Site: "shop", IsPrefix: true} }
+
+// testSites lists the sites of generations whose names begin with one another, as the sites' do.
+func testSites(t *testing.T, open Opener) {
+	s := opened(t, open)
+	want := map[string][]string{"g1": {"a", "a-1", "a1", "b", "shop"}, "g11": {"a", "c"}, "g2": nil}
+	for generation, sites := range want {
+		for _, site := range sites {
+			for i, page := range oddPages() {
+				r := ref(page, day(i%2))
+				r.Generation, r.Site = generation, site
+				s.put(insert(r, 1, "x"))
+			}
+		}
+	}
+	for generation, sites := range want {
+		got, err := s.Sites(t.Context(), generation)
+		if err != nil || !slices.Equal(got, sites) {
+			t.Errorf("sites of %s are %q, %v; want %q", generation, got, err, sites)
+		}
+	}
+	if err := s.Drop(t.Context(), "g1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Sites(t.Context(), "g1"); err != nil || len(got) != 0 {
+		t.Errorf("sites of a dropped generation are %q, %v", got, err)
+	}
+}
 
 func testScanNothing(t *testing.T, open Opener) {
 	s := opened(t, open)
