@@ -67,13 +67,13 @@ func (e *StateError) Error() string {
 // Replay says what a new generation is to be.
 type Replay struct {
 	Rules       string   `json:"rules"`                 // YAML as in a rules file, "" = the default rules
-	Sites       []string `json:"sites,omitzero"`        // only these are counted; empty = all
-	From        Date     `json:"-"`                     // only days from this one on are counted; 0 = all
+	Sites       []string `json:"sites,omitzero"`        // only these are counted anew, the rest is carried over from the active generation; empty = all
+	From        Date     `json:"-"`                     // only days from this one on are counted anew; 0 = all
 	Activate    bool     `json:"activate,omitzero"`     // switch to it when it is ready
 	SkipDamaged bool     `json:"skip_damaged,omitzero"` // go on behind damage in the journal, and count the loss
 }
 
-// Scope is what part of the journal a generation counts. The zero value is everything.
+// Scope is what part of the journal a generation counts anew; it has the rest from another one. The zero value is everything.
 type Scope struct {
 	Sites []string `json:"sites,omitzero"` // sorted; empty = all
 	From  string   `json:"from,omitzero"`  // YYYY-MM-DD, the local date of the site; "" = all
@@ -93,6 +93,7 @@ type Generation struct {
 	Rules       string    `json:"rules,omitzero"`      // the canonical text; left out of lists
 	RulesText   string    `json:"rules_text,omitzero"` // the rules as they were given; left out of lists, "" = the default rules
 	Scope       Scope     `json:"scope,omitzero"`
+	Carried     []Carried `json:"carried,omitzero"`  // what it has from another one, by site; known when it was carried over
 	Activate    bool      `json:"activate,omitzero"` // switches to itself when it is ready
 	SkipDamaged bool      `json:"skip_damaged,omitzero"`
 	Created     time.Time `json:"created"`
@@ -104,6 +105,15 @@ type Generation struct {
 	Progress     Progress `json:"progress"`
 	Counts       *Counts  `json:"counts,omitzero"`        // nil if it failed
 	ActiveCounts *Counts  `json:"active_counts,omitzero"` // of the active one beside it; left out of lists and of the active one
+}
+
+// Carried says what of a site a generation has from another one, counted by that one's rules.
+type Carried struct {
+	Site   string `json:"site"`
+	From   string `json:"from_generation"`
+	Before string `json:"before,omitzero"` // YYYY-MM-DD: days before it; "" = all
+	Source string `json:"source,omitzero"` // of this journal alone, which cannot be read any more
+	Hits   uint64 `json:"hits"`            // in the documents that were carried over
 }
 
 // Progress says how far a generation has read. Of grows with the journal.
@@ -127,7 +137,7 @@ type Counts struct {
 	ExprErrors      uint64        `json:"expr_errors"`     // runs of an expression that failed, which counts as false
 	RepeatedClicks  uint64        `json:"repeated_clicks"` // left out by repeat_clicks
 	Unsettled       uint64        `json:"unsettled"`       // hits whose URL is their page, because rewrites or groups would have made what counts as another
-	OutOfScope      uint64        `json:"out_of_scope"`    // left out by the scope
+	Carried         uint64        `json:"carried"`         // not counted, because what was carried over has them
 	Hits            uint64        `json:"hits"`            // counted
 	Views           uint64        `json:"views"`           // of Hits
 	Clicks          uint64        `json:"clicks"`          // of Hits

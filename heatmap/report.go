@@ -9,7 +9,7 @@ type Report struct {
 	Active     string            `json:"active"` // that it was compared with
 	Compared   time.Time         `json:"compared,omitzero"`
 	TookMS     int64             `json:"took_ms"`
-	Scope      Scope             `json:"scope,omitzero"`      // of the generation; what lies outside is left out of both sides
+	Scope      Scope             `json:"scope,omitzero"`      // of what is counted anew; what lies outside is left out of both sides
 	SameRules  bool              `json:"same_rules,omitzero"` // both count alike: the replay was made to repair or to prove
 	Positions  map[string]uint64 `json:"positions,omitzero"`  // by source: both are compared as of every hit below it
 	KeptFrom   map[string]uint64 `json:"kept_from,omitzero"`  // by source: the first hit that the journal still has, if it is not the first ever

@@ -120,7 +120,7 @@ func (r *Report) writeSides(b *strings.Builder) {
 			{"repeats", before.Counts.RepeatedHits, after.Counts.RepeatedHits, false},
 			{"left out by rules", before.Counts.Excluded, after.Counts.Excluded, true},
 			{"repeated clicks", before.Counts.RepeatedClicks, after.Counts.RepeatedClicks, false},
-			{"out of scope", before.Counts.OutOfScope, after.Counts.OutOfScope, false},
+			{"carried over", before.Counts.Carried, after.Counts.Carried, false},
 			{"lost to damage", before.Counts.LostHits, after.Counts.LostHits, false},
 			{"counted", before.Counts.Hits, after.Counts.Hits, true},
 			{"views", before.Counts.Views, after.Counts.Views, false},

@@ -109,7 +109,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 		return nil, err
 	}
 	if q.Cell == 0 {
-		q.Cell = x.options.Rules.CellSize()
+		q.Cell = max(x.options.Rules.CellSize(), x.carriedCell())
 	}
 	pl, err := x.newPlan(q)
 	if err != nil {
@@ -161,7 +161,7 @@ func checkKind(q *heatmap.Query) error {
 
 func coarserError(cell int) error {
 	return &heatmap.ParamError{
-		Field: "cell", Message: fmt.Sprintf("the map has so many cells that it is kept at %d px: ask for cell=%d or a multiple", cell, cell),
+		Field: "cell", Message: fmt.Sprintf("the map has so many cells, or was carried over such, that it is kept at %d px: ask for cell=%d or a multiple", cell, cell),
 	}
 }
 

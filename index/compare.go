@@ -48,10 +48,13 @@ type comparedSource struct {
 	theirs   *Totals // of the active one at position, nil = not known
 	first    uint64  // that the journal has
 	end      uint64  // that it can be read to, at most position
+	whole    bool    // its documents and totals were carried over
 }
 
 // recountable reports whether the journal still has every hit that is counted.
-func (s *comparedSource) recountable() bool { return s.end == s.position && s.first == s.totals.Since }
+func (s *comparedSource) recountable() bool {
+	return !s.whole && s.end == s.position && s.first == s.totals.Since
+}
 
 func (x *Index) compare(ctx context.Context, active *Index, progress func(done, of uint64)) (*heatmap.Report, error) {
 	began := time.Now()
@@ -65,7 +68,7 @@ func (x *Index) compare(ctx context.Context, active *Index, progress func(done, 
 	defer resume()
 	c.report = &heatmap.Report{
 		Generation: x.options.Generation, Active: active.options.Generation, Compared: x.options.Now().UTC().Truncate(time.Millisecond),
-		Scope: x.options.Scope, SameRules: bytes.Equal(x.options.Rules.spec, active.options.Rules.spec), Positions: make(map[string]uint64),
+		Scope: x.base.anew(), SameRules: bytes.Equal(x.options.Rules.spec, active.options.Rules.spec), Positions: make(map[string]uint64),
 	}
 	for _, s := range c.cuts {
 		c.report.Positions[s.id] = s.position
@@ -130,7 +133,7 @@ func (c *comparison) standStill(ctx context.Context) (resume func(), err error) 
 func (c *comparison) cut(ctx context.Context, both bool) error {
 	c.cuts = nil
 	for _, f := range c.feeds {
-		s := &comparedSource{feed: f, id: f.source.ID()}
+		s := &comparedSource{feed: f, id: f.source.ID(), whole: c.base.isWhole(f.source.ID())}
 		p, stored := f.pipeline()
 		if s.pipeline, s.position = p, stored.Position; p != nil {
 			s.position = p.routed.Load()

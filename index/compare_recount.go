@@ -13,9 +13,9 @@ import (
 // recount reads the journal once, by the rules of both generations, and checks the totals of both against it. Keys are
 // counted anew, and pages are compared.
 func (c *comparison) recount(ctx context.Context, keys *recountedKeys, moved func(feed int, to uint64)) error {
-	after, before := newRecountSide(c.Index), newRecountSide(c.active)
+	after, before := newRecountSide(c.Index, c.Index), newRecountSide(c.active, c.Index)
 	r := &recounting{comparison: c, keys: keys, pages: newPageDiffs(keys), after: after, before: before, moved: moved}
-	if c.report.SameRules && c.Index.scope == nil && c.active.scope == nil {
+	if c.report.SameRules && !c.base.carries() && !c.active.base.carries() {
 		r.before = nil
 	}
 	for _, s := range c.cuts {
@@ -43,6 +43,7 @@ func (c *comparison) recount(ctx context.Context, keys *recountedKeys, moved fun
 // recountSide counts by the rules of one generation.
 type recountSide struct {
 	*Index
+	other       *Index // hits that it has carried over are left out too
 	sum         Totals // of the sources that are done
 	stream      *Stream
 	totals      Totals // of the source that is read
@@ -52,24 +53,27 @@ type recountSide struct {
 	dated       bool
 }
 
-func newRecountSide(x *Index) *recountSide { return &recountSide{Index: x} }
+func newRecountSide(x, other *Index) *recountSide { return &recountSide{Index: x, other: other} }
 
 // begin begins a source.
-func (s *recountSide) begin() {
-	s.stream = NewStream(s.options.Rules, s.options.Zone, StreamOptions{MaxBytes: s.options.RepeatBytes})
+func (s *recountSide) begin(source string) error {
+	own, err := s.base.Carried(source, s.options.Zone)
+	if err != nil {
+		return err
+	}
+	others, err := s.other.base.Carried(source, s.options.Zone)
+	if err != nil {
+		return err
+	}
+	leftOut := func(ev *Event) bool { return own.Holds(ev) || others.Holds(ev) }
+	s.stream = NewStream(s.options.Rules, s.options.Zone, StreamOptions{MaxBytes: s.options.RepeatBytes, LeftOut: leftOut})
 	s.totals = Totals{}
+	return nil
 }
 
-// event counts a hit of a scope, whether it is in it.
-func (s *recountSide) event(ev *Event, in bool) {
+// event counts a hit.
+func (s *recountSide) event(ev *Event) {
 	t := &s.totals
-	switch {
-	case !in && !ev.Repeat:
-		t.OutOfScope++
-		return
-	case !in:
-		return
-	}
 	t.Dead += uint64(len(ev.DeadAt))
 	if len(ev.RageAt) > 0 {
 		t.Bursts++
@@ -112,7 +116,7 @@ func (s *recountSide) end(read Totals) Totals {
 	t.Since, t.Read, t.Batches, t.Lost = read.Since, read.Read, read.Batches, read.Lost
 	t.RepeatedBatches, t.RepeatedHits = left.RepeatedBatches, left.RepeatedHits
 	t.Excluded, t.ExcludedBy, t.ExprErrors = left.Excluded, left.ExcludedBy, left.ExprErrors
-	t.RepeatedClicks, t.Unsettled = left.RepeatedClicks, left.Unsettled
+	t.RepeatedClicks, t.Unsettled, t.Carried = left.RepeatedClicks, left.Unsettled, left.LeftOut
 	s.sum.Add(&t)
 	return t
 }
@@ -143,12 +147,16 @@ type recounting struct {
 // source reads one source up to where it is compared.
 func (r *recounting) source(ctx context.Context, i int, s *comparedSource) error {
 	read := Totals{Since: s.first}
-	r.after.begin()
+	if err := r.after.begin(s.id); err != nil {
+		return err
+	}
 	if r.before != nil {
-		r.before.begin()
+		if err := r.before.begin(s.id); err != nil {
+			return err
+		}
 	}
 	r.from = s.id
-	if s.first < s.end {
+	if s.first < s.end && !s.whole {
 		if err := r.read(ctx, i, s, &read); err != nil {
 			return err
 		}
@@ -226,17 +234,14 @@ func (r *recounting) chunk(c *heatmap.Chunk, read *Totals) {
 	if r.before != nil {
 		r.pages.beforeChunk(c)
 		r.before.stream.Events(c, func(ev *Event) {
-			in := r.active.scope.holds(ev) && r.scope.holds(ev)
-			if r.before.event(ev, in); in && !ev.Repeat {
+			if r.before.event(ev); !ev.Repeat {
 				r.pages.before(ev)
 			}
 		})
 	}
 	r.after.stream.Events(c, func(ev *Event) {
-		in := r.scope.holds(ev)
-		if r.after.event(ev, in); in {
-			r.pages.after(ev, r.before == nil, r.from)
-		}
+		r.after.event(ev)
+		r.pages.after(ev, r.before == nil, r.from)
 	})
 }
 

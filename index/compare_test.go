@@ -117,7 +117,7 @@ func TestCounters(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := Totals{Read: 1, Batches: 2, Lost: 3, RepeatedBatches: 4, RepeatedHits: 5, Excluded: 6, ExcludedBy: []uint64{7, 8, 0}, ExprErrors: 9,
-		RepeatedClicks: 10, Unsettled: 11, OutOfScope: 12, Views: 13, Clicks: 14, Scrolls: 15, Moves: 16, Bots: 17, Dead: 18, Bursts: 19}
+		RepeatedClicks: 10, Unsettled: 11, Carried: 12, Views: 13, Clicks: 14, Scrolls: 15, Moves: 16, Bots: 17, Dead: 18, Bursts: 19}
 	seen := make(map[string]bool)
 	sum := uint64(0)
 	for _, c := range a.counters(rules) {

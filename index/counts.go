@@ -10,7 +10,7 @@ import (
 func (t *Totals) Counts(r *Rules) *heatmap.Counts {
 	c := &heatmap.Counts{
 		Read: t.Read, Batches: t.Batches, LostHits: t.Lost, RepeatedBatches: t.RepeatedBatches, RepeatedHits: t.RepeatedHits,
-		Excluded: t.Excluded, ExprErrors: t.ExprErrors, OutOfScope: t.OutOfScope,
+		Excluded: t.Excluded, ExprErrors: t.ExprErrors, Carried: t.Carried,
 		Hits: t.Hits(), Views: t.Views, Clicks: t.Clicks, Scrolls: t.Scrolls, Moves: t.Moves,
 		Bots: t.Bots, Dead: t.Dead, Bursts: t.Bursts, RepeatedClicks: t.RepeatedClicks, Unsettled: t.Unsettled,
 	}
@@ -37,7 +37,7 @@ func (t *Totals) unchangeable() []counter {
 func (t *Totals) counters(r *Rules) []counter {
 	all := append(t.unchangeable(),
 		counter{"excluded hits", t.Excluded}, counter{"failed expressions", t.ExprErrors}, counter{"repeated clicks", t.RepeatedClicks},
-		counter{"unsettled hits", t.Unsettled}, counter{"hits out of scope", t.OutOfScope},
+		counter{"unsettled hits", t.Unsettled}, counter{"hits that were carried over", t.Carried},
 		counter{"views", t.Views}, counter{"clicks", t.Clicks}, counter{"scrolls", t.Scrolls}, counter{"moves", t.Moves},
 		counter{"hits of bots", t.Bots}, counter{"dead clicks", t.Dead}, counter{"bursts", t.Bursts})
 	for _, rule := range r.LeftOut(t.ExcludedBy) {
@@ -48,5 +48,5 @@ func (t *Totals) counters(r *Rules) []counter {
 
 // accounted is what Read must be: each hit is in exactly one of these.
 func (t *Totals) accounted() uint64 {
-	return t.RepeatedHits + t.Excluded + t.RepeatedClicks + t.OutOfScope + t.Hits()
+	return t.RepeatedHits + t.Excluded + t.RepeatedClicks + t.Carried + t.Hits()
 }

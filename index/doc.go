@@ -78,6 +78,39 @@
 // the algorithm, and let the same hits count otherwise before and after they are sealed if that changes. It would be of use
 // where the first copy of a batch was pruned; but the days of those hits are carried over, not counted anew.
 //
+// # Carried over
+//
+// A generation may have a part of its hits from the one before, its base: what it was not asked to count anew, and what cannot be
+// read any more. Then each hit that the base has counted is in exactly one of both: it is carried, or it is counted by the new
+// rules. A hit of a source is carried if its position is below a position P of the source, and the base has it on a
+// day before a day D, or at a site that is not counted anew. All others are counted, whatever their day, late ones too. The day is that
+// of the base, by its rules and zones, or by those of the base's own base for what that had carried. It is asked of the hit before the
+// new rules see it.
+//
+// Documents that are carried are copied under a source of their own, carried.BASE. Those of one key are added up over the
+// sources, of which only one, S, goes on being counted. So the copy's watermark is that of the document of S, or where there is none
+// the checkpoint C of S, read before: no hit of the key lies between (if C is 0, nothing of S is carried). The copies need not be of one moment, for each says
+// which hits of S it has. When all is copied, P is a position of S that is not below any watermark, and what lies from C to P
+// is read, by the rules of the base, just as after a start: what a copy has is skipped. Then all copies have exactly what
+// is carried below P. For any other source, P is its end. A month of which D cuts off a part is then
+// added up from its days: a month is the sum of its days, byte for byte.
+//
+// Each of these steps can be taken again: what was copied stays, whoever writes late has the same to say, and the record high of
+// the carried source is raised before P is recorded. Watermarks and checkpoints of the sources that are read are not
+// touched, so all that was said about them holds. Answers name no position for what is carried: below P every hit is in the
+// answer, carried or counted.
+//
+// Nothing that was pruned may have a day from D on. A hit's time is at most a day ahead of when it was appended; so D
+// is not before the day, in the easternmost zone, after the first two buckets of append time that are kept and a day. Two,
+// because what is told of a hit by those before it, a repeat or a burst, needs the bucket before its own in full.
+//
+// Of a source of which nothing can be read, or which is an older copy that lost its end, everything is carried: its documents,
+// checkpoint and high are copied as they are. Once its hits are added up with others, they cannot be told apart: then what
+// a base carried is carried on by whoever builds on it, as far as that day and those sites.
+//
+// Scans read the journal by the rules of their own generation, days that are carried too. Where the base counts on larger cells,
+// maps of its days are answered on those, and say so.
+//
 // # Records
 //
 //	generation/GENERATION           what the generation's rules and algorithms are

@@ -113,6 +113,18 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
+// carry tells a stream which hits were carried over. It fails if hits that were not, at or above a checkpoint, were pruned since
+// the generation began.
+func (f *feed) carry(s *Stream, checkpoint uint64) (err error) {
+	if b := f.index.base; b != nil {
+		if first := f.source.First(); first > max(checkpoint, b.Kept[f.source.ID()]) {
+			return fmt.Errorf("hits below position %d of journal %s were pruned while the generation began: start it again", first, f.source.ID())
+		}
+	}
+	s.skips, err = f.index.leftOut(f.source.ID())
+	return err
+}
+
 func (f *feed) set(p *pipeline, stored checkpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,39 +171,67 @@ func (x *Index) active() *feed { return x.feeds[len(x.feeds)-1] }
 // sourcesName is the record that lists the sources of a generation, one a line.
 func sourcesName(generation string) string { return "sources/" + generation }
 
+// lonely are the sources that only the store has hits of.
+type lonely struct {
+	ids []string
+	at  map[string]checkpoint
+}
+
+// absentSources gives those that are known so far.
+func (x *Index) absentSources() lonely {
+	if a := x.absent.Load(); a != nil {
+		return *a
+	}
+	return lonely{}
+}
+
 // listSources adds the sources that are read to the record, before anything of them is stored, and notes which of those
 // in the record are not there but may have hits in the store.
 func (x *Index) listSources(ctx context.Context) error {
-	name := sourcesName(x.options.Generation)
+	ids := make([]string, len(x.feeds))
+	for i, f := range x.feeds {
+		ids[i] = f.source.ID()
+	}
+	listed, err := addSources(ctx, x.options.Store, x.options.Generation, ids)
+	if err != nil {
+		return err
+	}
+	return x.findAbsent(ctx, listed)
+}
+
+// addSources adds sources to the record that lists those of a generation, and gives those that were there.
+func addSources(ctx context.Context, store Records, generation string, sources []string) (listed []string, err error) {
+	name := sourcesName(generation)
 	for {
-		old, err := x.options.Store.Record(ctx, name)
+		old, err := store.Record(ctx, name)
 		if err != nil {
-			return fmt.Errorf("read record %s: %w", name, err)
+			return nil, fmt.Errorf("read record %s: %w", name, err)
 		}
-		listed := strings.Fields(string(old))
+		listed = strings.Fields(string(old))
 		all := slices.Clone(listed)
-		for _, f := range x.feeds {
-			if !slices.Contains(all, f.source.ID()) {
-				all = append(all, f.source.ID())
+		for _, id := range sources {
+			if !slices.Contains(all, id) {
+				all = append(all, id)
 			}
 		}
-		if len(all) > len(listed) {
-			done, err := x.options.Store.SwapRecord(ctx, name, old, []byte(strings.Join(all, "\n")))
-			if err != nil {
-				return fmt.Errorf("write record %s: %w", name, err)
-			}
-			if !done {
-				continue
-			}
+		if len(all) == len(listed) {
+			return listed, nil
 		}
-		return x.findAbsent(ctx, listed)
+		done, err := store.SwapRecord(ctx, name, old, []byte(strings.Join(all, "\n")))
+		if err != nil {
+			return nil, fmt.Errorf("write record %s: %w", name, err)
+		}
+		if done {
+			return listed, nil
+		}
 	}
 }
 
 // findAbsent notes the sources that only the store has hits of.
 func (x *Index) findAbsent(ctx context.Context, listed []string) error {
+	found := lonely{at: make(map[string]checkpoint)}
 	for _, id := range listed {
-		if slices.ContainsFunc(x.feeds, func(f *feed) bool { return f.source.ID() == id }) {
+		if isCarried(id) || slices.ContainsFunc(x.feeds, func(f *feed) bool { return f.source.ID() == id }) {
 			continue
 		}
 		high, _, err := (&highMark{store: x.options.Store, generation: x.options.Generation, source: id}).read(ctx)
@@ -201,16 +241,13 @@ func (x *Index) findAbsent(ctx context.Context, listed []string) error {
 		if high == 0 {
 			continue // nothing was ever stored of it
 		}
-		c, _, err := readCheckpoint(ctx, x.options.Store, x.options.Generation, id)
-		if err != nil {
+		if found.at[id], _, err = readCheckpoint(ctx, x.options.Store, x.options.Generation, id); err != nil {
 			return err
 		}
-		if x.gone == nil {
-			x.gone = make(map[string]checkpoint)
-		}
-		x.absent, x.gone[id] = append(x.absent, id), c
+		found.ids = append(found.ids, id)
 		x.options.Logger.Warn("the store holds hits of a journal that is not there: they stay counted, but cannot be read again",
 			slog.String("source", id), slog.Uint64("stored", high))
 	}
+	x.absent.Store(&found)
 	return nil
 }

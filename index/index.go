@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"heatlog/heatmap"
 )
 
 // Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
@@ -28,7 +26,6 @@ type Options struct {
 
 	Generation      string        // default g1
 	Workers         int           // default one a core
-	Scope           heatmap.Scope // what of the hits is counted, default all
 	CacheBytes      int64         // memory of deltas, live and on their way to the store, default 64 MiB, at least 1 MiB
 	RepeatBytes     int64         // memory of the set that tells repeats, used as it is needed, default 256 MiB: 11 million batches in 10 minutes
 	FlushEvery      time.Duration // longest time that a delta stays unflushed, default 30 s
@@ -41,6 +38,10 @@ type Options struct {
 	// BulkBytes, if not 0, is the memory of deltas while the index reads what the sources held when it was opened. It does
 	// that at the lowest priority of the system's threads, and decodes ahead. Then it stores all, and goes on like any other.
 	BulkBytes int64
+
+	// Base is asked once, before anything is read: it says which hits are not counted, because documents of another generation
+	// were carried over by then. After an error the index stands still. nil carries nothing.
+	Base func(ctx context.Context) (*Base, error)
 
 	// Hold is asked before each chunk is read and holds the index up for as long as it does not return, until ctx ends. nil
 	// holds up nothing.
@@ -112,16 +113,19 @@ func (e *JournalBehindError) Error() string {
 // methods are safe for concurrent use.
 type Index struct {
 	options Options
-	scope   *scope
-	feeds   []*feed               // of the frozen sources, then of the active one
-	absent  []string              // sources that only the store has hits of
-	gone    map[string]checkpoint // of these
-	running atomic.Int64          // feeds that share the cache
+	feeds   []*feed                // of the frozen sources, then of the active one
+	absent  atomic.Pointer[lonely] // sources that only the store has hits of
+	running atomic.Int64           // feeds that share the cache
 	gate    sync.RWMutex
 	still   still
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
 	pins    pins
+
+	prepared   chan struct{}         // closed when base is known
+	base       *Base                 // read only when prepared is closed
+	unprepared atomic.Pointer[error] // why base will not be known
+	leftOut    func(source string) (func(*Event) bool, error)
 
 	closing   chan struct{} // closed when Close is called
 	closeOnce sync.Once
@@ -143,12 +147,7 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 	if o.CacheBytes < minCacheBytes {
 		return nil, fmt.Errorf("cache is %d bytes, want at least %d", o.CacheBytes, minCacheBytes)
 	}
-	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{})}
-	x.scans = make(chan struct{}, o.MaxScans)
-	var err error
-	if x.scope, err = newScope(o.Scope); err != nil {
-		return nil, err
-	}
+	x := newIndex(o)
 	if err := x.checkGeneration(ctx); err != nil {
 		return nil, err
 	}
@@ -162,15 +161,70 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 		cancel()
 		return nil, err
 	}
-	var running sync.WaitGroup
-	for _, f := range x.feeds {
-		running.Go(func() { f.run(run) })
-	}
 	go func() {
+		defer close(x.done)
+		if !x.prepare(run) {
+			return
+		}
+		var running sync.WaitGroup
+		for _, f := range x.feeds {
+			running.Go(func() { f.run(run) })
+		}
 		running.Wait()
-		close(x.done)
 	}()
 	return x, nil
+}
+
+func newIndex(o Options) *Index {
+	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{}), prepared: make(chan struct{})}
+	x.scans = make(chan struct{}, o.MaxScans)
+	x.leftOut = x.carried
+	return x
+}
+
+// prepare finds out what was carried over, and reports whether reading may begin.
+func (x *Index) prepare(ctx context.Context) bool {
+	var err error
+	if x.options.Base != nil {
+		x.base, err = x.options.Base(ctx)
+	}
+	if err != nil {
+		x.unprepared.Store(&err)
+		return false
+	}
+	for x.options.Base != nil {
+		if err = x.listSources(ctx); err == nil {
+			break
+		}
+		x.options.Logger.Error("store does not answer, trying again", slog.String("what", "list sources"), slog.Any("err", err))
+		if pause(ctx, time.Second) != nil {
+			return false
+		}
+	}
+	close(x.prepared)
+	return true
+}
+
+// carriedCell is the side of the largest cells that were carried over, px, 0 if there are none.
+func (x *Index) carriedCell() int {
+	select {
+	case <-x.prepared:
+	default:
+		return 0
+	}
+	if x.base.Empty() {
+		return 0
+	}
+	return x.base.Cell
+}
+
+// carried gives what tells the hits of a source that were carried over, nil if there are none.
+func (x *Index) carried(source string) (func(*Event) bool, error) {
+	c, err := x.base.Carried(source, x.options.Zone)
+	if c == nil || err != nil {
+		return nil, err
+	}
+	return c.Holds, nil
 }
 
 // begin makes the pipelines of all sources.
@@ -179,6 +233,9 @@ func (x *Index) begin(ctx, run context.Context) error {
 		if err := f.begin(ctx, run); err != nil {
 			return err
 		}
+	}
+	if x.options.Base != nil {
+		return nil // carried documents may be of more sources
 	}
 	return x.listSources(ctx)
 }
@@ -285,6 +342,9 @@ func (x *Index) Ready() error {
 
 // Failed gives what ended the reading of a source, nil if nothing did.
 func (x *Index) Failed() error {
+	if err := x.unprepared.Load(); err != nil {
+		return *err
+	}
 	for _, p := range x.pipelines() {
 		if err := p.failed.Load(); err != nil {
 			return *err
@@ -332,8 +392,9 @@ func (x *Index) Sources() (all []SourceState) {
 		s.Durable = max(f.source.Durable(), s.Position)
 		all = append(all, s)
 	}
-	for _, id := range x.absent {
-		c := x.gone[id]
+	gone := x.absentSources()
+	for _, id := range gone.ids {
+		c := gone.at[id]
 		all = append(all, SourceState{Source: id, Position: c.Position, Durable: c.Position, Totals: c.Totals})
 	}
 	return all
@@ -352,7 +413,7 @@ func (x *Index) TotalsAt(source string, position uint64) (Totals, bool) {
 		}
 		return p.intake.ends.at(position)
 	}
-	c, ok := x.gone[source]
+	c, ok := x.absentSources().at[source]
 	return c.Totals, ok && c.Position == position
 }
 

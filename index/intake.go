@@ -12,7 +12,6 @@ import (
 // intake turns the chunks of a source, in order, into ops for shards. It is the sequential part of applying.
 type intake struct {
 	stream *Stream
-	scope  *scope // nil = all hits count
 	from   uint64 // hits below are stored already: they only tell the stream what came before
 	next   uint64 // position of the next chunk, unless hits are lost before it
 	totals Totals // of all hits below next, but for what the stream counts
@@ -71,12 +70,6 @@ func (in *intake) split(c *heatmap.Chunk, parts []*[]op) {
 	var to int
 	in.stream.Events(c, func(ev *Event) {
 		if ev.Position < in.from {
-			return
-		}
-		if in.scope != nil && !in.scope.holds(ev) {
-			if !ev.Repeat {
-				in.totals.OutOfScope++
-			}
 			return
 		}
 		if ev.Page != page || ev.Hit.Site != site {
@@ -139,40 +132,8 @@ func (s *Stream) leftOut() *Totals {
 	return &Totals{
 		RepeatedBatches: s.stats.RepeatedBatches, RepeatedHits: s.stats.RepeatedHits,
 		Excluded: s.stats.Excluded, ExcludedBy: s.stats.ExcludedBy, ExprErrors: s.stats.ExprErrors,
-		RepeatedClicks: s.stats.RepeatedClicks, Unsettled: s.stats.Unsettled,
+		Carried: s.stats.LeftOut, RepeatedClicks: s.stats.RepeatedClicks, Unsettled: s.stats.Unsettled,
 	}
-}
-
-// scope is what part of the hits a generation counts.
-type scope struct {
-	sites map[string]bool // nil = all
-	from  heatmap.Date
-}
-
-func newScope(s heatmap.Scope) (*scope, error) {
-	if s.All() {
-		return nil, nil
-	}
-	var in scope
-	for _, site := range s.Sites {
-		if in.sites == nil {
-			in.sites = make(map[string]bool)
-		}
-		in.sites[site] = true
-	}
-	if s.From != "" {
-		from, err := heatmap.ParseDate(s.From)
-		if err != nil {
-			return nil, fmt.Errorf("read scope: %w", err)
-		}
-		in.from = from
-	}
-	return &in, nil
-}
-
-// holds reports whether an event is in the scope. A nil scope holds all.
-func (s *scope) holds(ev *Event) bool {
-	return s == nil || ev.Date >= s.from && (s.sites == nil || s.sites[ev.Hit.Site])
 }
 
 // shardOf gives the one of n shards that holds a page.

@@ -19,6 +19,7 @@ import (
 // store the same source, the pipeline ends with errConflict and a new one begins at the checkpoint.
 type pipeline struct {
 	options *Options
+	feed    *feed
 	source  Source
 	intake  *intake
 	workers []*worker
@@ -57,9 +58,9 @@ type pipeline struct {
 func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	x := f.index
 	p := &pipeline{
-		options: &x.options, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
+		options: &x.options, feed: f, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
 		gate: &x.gate, still: &x.still, stats: &x.stats,
-		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes}), scope: x.scope},
+		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
 	p.bulk.Store(bulk)
@@ -124,8 +125,11 @@ func (p *pipeline) begin() (Reader, error) {
 	if !ok {
 		return nil, context.Cause(p.ctx)
 	}
+	if err := p.feed.carry(p.intake.stream, from.Position); err != nil {
+		return nil, err
+	}
 	p.startEnd = p.source.Durable()
-	if first := p.source.First(); first > from.Position {
+	if first := p.source.First(); first > from.Position && p.options.Base == nil {
 		p.options.Logger.Warn("hits were pruned before this store counted them",
 			slog.Uint64("hits", first-from.Position), slog.Uint64("position", first))
 	}

@@ -122,7 +122,7 @@ func (x *Index) prefix(ctx context.Context, f *fold) (heatmap.Prefix, error) {
 		prefix.Positions[feed.source.ID()] = c.position
 		prefix.Lag += max(feed.source.Durable(), c.position) - c.position
 	}
-	for _, id := range x.absent {
+	for _, id := range x.absentSources().ids {
 		f.other(id)
 	}
 	for id := range f.others {
@@ -213,7 +213,9 @@ func (f *fold) other(source string) {
 func (f *fold) doc(d Doc) error {
 	c := f.cuts[d.Source]
 	if c == nil {
-		f.other(d.Source)
+		if !isCarried(d.Source) {
+			f.other(d.Source)
+		}
 		return f.reducer.blob(d.Key, d.Blob)
 	}
 	if d.Watermark > c.position && !c.ended {

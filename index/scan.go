@@ -106,7 +106,7 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 	prefix := heatmap.Prefix{Generation: x.options.Generation, Positions: make(map[string]uint64), Lag: x.active().lag()}
 	for i, f := range x.feeds {
 		first, err := x.readEvents(ctx, f.source, x.options.Rules, ends[i], func(to uint64) { pinned.move(i, to) }, func(ev *Event) error {
-			if !pl.keepsEvent(ev) || !x.scope.holds(ev) {
+			if !pl.keepsEvent(ev) {
 				return nil
 			}
 			return fn(ev)

@@ -13,7 +13,8 @@ import (
 
 // StreamOptions bound what a stream remembers. The zero value works.
 type StreamOptions struct {
-	MaxBytes int64 // memory for telling repeats, half of it for each of two buckets; default 64 MiB
+	MaxBytes int64             // memory for telling repeats, half of it for each of two buckets; default 64 MiB
+	LeftOut  func(*Event) bool // asked of each hit that is no repeat: is it not to be told, though later ones may depend on it? Rules and derived fields come after it; nil = none
 }
 
 // Bounds of what a stream remembers of URLs and user agents, for each of two halves.
@@ -51,6 +52,7 @@ type Stream struct {
 	rules    *Rules
 	zone     func(site string) *time.Location
 	maxBytes int64
+	skips    func(*Event) bool
 
 	bucket  int64 // of the last chunk: append time / bucketMillis
 	started bool
@@ -95,6 +97,7 @@ type StreamStats struct {
 	Unsettled       uint64   // of URLs that rewrites or groups would have made what counts as another: their URL is their page
 	RepeatedBatches uint64   // dropped
 	RepeatedHits    uint64   // dropped, those of dropped batches among them
+	LeftOut         uint64   // by StreamOptions.LeftOut; nothing else is counted of them
 	Excluded        uint64   // left out by the rules
 	ExcludedBy      []uint64 // the same by rule, each counts for the first that leaves it out: see Rules.Counts
 	ExprErrors      uint64   // runs of an expression that failed, which counts as false
@@ -114,7 +117,7 @@ func NewStream(r *Rules, zone func(site string) *time.Location, o StreamOptions)
 		o.MaxBytes = 64 << 20
 	}
 	s := &Stream{
-		rules: r, zone: zone, maxBytes: o.MaxBytes,
+		rules: r, zone: zone, maxBytes: o.MaxBytes, skips: o.LeftOut,
 		pages:  newMemo[urlPage](memoURLs, memoURLBytes),
 		agents: newMemo[agentClass](memoAgents, memoAgentBytes),
 	}
@@ -235,6 +238,10 @@ func (s *Stream) takeBatch(b *heatmap.Batch, position uint64, fn func(*Event)) {
 func (s *Stream) takeHit(h *heatmap.Hit, position uint64, in verdict, fn func(*Event)) {
 	s.describe(h, position)
 	tells := fn != nil && in.counts
+	if tells && s.skips != nil && s.skips(&s.event) {
+		s.stats.LeftOut++
+		tells = false
+	}
 	if s.excluded(tells) {
 		return
 	}

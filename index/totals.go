@@ -8,7 +8,7 @@ import (
 // Totals say what became of the hits of a source below a position. They are a function of the rules and of the hits from
 // Since on: the same however often the index was killed on the way.
 //
-// Read = RepeatedHits + Excluded + RepeatedClicks + OutOfScope + Views + Clicks + Scrolls + Moves.
+// Read = RepeatedHits + Excluded + RepeatedClicks + Carried + Views + Clicks + Scrolls + Moves.
 type Totals struct {
 	Since           uint64   `json:"since,omitzero"` // nothing is known of hits below it: they were pruned, or applied by a version that kept no totals
 	Read            uint64   `json:"read"`           // hits
@@ -19,9 +19,9 @@ type Totals struct {
 	Excluded        uint64   `json:"excluded,omitzero"`
 	ExcludedBy      []uint64 `json:"excluded_by,omitzero"` // as in StreamStats
 	ExprErrors      uint64   `json:"expr_errors,omitzero"`
-	RepeatedClicks  uint64   `json:"repeated_clicks,omitzero"` // of repeat_clicks, whatever the scope
+	RepeatedClicks  uint64   `json:"repeated_clicks,omitzero"` // of repeat_clicks
 	Unsettled       uint64   `json:"unsettled,omitzero"`       // as in StreamStats
-	OutOfScope      uint64   `json:"out_of_scope,omitzero"`    // hits that count, but not in this generation
+	Carried         uint64   `json:"carried,omitzero"`         // hits that are not counted, because documents that were carried over hold them
 	Views           uint64   `json:"views,omitzero"`           // counted, as what follows
 	Clicks          uint64   `json:"clicks,omitzero"`
 	Scrolls         uint64   `json:"scrolls,omitzero"`
@@ -51,7 +51,7 @@ func (t *Totals) Add(o *Totals) {
 	t.ExprErrors += o.ExprErrors
 	t.RepeatedClicks += o.RepeatedClicks
 	t.Unsettled += o.Unsettled
-	t.OutOfScope += o.OutOfScope
+	t.Carried += o.Carried
 	t.Views += o.Views
 	t.Clicks += o.Clicks
 	t.Scrolls += o.Scrolls

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,7 +36,7 @@ func (g *Generations) Start(ctx context.Context, p heatmap.Replay) (heatmap.Gene
 	}
 	e := entry{
 		ID: id, State: heatmap.StateBuilding, Spec: specHash(rules.Spec()), Scope: scope, Activate: p.Activate,
-		SkipDamaged: p.SkipDamaged, Created: g.now(),
+		Carrying: &carrying{Step: stepPlan, Base: &index.Base{}}, SkipDamaged: p.SkipDamaged, Created: g.now(),
 	}
 	if err := g.begin(ctx, &e, p.Rules, rules); err != nil {
 		g.spawn(func() { g.erase(id) })
@@ -54,16 +55,13 @@ func (g *Generations) scope(p *heatmap.Replay) (s heatmap.Scope, err error) {
 	}
 	s.Sites = slices.Compact(slices.Sorted(slices.Values(p.Sites)))
 	if p.From != 0 {
+		if now := g.now(); p.From > heatmap.DateOf(now.UnixMilli(), time.UTC)+1 { // it may be tomorrow somewhere
+			return s, &heatmap.ParamError{Field: "from", Message: p.From.String() + " is in the future: nothing would be counted anew"}
+		}
 		s.From = p.From.String()
-	}
-	if p.Activate && !s.All() {
-		return s, &heatmap.ParamError{Field: "activate", Message: partial}
 	}
 	return s, nil
 }
-
-// partial is why a generation with a scope does not become active.
-const partial = "it counts only a part of the hits: compare with it, then replay everything"
 
 // reserve takes an id. Until the generation is on the list, what there is of it is to be dropped: a start that breaks off
 // leaves nothing.
@@ -97,6 +95,7 @@ func (g *Generations) begin(ctx context.Context, e *entry, text string, rules *i
 		return err
 	}
 	err = g.change(ctx, func(r *record) error {
+		e.Carrying.Base.Generation = r.Active
 		i := slices.Index(r.Dropping, e.ID)
 		if i < 0 {
 			return &heatmap.StateError{ID: e.ID, State: e.State, Message: "it was dropped before it began"}
@@ -130,9 +129,6 @@ func (g *Generations) Activate(ctx context.Context, id string) error {
 		}
 		if err := e.move(heatmap.StateActive); err != nil {
 			return err
-		}
-		if !e.Scope.All() {
-			return &heatmap.StateError{ID: id, State: heatmap.StateReady, Message: partial}
 		}
 		old := r.find(r.Active)
 		if err := old.move(heatmap.StateRetired); err != nil {
@@ -200,7 +196,7 @@ func (g *Generations) drop(ctx context.Context, id string, may func(*entry) erro
 		if err != nil {
 			return err
 		}
-		if err := may(e); err != nil {
+		if err := errors.Join(may(e), r.held(e)); err != nil {
 			return err
 		}
 		return r.strike(id)

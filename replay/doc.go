@@ -67,6 +67,16 @@
 // which pages change, appear, go, or take hits of others. Lists and sentences are bounded, and say how many more there are.
 // It is kept with the generation.
 //
+// # A part of it
+//
+// A generation that counts only some sites anew, or only days from one on, carries the rest over from the generation that is
+// active when it begins; so does one of a journal whose first hits were pruned, or that is not there any more, for all days
+// that may have lost hits. So it has all hits, can be switched to like any other, and says what it has from where. How this
+// is exact is told in package index. Here it is four steps, each recorded in the entry of the generation before the next
+// begins: what is carried is planned once, the documents are copied, what came meanwhile is counted, and the month that is cut is added
+// up. A process that dies goes on with the step that it was at. Until all four are done nothing is read, nothing may be
+// pruned, and the generation that is carried over cannot be dropped.
+//
 // # Exactly once, several times
 //
 // What package index says of one generation holds for each, because nothing that it rests on is shared: documents,

@@ -41,6 +41,7 @@ type sickStore struct {
 	dropFail atomic.Bool // Drop fails
 	calls    atomic.Int64
 	dieAt    atomic.Int64 // down from this call on, 0 = never
+	onSites  func()       // called before Sites, nil = nothing
 }
 
 var errDown = errors.New("the store is down")
@@ -93,6 +94,9 @@ func (s *sickStore) Scan(ctx context.Context, r index.Range, fn func(index.Doc) 
 func (s *sickStore) Sites(ctx context.Context, generation string) ([]string, error) {
 	if err := s.fails(); err != nil {
 		return nil, err
+	}
+	if s.onSites != nil {
+		s.onSites()
 	}
 	return s.Store.Sites(ctx, generation)
 }

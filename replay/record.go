@@ -36,6 +36,7 @@ type entry struct {
 	Reason      string        `json:"reason,omitzero"`
 	Spec        string        `json:"spec"` // as in heatmap.Generation
 	Scope       heatmap.Scope `json:"scope,omitzero"`
+	Carrying    *carrying     `json:"carrying,omitzero"` // nil of one that was not built beside another; never changed in place
 	Activate    bool          `json:"activate,omitzero"`
 	SkipDamaged bool          `json:"skip_damaged,omitzero"`
 	Created     time.Time     `json:"created"`

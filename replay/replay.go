@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,7 @@ const MaxGenerations = 4
 
 // Options say where generations read and store. Index.Store and Sources are needed.
 type Options struct {
-	// Index holds what all generations have in common. Source, Frozen, Rules, Generation, Scope, BulkBytes and Hold are set
+	// Index holds what all generations have in common. Source, Frozen, Rules, Generation, Base, BulkBytes and Hold are set
 	// for each.
 	Index index.Options
 
@@ -94,6 +95,7 @@ type generation struct {
 	users  sync.WaitGroup // questions under way; Add only under Generations.mu while it is live
 	rate   meter
 	verify verifying
+	added  chan struct{}   // closed when it is one of those that are open
 	ctx    context.Context // ends when it is closed
 	cancel context.CancelFunc
 }
@@ -265,11 +267,14 @@ func (g *Generations) readRules(ctx context.Context, id string) (*index.Rules, e
 
 // open opens a generation's index.
 func (g *Generations) open(ctx context.Context, e *entry, rules *index.Rules) (*generation, error) {
-	n := &generation{id: e.ID, rules: rules}
+	if !e.Scope.All() && e.Carrying == nil {
+		return nil, &rulesError{errors.New("it was begun by another version of heatlog, which left out what is not in its scope: drop it and start it again")}
+	}
+	n := &generation{id: e.ID, rules: rules, added: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(g.ctx)
 	n.hold.set(e.Paused)
 	o := g.options.Index
-	o.Generation, o.Rules, o.Scope, o.Hold = e.ID, rules, e.Scope, n.hold.wait
+	o.Generation, o.Rules, o.Hold = e.ID, rules, n.hold.wait
 	if e.State == heatmap.StateBuilding {
 		o.BulkBytes = g.options.ReplayBytes
 	}
@@ -278,6 +283,7 @@ func (g *Generations) open(ctx context.Context, e *entry, rules *index.Rules) (*
 		damaged = g.damaged(e.ID)
 	}
 	o.Source, o.Frozen = g.options.Sources(damaged)
+	o.Base = g.baseOf(e, n, o, append(slices.Clone(o.Frozen), o.Source))
 	var err error
 	if n.index, err = index.Open(ctx, o); err != nil {
 		n.cancel()
@@ -304,6 +310,7 @@ func (g *Generations) damaged(id string) func(*journal.CorruptError) {
 func (g *Generations) add(n *generation) {
 	g.mu.Lock()
 	g.live[n.id] = n
+	close(n.added)
 	if e := g.record.find(n.id); e != nil {
 		n.hold.set(e.Paused)
 	}
@@ -365,8 +372,9 @@ const houseEvery = 250 * time.Millisecond
 // expire drops retired generations whose time is over.
 func (g *Generations) expire() error {
 	now := g.now()
-	for _, e := range g.snapshot().Generations {
-		if e.State != heatmap.StateRetired || e.Until.After(now) {
+	r := g.snapshot()
+	for _, e := range r.Generations {
+		if e.State != heatmap.StateRetired || e.Until.After(now) || r.held(&e) != nil {
 			continue
 		}
 		err := g.drop(g.ctx, e.ID, func(e *entry) error {

@@ -63,7 +63,7 @@ func TestIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := v.Counts; c.Read != h.journal.Durable() || c.Read != c.RepeatedHits+c.Excluded+c.OutOfScope+c.Hits || c.RepeatedHits == 0 || c.Since != nil {
+	if c := v.Counts; c.Read != h.journal.Durable() || c.Read != c.RepeatedHits+c.Excluded+c.Carried+c.Hits || c.RepeatedHits == 0 || c.Since != nil {
 		t.Errorf("counts do not add up to %d: %+v", h.journal.Durable(), c)
 	}
 	h.close()
@@ -269,7 +269,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for field, p := range map[string]heatmap.Replay{
-		"rules": {Rules: "no_such_key: 1"}, "activate": {Activate: true, Sites: []string{testSite}},
+		"rules": {Rules: "no_such_key: 1"}, "from": {From: heatmap.DateOf(time.Now().UnixMilli(), time.UTC) + 2},
 	} {
 		_, err := g.Start(ctx, p)
 		if bad := (*heatmap.ParamError)(nil); !errors.As(err, &bad) || bad.Field != field {
@@ -282,35 +282,51 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestScope counts a part.
+// TestScope counts a part anew, by which the rest does not change, and goes there and back.
 func TestScope(t *testing.T) {
 	h := newHouse(t)
 	h.fill(300)
 	g := h.open()
-	from := heatmap.DateOf(h.clock.Load(), time.UTC) - 1
-	id := h.start(heatmap.Replay{Sites: []string{testSite}, From: from})
-	h.await(id, heatmap.StateReady)
 	h.awaitAll()
-	part, err := g.Pages(t.Context(), heatmap.Query{Site: testSite, Generation: id, Bots: true})
+	from := heatmap.DateOf(h.clock.Load(), time.UTC) - 1
+	bound := heatmap.Bound{Set: true, IsDate: true, Date: from}
+	hits := func(q heatmap.Query) uint64 {
+		t.Helper()
+		q.Site, q.Bots = testSite, true
+		a, err := g.Pages(t.Context(), q)
+		if err != nil || a.Hits == 0 {
+			t.Fatal(a, err)
+		}
+		return a.Hits
+	}
+	all, late := hits(heatmap.Query{}), hits(heatmap.Query{From: bound})
+	id := h.start(heatmap.Replay{Rules: excludeSome, Sites: []string{testSite}, From: from, Activate: true})
+	h.await(id, heatmap.StateActive)
+	h.awaitAll()
+	v, err := g.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := heatmap.Query{Site: testSite, Bots: true, From: heatmap.Bound{Set: true, IsDate: true, Date: from}}
-	all, err := g.Pages(t.Context(), q)
-	if err != nil || part.Hits != all.Hits || part.Hits == 0 {
-		t.Errorf("%d hits in the scope, of all %d", part.Hits, all.Hits)
+	c := v.Counts
+	if want := (heatmap.Carried{Site: testSite, From: "g1", Before: from.String(), Hits: all - late}); len(v.Carried) != 1 || v.Carried[0] != want {
+		t.Errorf("carried is %+v, want %+v", v.Carried, want)
 	}
-	q = heatmap.Query{Site: testSite, Bots: true, Generation: id, Where: "x >= 0"}
-	if scan, err := g.Pages(t.Context(), q); err != nil || scan.Hits != part.Hits {
-		t.Errorf("a scan finds %+v, %v; want %d hits", scan, err, part.Hits)
+	if got := hits(heatmap.Query{}); got != all-late+c.Hits || c.Excluded == 0 || c.Carried != all-late || c.Hits+c.Excluded != late {
+		t.Errorf("%d hits, %d of them from %v on, are %d by other rules with counts %+v", all, late, from, got, c)
 	}
-	v, err := g.Get(t.Context(), id)
-	if c := v.Counts; err != nil || c.Hits != part.Hits || c.OutOfScope == 0 || c.Hits+c.OutOfScope != v.ActiveCounts.Hits {
-		t.Errorf("counts %+v beside %+v", v.Counts, v.ActiveCounts)
+	if got := hits(heatmap.Query{From: bound}); got != c.Hits {
+		t.Errorf("%d hits from %v on, want %d", got, from, c.Hits)
 	}
-	if err := g.Activate(t.Context(), id); !errors.As(err, new(*heatmap.StateError)) {
-		t.Errorf("a part becomes active: %v", err)
+	if got := hits(heatmap.Query{Where: "x >= 0"}); got >= all-late+c.Hits {
+		t.Errorf("a scan finds %d hits: it reads the journal by the rules of its generation, days before %v too", got, from)
 	}
+	if err := g.Activate(t.Context(), "g1"); err != nil || hits(heatmap.Query{}) != all {
+		t.Errorf("back to g1: %v", err)
+	}
+	if err := g.Drop(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	h.awaitGone(id)
 }
 
 // TestPause holds a replay up over a crash.

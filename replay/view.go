@@ -66,6 +66,9 @@ func (g *Generations) view(e *entry) heatmap.Generation {
 		SkipDamaged: e.SkipDamaged, Created: e.Created, Ready: e.Ready, Activated: e.Activated, Retired: e.Retired, Until: e.Until,
 		Progress: heatmap.Progress{Positions: make(map[string]uint64)},
 	}
+	if e.Carrying != nil {
+		v.Carried = e.Carrying.Found
+	}
 	n := g.live[e.ID]
 	if n == nil {
 		return v

@@ -33,7 +33,7 @@ func newFakeGenerations() *fakeGenerations {
 		},
 		{
 			ID: "g2", State: heatmap.StateCatchingUp, Paused: true, Reason: "<none>", Spec: "fedcba9876543210", Rules: "{}", RulesText: "exclude: []", Activate: true, SkipDamaged: true,
-			Scope: heatmap.Scope{Sites: []string{"shop"}, From: "2026-01-01"}, Created: at, Ready: at, Activated: at, Retired: at, Until: at,
+			Scope: heatmap.Scope{Sites: []string{"shop"}, From: "2026-01-01"}, Carried: []heatmap.Carried{{Site: "shop", From: "g1", Before: "2026-01-01", Source: "j1", Hits: 3}}, Created: at, Ready: at, Activated: at, Retired: at, Until: at,
 			Progress: heatmap.Progress{Hits: 3, Of: 7, HitsPerSecond: 1.5, ETASeconds: 2.5, Positions: positions}, Counts: counts, ActiveCounts: counts,
 		},
 	}}

@@ -84,8 +84,8 @@ func (f *generationFlags) again(words string) string {
 type replayStartCmd struct {
 	Rules       string   `help:"The rules, YAML; - is standard input." required:"" placeholder:"FILE"`
 	Activate    bool     `help:"Switch to the new generation when it is ready."`
-	Site        []string `help:"Count this site alone; repeatable." placeholder:"KEY"`
-	From        string   `help:"Count from this day on alone, YYYY-MM-DD, in each site's zone." placeholder:"DATE"`
+	Site        []string `help:"Count this site anew, and keep what the active generation has of the others; repeatable." placeholder:"KEY"`
+	From        string   `help:"Count from this day on anew, YYYY-MM-DD in each site's zone, and keep what the active generation has of the days before." placeholder:"DATE"`
 	SkipDamaged bool     `help:"Go on behind damage in the journal, and count the loss; without it the replay fails there."`
 	Detach      bool     `help:"Do not wait for the end."`
 	generationFlags

@@ -20,7 +20,7 @@ func stateText(g *heatmap.Generation) string {
 	return string(g.State)
 }
 
-// scopeText is what part of the journal a generation counts.
+// scopeText is what part of the journal a generation counts anew.
 func scopeText(s heatmap.Scope) string {
 	if s.All() {
 		return "everything"
@@ -33,6 +33,18 @@ func scopeText(s heatmap.Scope) string {
 		text += " from " + s.From
 	}
 	return text
+}
+
+// carriedText is what a generation has from another one.
+func carriedText(c *heatmap.Carried) string {
+	text := heatmap.Grouped(c.Hits) + " hits of " + c.Site
+	if c.Before != "" {
+		text += " before " + c.Before
+	}
+	if c.Source != "" {
+		text += " in journal " + c.Source + ", which cannot be read"
+	}
+	return text + ", as " + c.From + " has them"
 }
 
 // share is n of all in whole per cent, rounded down, so that 100 means all.
@@ -119,6 +131,9 @@ func printGeneration(w io.Writer, g heatmap.Generation, active string, now time.
 	}
 	line("rules", g.Spec)
 	line("counts", scopeText(g.Scope))
+	for i := range g.Carried {
+		line("carried", carriedText(&g.Carried[i]))
+	}
 	line("created", timeText(g.Created))
 	if g.State != heatmap.StateFailed {
 		line("read", progressText(&g.Progress))
@@ -197,7 +212,7 @@ func countRows(c *heatmap.Counts) []countRow {
 		{"read", c.Read, true},
 		{"repeats", c.RepeatedHits, false},
 		{"left out by rules", c.Excluded, true},
-		{"out of scope", c.OutOfScope, false},
+		{"carried over", c.Carried, false},
 		{"lost to damage", c.LostHits, false},
 		{"counted", c.Hits, true},
 		{"views", c.Views, false},

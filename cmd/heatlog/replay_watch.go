@@ -105,9 +105,6 @@ func (f *generationFlags) conclude(ctx context.Context, w io.Writer, all generat
 	switch g.State {
 	case heatmap.StateReady:
 		next := fmt.Sprintf("%s switches to it", f.again("activate "+g.ID))
-		if !g.Scope.All() {
-			next = "it counts only a part, so it can be looked at with --generation " + g.ID + ", not switched to"
-		}
 		_, err = fmt.Fprintf(w, "\n%s\n", next)
 	case heatmap.StateActive:
 		for _, before := range list {
