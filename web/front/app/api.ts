@@ -105,7 +105,7 @@ export interface Counts {
   repeated_hits: number;
   excluded: number;
   excluded_by?: { rule: string; hits: number }[];
-  out_of_scope: number;
+  carried: number;
   hits: number;
   views: number;
   clicks: number;
@@ -165,6 +165,8 @@ export interface Generation {
   /** The rules as they were given; left out of lists, and empty for the default rules. */
   rules_text?: string;
   scope?: { sites?: string[]; from?: string };
+  /** What it has from another generation instead of counting it anew. */
+  carried?: { site: string; from_generation: string; before?: string; source?: string; hits: number }[];
   activate?: boolean;
   skip_damaged?: boolean;
   created: string;

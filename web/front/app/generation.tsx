@@ -38,6 +38,7 @@ export function GenerationView({ id, sites }: { id: string; sites: Site[] }) {
             <Actions of={g} active={active} changed={changed} />
           </section>
           {g.counts && (g.state === "active" || !report.data?.after) && <CountTable of={g} mine={g.counts} active={active} />}
+          {g.carried && g.carried.length > 0 && <CarriedList of={g.carried} />}
           {!isMoving(g) && <ReportView report={report} />}
           {["ready", "retired"].includes(g.state) && <LookAt id={id} sites={sites} />}
           <RulesText of={g} />
@@ -58,7 +59,7 @@ function Gone({ id }: { id: string }) {
 }
 
 const rows: [keyof Omit<Counts, "excluded_by">, string][] = [
-  ["read", "Read"], ["repeated_hits", "Repeats"], ["excluded", "Left out by rules"], ["out_of_scope", "Out of scope"], ["lost_hits", "Lost to damage"],
+  ["read", "Read"], ["repeated_hits", "Repeats"], ["excluded", "Left out by rules"], ["carried", "Carried over"], ["lost_hits", "Lost to damage"],
   ["hits", "Counted"], ["views", "Views"], ["clicks", "Clicks"], ["scrolls", "Scrolls"], ["moves", "Moves"], ["bots", "Of bots"], ["dead", "Dead clicks"], ["bursts", "Rage bursts"],
 ];
 
@@ -87,6 +88,30 @@ function CountTable({ of: g, mine, active }: { of: Generation; mine: Counts; act
             <tbody>{mine.excluded_by.map((r, i) => <tr key={i}><th scope="row"><code>{r.rule}</code></th><td>{count(r.hits)}</td></tr>)}</tbody>
           </table>
         )}
+      </div>
+    </section>
+  );
+}
+
+/** What a generation has from another one, by site. */
+function CarriedList({ of: all }: { of: NonNullable<Generation["carried"]> }) {
+  return (
+    <section class="card" aria-labelledby="carried">
+      <div class="card-head"><h2 id="carried">Carried over, not counted anew</h2></div>
+      <div class="counts-box">
+        <table class="counts">
+          <thead><tr><th scope="col">Site</th><th scope="col">Days</th><th scope="col">By the rules of</th><th scope="col">Hits</th></tr></thead>
+          <tbody>
+            {all.map((c, i) => (
+              <tr key={i}>
+                <th scope="row">{c.site}</th>
+                <td>{c.source ? `of journal ${c.source}, which is gone` : c.before ? `before ${c.before}` : "all until it was begun"}</td>
+                <td><a href={generationLink(c.from_generation)}>{c.from_generation}</a></td>
+                <td>{count(c.hits)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
       </div>
     </section>
   );

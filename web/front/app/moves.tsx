@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { send, type Failure, type Generation } from "./api";
 import { sentence } from "./format";
 import { newRulesLink } from "./route";
-import { isMoving, scopeText } from "./rules";
+import { isMoving } from "./rules";
 
 type Move = "activate" | "pause" | "resume" | "drop";
 
@@ -30,7 +30,7 @@ export function Actions({ of: g, active, changed }: { of: Generation; active: st
   const button = (question: Question, primary = false) => (
     <button type="button" class={primary ? "button small primary" : "button small"} onClick={() => setAsked(question)}>{question.yes}</button>
   );
-  const canSwitch = g.state === "retired" || (g.state === "ready" && !scopeText(g));
+  const canSwitch = g.state === "retired" || g.state === "ready";
   return (
     <>
       <div class="actions">

@@ -59,7 +59,7 @@ function Form({ from, sites }: { from: Generation; sites: Site[] }) {
     setWrong(null);
     try {
       const g = await send<Generation>("POST", "v1/generations", {
-        rules, activate: activate && !partial, skip_damaged: skip,
+        rules, activate, skip_damaged: skip,
         ...(chosen.length > 0 && { sites: chosen }), ...(day && { from: day }),
       });
       go(generationLink(g.id));
@@ -82,7 +82,7 @@ function Form({ from, sites }: { from: Generation; sites: Site[] }) {
         <p class="hint" id="rules-help">YAML. It begins with the rules of {from.id}{from.state === "active" ? ", which is active" : ""}.</p>
       </div>
       <details class="more" open={partial || skip}>
-        <summary>Try it on a part, or on a damaged journal</summary>
+        <summary>Count only a part anew, or a damaged journal</summary>
         <div class="part">
           <fieldset class="field">
             <legend>Sites</legend>
@@ -94,7 +94,7 @@ function Form({ from, sites }: { from: Generation; sites: Site[] }) {
                 </label>
               ))}
             </div>
-            <p class="hint">None chosen: all.</p>
+            <p class="hint">None chosen: all. What is not counted anew stays as the active rules have it.</p>
             {problem("sites")}
           </fieldset>
           <div class="field">
@@ -110,10 +110,10 @@ function Form({ from, sites }: { from: Generation; sites: Site[] }) {
       </details>
       <div class="field">
         <label class="check">
-          <input type="checkbox" name="activate" checked={activate && !partial} disabled={partial} onChange={(e) => setActivate(isChecked(e))} aria-describedby="activate-help" />
+          <input type="checkbox" name="activate" checked={activate} onChange={(e) => setActivate(isChecked(e))} aria-describedby="activate-help" />
           Switch to it by itself when it is ready
         </label>
-        <p class="hint" id="activate-help">{partial ? "What counts only a part of the hits cannot be switched to." : "Otherwise nothing that you see changes until you switch."}</p>
+        <p class="hint" id="activate-help">Otherwise nothing that you see changes until you switch.</p>
       </div>
       <p class="problem" role="alert">{other ? sentence(wrong.message) : ""}</p>
       <div class="actions">

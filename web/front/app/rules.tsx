@@ -67,11 +67,11 @@ export function StateBadge({ of: g }: { of: Generation }) {
   return <span class={`badge state-${g.state}`}>{g.paused ? "Paused" : words[g.state]}</span>;
 }
 
-/** What part of the hits a generation counts, "" for all. */
+/** What part of the hits a generation was asked to count anew, "" for all. */
 export function scopeText(g: Generation): string {
   const { sites = [], from } = g.scope ?? {};
   if (sites.length === 0 && !from) return "";
-  return `${sites.length > 0 ? sites.join(", ") : "all sites"}${from ? ` from ${from}` : ""} alone`;
+  return `${sites.length > 0 ? sites.join(", ") : "all sites"}${from ? ` from ${from}` : ""} anew`;
 }
 
 /** What it means that a generation is where it is. */
@@ -82,9 +82,7 @@ export function meaning(g: Generation, active: string): string {
     case "building": return `It reads the hits from the first one on. Maps and numbers stay as they are meanwhile.${then(g)}`;
     case "catching-up": return `It reads the hits that came in since it was started.${then(g)}`;
     case "verifying": return `It is compared with ${active}.${then(g)}`;
-    case "ready": return scopeText(g)
-      ? "It counts new hits as they come in. It has only a part of them, so it can be looked at, not switched to."
-      : "It counts new hits as they come in. Nothing you see changes until you switch to it.";
+    case "ready": return "It counts new hits as they come in. Nothing you see changes until you switch to it.";
     case "retired": return `It counts new hits as they come in, so that going back loses nothing.${g.until ? ` It is removed on ${dayAndTime(g.until)}.` : ""}`;
     case "failed": return `${sentence(g.reason || "it could not be built")} Maps and numbers are as before.`;
   }
