@@ -18,7 +18,7 @@ type side struct {
 }
 
 func (x *Index) newSide(q heatmap.Query) (*side, error) {
-	cell := x.options.Rules.CellSize()
+	cell := max(x.options.Rules.CellSize(), x.carriedCell())
 	if q.Cell == 0 {
 		q.Cell = cell
 	}
