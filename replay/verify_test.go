@@ -429,6 +429,9 @@ func TestComparePruned(t *testing.T) {
 		t.Fatal(rep, err)
 	}
 	h.open()
+	h.clock.Add(5 * 86_400_000) // so that there are days without hits that were pruned
+	h.fill(50)
+	h.awaitAll()
 	id := h.start(heatmap.Replay{})
 	h.await(id, heatmap.StateReady)
 	source := h.journal.Source()
