@@ -200,6 +200,18 @@ func (p *pipeline) cacheBytes() int64 {
 	return all / max(1, p.running.Load())
 }
 
+// bulkFlushEvery is how long a delta stays unflushed at most while the pipeline reads in bulk, if Options.FlushEvery is not
+// shorter: with the time to the next checkpoint, it is how much work a crash costs.
+const bulkFlushEvery = 10 * time.Second
+
+// flushEvery is the longest time that a delta stays unflushed.
+func (p *pipeline) flushEvery() time.Duration {
+	if p.bulk.Load() {
+		return min(p.options.FlushEvery, bulkFlushEvery)
+	}
+	return p.options.FlushEvery
+}
+
 // budget is how many bytes of live entries make one worker begin to flush.
 func (p *pipeline) budget() int { return int(p.cacheBytes()) / len(p.workers) / 4 * 3 }
 

@@ -48,7 +48,7 @@ func newWorker(p *pipeline) *worker {
 // run takes work until the pipeline ends.
 func (w *worker) run() {
 	defer close(w.flushes)
-	tick := time.NewTicker(max(w.options.FlushEvery/4, 10*time.Millisecond))
+	tick := time.NewTicker(max(w.flushEvery()/4, 10*time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
@@ -60,7 +60,7 @@ func (w *worker) run() {
 			w.flushing = false
 			w.shard.settle(flushed)
 		case <-tick.C:
-			w.due = w.now() - w.options.FlushEvery.Milliseconds()
+			w.due = w.now() - w.flushEvery().Milliseconds()
 		}
 		w.publish()
 		w.startFlush()

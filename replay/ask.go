@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"heatlog/heatmap"
 	"heatlog/index"
@@ -98,6 +99,16 @@ func (g *Generations) Reader(id string) (*index.Index, error) {
 	}
 	n.users.Done()
 	return n.index, nil
+}
+
+// Zone gives the zone that the rules of the active generation name for a site, nil for none.
+func (g *Generations) Zone(site string) *time.Location {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if n := g.live[g.record.Active]; n != nil {
+		return n.rules.Zone(site)
+	}
+	return nil
 }
 
 // active gives the index of the active generation, nil after Close.

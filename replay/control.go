@@ -162,7 +162,23 @@ func (g *Generations) canAnswer(id string) error {
 }
 
 // Pause holds up a generation that is building or catching up. What it has counted is stored meanwhile.
-func (g *Generations) Pause(ctx context.Context, id string) error { return g.setPaused(ctx, id, true) }
+func (g *Generations) Pause(ctx context.Context, id string) error {
+	if err := g.setPaused(ctx, id, true); err != nil {
+		return err
+	}
+	g.mu.RLock()
+	n := g.live[id]
+	g.mu.RUnlock()
+	if n == nil {
+		return nil
+	}
+	g.spawn(func() {
+		if err := n.index.Flush(n.ctx); err != nil && n.ctx.Err() == nil {
+			g.log.Error("paused generation was not stored, it is tried again by and by", "generation", id, "err", err)
+		}
+	})
+	return nil
+}
 
 // Resume lets a paused generation go on.
 func (g *Generations) Resume(ctx context.Context, id string) error {

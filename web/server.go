@@ -46,6 +46,9 @@ type Options struct {
 
 	Generations Generations // /v1/generations and what lies below
 
+	// CountedZone gives the zone that the rules of the active generation name for a site, nil for none. nil = none for all.
+	CountedZone func(site string) *time.Location
+
 	// RefusedOrigins gives the origins whose hits of a site were refused lately because it does not list them. nil = none.
 	RefusedOrigins func(site string) []string
 

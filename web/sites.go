@@ -28,6 +28,7 @@ func (s *Server) listSites(ctx *fasthttp.RequestCtx) error {
 			}
 			o.open()
 			siteMembers(o, site)
+			s.countedMember(o, site)
 			s.refusedMember(o, site.Key)
 			o.close()
 		}
@@ -41,6 +42,16 @@ func siteMembers(o *object, site heatmap.Site) {
 	o.key("origins")
 	o.dst = appendStrings(o.dst, site.Origins)
 	o.text("timezone", site.Timezone)
+}
+
+// countedMember names the zone in which the active generation counts the site's days, where its rules name another one.
+func (s *Server) countedMember(o *object, site heatmap.Site) {
+	if s.o.CountedZone == nil {
+		return
+	}
+	if zone := s.o.CountedZone(site.Key); zone != nil && zone.String() != site.Timezone {
+		o.text("counted_timezone", zone.String())
+	}
 }
 
 // refusedMember names the origins that the site's owner may have forgotten, where there are any.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -17,7 +18,7 @@ const metricAccepted = "heatlog_hits_accepted_total"
 // latencyBuckets are the upper bounds of the request histograms, seconds.
 var latencyBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}
 
-// routes are the paths that requests are counted by; all others share one.
+// routes are the paths that requests are counted by, those below them among them; all others share one.
 var routes = [...]string{
 	"/v1/in", "/v1/import", "/v1/export", "/v1/heatmap", "/v1/scroll", "/v1/pages", "/v1/trend", "/v1/sites", "/v1/bots",
 	"/v1/session", "/v1/generations", "/v1/overlay-links", "/v1/demo", "/v1/openapi.json", "/hl.js", "/hl-view.js", "/signin", "/healthz", "/readyz",
@@ -60,15 +61,25 @@ func newMetrics() *metrics {
 	return m
 }
 
+// route gives the counts for a path: those of the route that it is or lies below.
+func (m *metrics) route(path []byte) *routeMetrics {
+	for {
+		if r, ok := m.routes[string(path)]; ok {
+			return r
+		}
+		i := bytes.LastIndexByte(path, '/')
+		if i <= 0 {
+			return m.routes[otherRoute]
+		}
+		path = path[:i]
+	}
+}
+
 // measure counts the requests that next answers.
 func (m *metrics) measure(next fasthttp.RequestHandler) fasthttp.RequestHandler {
-	other := m.routes[otherRoute]
 	return func(ctx *fasthttp.RequestCtx) {
 		start := time.Now()
-		r, ok := m.routes[string(ctx.Path())]
-		if !ok {
-			r = other
-		}
+		r := m.route(ctx.Path())
 		next(ctx)
 		if class := ctx.Response.StatusCode() / 100; class >= 1 && class < len(r.byStatus) {
 			r.byStatus[class].Inc()

@@ -13,9 +13,14 @@ export interface Site {
   key: string;
   origins: string[];
   timezone: string;
+  /** The zone in which days are counted, where the rules name another one. */
+  counted_timezone?: string;
   /** Origins that hits were refused from because the site does not list them, newest first: whatever the sender wrote. */
   refused_origins?: string[];
 }
+
+/** The zone in which a site's days are counted. */
+export const zoneOf = (site: Site): string => site.counted_timezone ?? site.timezone;
 
 /** Why an answer is empty. */
 export interface Why {

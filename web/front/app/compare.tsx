@@ -1,4 +1,4 @@
-import type { Heat, Site, Why } from "./api";
+import { type Heat, type Site, type Why, zoneOf } from "./api";
 import { count, daysBefore, finePercent, sentence } from "./format";
 import { Choice } from "./parts";
 import type { Kind, PageRoute } from "./route";
@@ -6,7 +6,7 @@ import { isMoving, useGenerations } from "./rules";
 
 /** The parameters of the other side of a difference map; none where the map is shown alone. */
 export function minusOf({ minus, range }: PageRoute, site: Site): { minus_from?: string; minus_to?: string; minus_generation?: string } {
-  if (minus === "before") return daysBefore(range, site.timezone);
+  if (minus === "before") return daysBefore(range, zoneOf(site));
   return minus ? { minus_generation: minus } : {};
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend } from "./api";
+import { Failure, pathOf, send, type Bucket, type Heat, type Scroll, type Site, type Trend, zoneOf } from "./api";
 import { Compare, Compared, NothingBefore, minusOf, useCompared } from "./compare";
 import { compact, count, daysOf, percent, plural, readable, sentence, urlParts } from "./format";
 import { ByGeneration } from "./generation";
@@ -16,7 +16,7 @@ const hintTime = 120_000; // ms, of which some go by on the page that was opened
 /** One page: its numbers, the heat on it and how far people scroll. */
 export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const { url, range, device, kind, bots } = route;
-  const asked = { site: site.key, url, ...daysOf(range, site.timezone), device, bots: bots ? 1 : undefined, generation: route.generation };
+  const asked = { site: site.key, url, ...daysOf(range, zoneOf(site)), device, bots: bots ? 1 : undefined, generation: route.generation };
   const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
   const minus = minusOf(route, site);
   const heat = usePoll<Heat>(pathOf("heatmap", { ...asked, ...minus, kind, cell: 32 }), 3000);

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { pathOf, type PageCount, type Pages, type Session, type Site, type Trend } from "./api";
+import { pathOf, type PageCount, type Pages, type Session, type Site, type Trend, zoneOf } from "./api";
 import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
 import { asStored, compact, count, date, daysOf, plural } from "./format";
 import { ByGeneration } from "./generation";
@@ -17,7 +17,7 @@ const neverHit = ["no_hits_for_url", "only_bots"];
 /** A site: its numbers, its pages, and how to install the tag, which comes first while it has no hits. changed is called when the site is another. */
 export function SiteView({ site, route, who, changed }: { site: Site; route: SiteRoute; who: Session; changed: () => void }) {
   const { range } = route;
-  const days = daysOf(range, site.timezone);
+  const days = daysOf(range, zoneOf(site));
   const by = range === "1" ? "hour" : "day";
   const trend = usePoll<Trend>(pathOf("trend", { site: site.key, ...days, by, generation: route.generation }));
   const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce, generation: route.generation }));
@@ -67,7 +67,7 @@ export function Numbers({ trend, site, range, device = "" }: { trend: Polled<Tre
       </div>
       <div class="numbers-chart">
         {trend.error && !data ? <Trouble error={trend.error} again={trend.again} /> : <TrendChart trend={data} metric={metric} names={names} />}
-        <p class="hint">{spanOf(data, range)} · days of {data?.timezone ?? site.timezone}{data && <Lag hits={data.lag_hits} />}</p>
+        <p class="hint">{spanOf(data, range)} · days of {data?.timezone ?? zoneOf(site)}{data && <Lag hits={data.lag_hits} />}</p>
       </div>
     </section>
   );
@@ -141,7 +141,7 @@ function Cell({ name, n, warn }: { name: string; n: number; warn?: boolean }) {
 }
 
 function PageTrend({ page, site, range, generation }: { page: string; site: Site; range: Range; generation: string }) {
-  const path = pathOf("trend", { site: site.key, url: page, ...daysOf(range, site.timezone), by: range === "1" ? "hour" : "day", generation });
+  const path = pathOf("trend", { site: site.key, url: page, ...daysOf(range, zoneOf(site)), by: range === "1" ? "hour" : "day", generation });
   const trend = usePoll<Trend>(path, 60_000, askCalmly);
   if (!trend.data) return trend.error ? null : <Ghost tall={28} />;
   return <Spark values={trend.data.buckets.map((b) => b.hits)} label={`${plural(trend.data.hits, "hit")} by ${trend.data.by}`} />;

@@ -1,4 +1,4 @@
-import { pathOf, type Session, type Site, type Trend } from "./api";
+import { pathOf, type Session, type Site, type Trend, zoneOf } from "./api";
 import { Spark } from "./chart";
 import { Demo, demoKey } from "./demo";
 import { compact, count, date, daysOf, plural } from "./format";
@@ -40,7 +40,7 @@ function NoSites() {
 
 function SiteRow({ site, who, every }: { site: Site; who: Session; every: number }) {
   const [ref, seen] = useSeen<HTMLLIElement>();
-  const path = seen ? pathOf("trend", { site: site.key, ...daysOf(14, site.timezone), by: "day" }) : null;
+  const path = seen ? pathOf("trend", { site: site.key, ...daysOf(14, zoneOf(site)), by: "day" }) : null;
   const trend = usePoll<Trend>(path, every, askCalmly);
   const week = trend.data?.buckets.slice(-7) ?? [];
   const sum = (of: "hits" | "views") => (trend.data ? week.reduce((n, b) => n + b[of], 0) : undefined);
