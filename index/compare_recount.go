@@ -179,8 +179,9 @@ func (r *recounting) read(ctx context.Context, i int, s *comparedSource, read *T
 	defer reader.Close()
 	s.first = max(s.first, first)
 	read.Since = s.first
-	var c heatmap.Chunk
-	for next := s.first; next < s.end; next = c.End() {
+	chunks := readAhead(ctx, reader)
+	defer chunks.close()
+	for next := s.first; next < s.end; {
 		r.moved(i, next)
 		if r.progress != nil {
 			r.progress(r.done, r.all)
@@ -188,19 +189,20 @@ func (r *recounting) read(ctx context.Context, i int, s *comparedSource, read *T
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := reader.Next(ctx, &c)
+		c, err := chunks.next(ctx)
 		if errors.Is(err, io.EOF) {
 			break // the end of a frozen source was lost to damage
 		}
 		if err != nil {
 			return fmt.Errorf("read journal %s: %w", s.id, err)
 		}
-		cutChunk(&c, s.end)
+		cutChunk(c, s.end)
 		if c.Position > next {
 			read.Lost += c.Position - next
 		}
-		r.chunk(&c, read)
+		r.chunk(c, read)
 		r.done += uint64(c.Count)
+		next = c.End()
 	}
 	return nil
 }
