@@ -101,15 +101,15 @@ func TestStopWhileSealing(t *testing.T) {
 			t.Fatalf("the segment is not sealed after 30 s:\n%s", p.Log)
 		}
 	}
-	for _, pattern := range []string{"*.tmp", "*.bad*", "*.torn*"} {
-		if names, err := filepath.Glob(filepath.Join(p.dir().journal(), "*", pattern)); len(names) > 0 || err != nil {
-			t.Errorf("left behind: %q, %v", names, err)
-		}
-	}
 	var a struct{ Hits int }
 	p.Ask("/v1/pages", url.Values{"site": {"site-0"}, "bots": {"1"}, "where": {"true"}}, &a)
 	if a.Hits != hits {
 		t.Errorf("%d hits, sent %d", a.Hits, hits)
 	}
 	p.Stop()
+	for _, pattern := range []string{"*.tmp", "*.bad*", "*.torn*"} {
+		if names, err := filepath.Glob(filepath.Join(p.dir().journal(), "*", pattern)); len(names) > 0 || err != nil {
+			t.Errorf("left behind: %q, %v", names, err)
+		}
+	}
 }
