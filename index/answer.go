@@ -111,7 +111,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 	if q.Cell == 0 {
 		q.Cell = max(x.options.Rules.CellSize(), x.carriedCell())
 	}
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func coarserError(cell int) error {
 
 // Scroll answers a query for reach, attention and fold.
 func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 
 // Pages answers a query for the pages of a site with their counts.
 func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}

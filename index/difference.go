@@ -17,12 +17,12 @@ type side struct {
 	prefix heatmap.Prefix
 }
 
-func (x *Index) newSide(q heatmap.Query) (*side, error) {
+func (x *Index) newSide(ctx context.Context, q heatmap.Query) (*side, error) {
 	cell := max(x.options.Rules.CellSize(), x.carriedCell())
 	if q.Cell == 0 {
 		q.Cell = cell
 	}
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +39,11 @@ func Difference(ctx context.Context, shown *Index, q heatmap.Query, minus *Index
 		return nil, err
 	}
 	minusQuery.Kind = q.Kind
-	a, err := shown.newSide(q)
+	a, err := shown.newSide(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	b, err := minus.newSide(minusQuery)
+	b, err := minus.newSide(ctx, minusQuery)
 	if err != nil {
 		return nil, ofMinus(err)
 	}

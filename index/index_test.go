@@ -453,7 +453,7 @@ func TestScanEqualsBlobs(t *testing.T) {
 			q.URL = "https://shop.example/**"
 		}
 		kinds := []heatmap.Kind{heatmap.KindView, heatmap.KindClick, heatmap.KindScroll, heatmap.KindMove, heatmap.KindRage, heatmap.KindDead}
-		pl, err := x.newPlan(q)
+		pl, err := x.newPlan(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,8 @@
 package index
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -30,7 +32,7 @@ type plan struct {
 const maxMonth = heatmap.Period(1<<16 - 1)
 
 // newPlan checks a query and chooses how to answer it. The error is a *heatmap.ParamError.
-func (x *Index) newPlan(q heatmap.Query) (*plan, error) {
+func (x *Index) newPlan(ctx context.Context, q heatmap.Query) (*plan, error) {
 	if q.Generation != "" && q.Generation != x.options.Generation {
 		return nil, &heatmap.ParamError{Field: "generation", Message: "there is no generation " + q.Generation}
 	}
@@ -42,6 +44,9 @@ func (x *Index) newPlan(q heatmap.Query) (*plan, error) {
 	}
 	pl := &plan{query: q, zone: x.zone(q.Site)}
 	if err := pl.choosePages(x.options.Rules); err != nil {
+		return nil, err
+	}
+	if err := x.chooseCarried(ctx, pl); err != nil {
 		return nil, err
 	}
 	if err := pl.chooseTime(); err != nil {
@@ -95,6 +100,33 @@ func (pl *plan) choosePages(rules *Rules) error {
 	}
 	return nil
 }
+
+// chooseCarried asks for a page that was carried over under the very name that is asked for, though the rules of the generation
+// would count it as another: its documents are listed by that name.
+func (x *Index) chooseCarried(ctx context.Context, pl *plan) error {
+	name := pl.query.URL
+	if !pl.exact || pl.page == name || x.carriedCell() == 0 {
+		return nil
+	}
+	found := false
+	where := Range{Generation: x.options.Generation, Site: pl.query.Site, Page: name, Periods: []PeriodRange{{0, ^heatmap.Period(0)}}}
+	err := x.options.Store.Scan(ctx, where, func(d Doc) error {
+		if found = isCarried(d.Source) || x.base.isWhole(d.Source); found {
+			return errFound
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errFound) {
+		return fmt.Errorf("look for page %.100q among those that were carried over: %w", name, err)
+	}
+	if found {
+		pl.page, pl.prefix, pl.match = name, name, func(p string) bool { return p == name }
+	}
+	return nil
+}
+
+// errFound ends a scan that has found what it looks for.
+var errFound = errors.New("found")
 
 // chooseTime turns the bounds into days, or into instants to scan for where they are not the days' ends.
 func (pl *plan) chooseTime() error {

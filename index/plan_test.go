@@ -70,7 +70,7 @@ func TestPlanChooses(t *testing.T) {
 		t.Helper()
 		q := heatmap.Query{Site: "shop", URL: "https://shop.example/"}
 		change(&q)
-		pl, err := x.newPlan(q)
+		pl, err := x.newPlan(t.Context(), q)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			return
@@ -104,7 +104,7 @@ func TestPlanRefuses(t *testing.T) {
 		q := heatmap.Query{Site: "shop", URL: "https://shop.example/"}
 		change(&q)
 		var bad *heatmap.ParamError
-		if _, err := x.newPlan(q); !errors.As(err, &bad) || bad.Field != field {
+		if _, err := x.newPlan(t.Context(), q); !errors.As(err, &bad) || bad.Field != field {
 			t.Errorf("%+v: %v, want an error of %s", q, err, field)
 		}
 	}

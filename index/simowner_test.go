@@ -346,7 +346,7 @@ func (w *sim) newPlan() *plan {
 	if w.rand.IntN(3) > 0 {
 		q.To = heatmap.Bound{Set: true, IsDate: true, Date: max(a, b)}
 	}
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(context.Background(), q)
 	if err != nil {
 		panic(err)
 	}

@@ -232,7 +232,7 @@ func (t *trend) visitors() uint64 {
 // Trend answers a query for hits by day, from blobs and live deltas, or by hour, from the journal. The error is a
 // *heatmap.ParamError if the query cannot be answered as it was put, or has more than heatmap.MaxTrendBuckets days or hours.
 func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, error) {
-	pl, err := x.newPlan(q)
+	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (x *Index) why(ctx context.Context, pl *plan, kind heatmap.Kind) (*heatmap.
 
 // whyNoPage names the known pages that are most like the one that was asked for.
 func (x *Index) whyNoPage(ctx context.Context, pl *plan) (*heatmap.Why, error) {
-	all, err := x.newPlan(heatmap.Query{Site: pl.query.Site, Bots: true})
+	all, err := x.newPlan(ctx, heatmap.Query{Site: pl.query.Site, Bots: true})
 	if err != nil {
 		return nil, err
 	}
