@@ -14,6 +14,7 @@ type Report struct {
 	Positions  map[string]uint64 `json:"positions,omitzero"`  // by source: both are compared as of every hit below it
 	KeptFrom   map[string]uint64 `json:"kept_from,omitzero"`  // by source: the first hit that the journal still has, if it is not the first ever
 	Problems   []string          `json:"problems,omitzero"`   // what must hold and does not: a generation that has one fails
+	Warnings   []string          `json:"warnings,omitzero"`   // what whoever switches may not have meant: one that has any is not switched to by itself
 	Notes      []string          `json:"notes,omitzero"`      // what is wrong with the active one, or could not be compared
 	Checks     []Check           `json:"checks,omitzero"`
 	Before     *ReportSide       `json:"before,omitzero"` // by the active one's rules
@@ -32,13 +33,13 @@ type Check struct {
 // ReportSide is what the journal's hits are by one set of rules, counted from the journal for the report.
 type ReportSide struct {
 	Counts   *Counts `json:"counts"`
-	Visitors uint64  `json:"visitors"` // distinct, people and bots of all sites, exact up to ExactVisitors
-	Pages    uint64  `json:"pages"`
+	Visitors uint64  `json:"visitors"`           // distinct people of all sites, exact up to ExactVisitors
+	Pages    uint64  `json:"pages"`              // with hits of people
 	FirstDay string  `json:"first_day,omitzero"` // YYYY-MM-DD, of the sites' local days; "" if nothing is counted
 	LastDay  string  `json:"last_day,omitzero"`
 }
 
-// PageChanges say what became of the pages.
+// PageChanges say what became of the pages, by hits of people: bots are left out as in answers.
 type PageChanges struct {
 	Same        uint64       `json:"same"`    // pages with as many hits before as after
 	Changed     uint64       `json:"changed"` // pages of both with another number of hits

@@ -13,6 +13,9 @@ func (r *Report) String() string {
 	for _, p := range r.Problems {
 		b.WriteString("  " + p + "\n")
 	}
+	for _, w := range r.Warnings {
+		b.WriteString("warning: " + w + "\n")
+	}
 	for _, n := range r.Notes {
 		b.WriteString("note: " + n + "\n")
 	}
@@ -41,12 +44,15 @@ func (r *Report) String() string {
 // Summary gives the report in one or two lines: what the checks have found, and what changes.
 func (r *Report) Summary() string {
 	text := r.verdict()
+	for _, w := range r.Warnings {
+		text += "\nwarning: " + w
+	}
 	switch p := r.Pages; {
 	case p == nil || r.Before == nil || r.After == nil:
-	case r.Before.Counts.Hits == r.After.Counts.Hits && p.Changed+p.Appeared+p.Disappeared+p.Merged == 0:
+	case r.Before.Counts.Hits == r.After.Counts.Hits && r.Before.Counts.Bots == r.After.Counts.Bots && p.Changed+p.Appeared+p.Disappeared+p.Merged == 0:
 		text += "\nno page changes"
 	default:
-		text += fmt.Sprintf("\n%s hits instead of %s; of the pages %s keep their hits, %s change, %s appear, %s disappear", Grouped(r.After.Counts.Hits),
+		text += fmt.Sprintf("\n%s hits instead of %s, bots among them; of the pages %s keep their hits, %s change, %s appear, %s disappear", Grouped(r.After.Counts.Hits),
 			Grouped(r.Before.Counts.Hits), Grouped(p.Same), Grouped(p.Changed), Grouped(p.Appeared), Grouped(p.Disappeared))
 	}
 	return text
@@ -130,8 +136,8 @@ func (r *Report) writeSides(b *strings.Builder) {
 			{"of bots", before.Counts.Bots, after.Counts.Bots, false},
 			{"dead clicks", before.Counts.Dead, after.Counts.Dead, false},
 			{"rage bursts", before.Counts.Bursts, after.Counts.Bursts, false},
-			{"visitors", before.Visitors, after.Visitors, false},
-			{"pages", before.Pages, after.Pages, true},
+			{"visitors that are people", before.Visitors, after.Visitors, false},
+			{"pages with people", before.Pages, after.Pages, true},
 		} {
 			numbers(row, n.name, n.was, n.is, n.always)
 		}
@@ -157,7 +163,7 @@ func writeExcluded(b *strings.Builder, id string, c *Counts) {
 
 func (r *Report) writePages(b *strings.Builder) {
 	p := r.Pages
-	fmt.Fprintf(b, "\npages: %s keep their hits, %s change, %s appear, %s disappear\n", Grouped(p.Same), Grouped(p.Changed), Grouped(p.Appeared), Grouped(p.Disappeared))
+	fmt.Fprintf(b, "\npages, by hits of people: %s keep theirs, %s change, %s appear, %s disappear\n", Grouped(p.Same), Grouped(p.Changed), Grouped(p.Appeared), Grouped(p.Disappeared))
 	if p.Apart > 0 {
 		fmt.Fprintf(b, "%s hits are of more pages than a report tells apart\n", Grouped(p.Apart))
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,20 +65,23 @@ func (p *pageDiffs) beforeChunk(c *heatmap.Chunk) {
 	p.from = append(p.from[:0], make([]*pageDiff, c.Count)...)
 }
 
-// before counts a hit as the page that it was of.
+// before counts a hit of people as the page that it was of.
 func (p *pageDiffs) before(ev *Event) {
+	if ev.Bot {
+		return
+	}
 	d := p.find(&p.lastBefore, ev.Hit.Site, ev.Page)
 	d.before++
 	p.from[ev.Position-p.base] = d
 }
 
-// after counts a hit as the page that it is of now, and for the page's keys. Same says that it was of the same before.
+// after counts a hit for the keys of the page that it is of now, and as that page if it is of people. Same says that it was of the same before.
 func (p *pageDiffs) after(ev *Event, same bool, source string) {
 	d := p.find(&p.lastAfter, ev.Hit.Site, ev.Page)
 	for _, k := range d.keys {
 		k.event(ev, source)
 	}
-	if ev.Repeat {
+	if ev.Repeat || ev.Bot {
 		return
 	}
 	d.after++
@@ -95,6 +99,38 @@ func (p *pageDiffs) after(ev *Event, same bool, source string) {
 		p.moves[pair]++
 	}
 }
+
+// collapsed calls fn for the sites that had many pages and have one, though no fewer than half of their hits are left.
+func (p *pageDiffs) collapsed(fn func(site, page string, were int)) {
+	type pages struct {
+		before, after         int
+		hitsBefore, hitsAfter uint64
+		page                  string
+	}
+	sites := make(map[string]*pages)
+	for _, d := range p.pages {
+		s := sites[d.site]
+		if s == nil {
+			s = new(pages)
+			sites[d.site] = s
+		}
+		if s.hitsBefore += d.before; d.before > 0 {
+			s.before++
+		}
+		if s.hitsAfter += d.after; d.after > 0 {
+			s.after++
+			s.page = d.page
+		}
+	}
+	for _, site := range slices.Sorted(maps.Keys(sites)) {
+		if s := sites[site]; s.before >= manyPages && s.after == 1 && s.hitsAfter >= s.hitsBefore/2 {
+			fn(site, s.page, s.before)
+		}
+	}
+}
+
+// manyPages is how many pages of a site must become one for a warning.
+const manyPages = 5
 
 func (p *pageDiffs) beforePages() (n uint64) {
 	for _, d := range p.pages {

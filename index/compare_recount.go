@@ -37,6 +37,7 @@ func (c *comparison) recount(ctx context.Context, keys *recountedKeys, moved fun
 		c.report.Before = before.report(r.pages.beforePages())
 	}
 	c.report.Pages = r.pages.report()
+	c.warn(&r.after.sum, r.pages)
 	return nil
 }
 
@@ -122,7 +123,7 @@ func (s *recountSide) end(read Totals) Totals {
 }
 
 func (s *recountSide) report(pages uint64) *heatmap.ReportSide {
-	r := &heatmap.ReportSide{Counts: s.sum.Counts(s.options.Rules), Visitors: s.visitors.Visitors(true), Pages: pages}
+	r := &heatmap.ReportSide{Counts: s.sum.Counts(s.options.Rules), Visitors: s.visitors.Visitors(false), Pages: pages}
 	if s.dated {
 		r.FirstDay, r.LastDay = s.first.String(), s.last.String()
 	}
@@ -245,6 +246,37 @@ func (r *recounting) chunk(c *heatmap.Chunk, read *Totals) {
 		r.after.event(ev)
 		r.pages.after(ev, r.before == nil, r.from)
 	})
+}
+
+// warn says what whoever switches may not have meant: next to nothing is left, or the active one has what the journal lost.
+func (c *comparison) warn(t *Totals, pages *pageDiffs) {
+	add := func(format string, args ...any) {
+		c.report.Warnings = append(c.report.Warnings, fmt.Sprintf(format, args...))
+	}
+	id, active, told := c.report.Generation, c.report.Active, t.Read-t.RepeatedHits-t.Carried
+	switch {
+	case told == 0:
+	case t.Hits() == 0:
+		add("its rules leave out every hit")
+	case t.Bots == t.Hits():
+		add("by its rules every hit is a bot's, which no answer has unless it is asked for")
+	}
+	if told > 0 && t.ExprErrors >= told {
+		add("an expression of its rules fails on every hit, which counts as false")
+	}
+	pages.collapsed(func(site, page string, were int) {
+		add("of the %d pages of site %s one is left, %s", were, site, heatmap.ReportPage(page))
+	})
+	var lost uint64
+	for _, s := range c.cuts {
+		if s.theirs != nil && s.theirs.Lost < s.totals.Lost {
+			lost += s.totals.Lost - s.theirs.Lost
+		}
+	}
+	if lost > 0 && c.report.Scope.All() {
+		add("%s has counted %s hits that the journal has lost to damage since: whoever switches to %s gives them up; a replay with --from the day after the damage keeps them as they are counted",
+			active, heatmap.Grouped(lost), id)
+	}
 }
 
 // judge compares the totals of a source with what was counted.

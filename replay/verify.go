@@ -67,6 +67,14 @@ func (g *Generations) compare(n *generation) (problem, err error) {
 		return nil, err
 	}
 	g.log.Info("generation is compared", "generation", n.id, "with", active.id, "problems", len(report.Problems), "took", time.Duration(report.TookMS)*time.Millisecond)
+	for _, warning := range report.Warnings {
+		g.log.Warn("comparison of generations", "generation", n.id, "warning", warning)
+	}
+	if len(report.Warnings) > 0 && len(report.Problems) == 0 {
+		if err := g.doNotSwitch(n.ctx, n.id); err != nil {
+			return nil, err
+		}
+	}
 	for _, note := range report.Notes {
 		g.log.Warn("comparison of generations", "generation", n.id, "note", note)
 	}
@@ -74,4 +82,29 @@ func (g *Generations) compare(n *generation) (problem, err error) {
 		return errors.New(report.Problems[0]), nil
 	}
 	return nil, nil
+}
+
+// doNotSwitch leaves it to a person to switch to a generation that is about to be ready.
+func (g *Generations) doNotSwitch(ctx context.Context, id string) error {
+	e, ok := g.entry(id)
+	if !ok || !e.Activate {
+		return nil
+	}
+	g.log.Warn("generation is not switched to by itself, because of the warnings", "generation", id)
+	return g.change(ctx, func(r *record) error {
+		e, err := r.get(id)
+		if err == nil {
+			e.Activate = false
+		}
+		return err
+	})
+}
+
+// entry gives what the record has of a generation.
+func (g *Generations) entry(id string) (e entry, ok bool) {
+	r := g.snapshot()
+	if p := r.find(id); p != nil {
+		return *p, true
+	}
+	return e, false
 }

@@ -14,7 +14,7 @@ func (g *Generations) warnings(e *entry, n *generation) (all []string) {
 		if other.ID == e.ID {
 			break
 		}
-		if other.Spec == e.Spec && other.Scope.From == e.Scope.From && slices.Equal(other.Scope.Sites, e.Scope.Sites) && other.State != heatmap.StateFailed {
+		if other.Spec == e.Spec && other.Scope.From == e.Scope.From && slices.Equal(other.Scope.Sites, e.Scope.Sites) && other.State != heatmap.StateFailed && other.SkipDamaged == e.SkipDamaged {
 			all = append(all, fmt.Sprintf("its rules are the same as those of %s: both count the same", other.ID))
 			break
 		}

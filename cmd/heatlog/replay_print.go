@@ -47,6 +47,17 @@ func carriedText(c *heatmap.Carried) string {
 	return text + ", as " + c.From + " has them"
 }
 
+// hitsInAll is what a generation has counted and what was carried over to it.
+func hitsInAll(g *heatmap.Generation) (n uint64) {
+	if g.Counts != nil {
+		n = g.Counts.Hits
+	}
+	for i := range g.Carried {
+		n += g.Carried[i].Hits
+	}
+	return n
+}
+
 // share is n of all in whole per cent, rounded down, so that 100 means all.
 func share(n, all uint64) int {
 	if all == 0 || n >= all {
@@ -85,7 +96,7 @@ func printGenerations(w io.Writer, list []heatmap.Generation, now time.Time) err
 			read = "-" // it is not open, so nobody knows
 		}
 		if g.Counts != nil {
-			counted = heatmap.Grouped(g.Counts.Hits)
+			counted = heatmap.Grouped(hitsInAll(g))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID, stateText(g), g.Spec, timeText(g.Created), scopeText(g.Scope), read, counted, noteOf(g, now))
 	}
@@ -150,7 +161,7 @@ func printGeneration(w io.Writer, g heatmap.Generation, active string, now time.
 // left out.
 func printCounts(w io.Writer, g *heatmap.Generation, active string) error {
 	rows, other := countRows(g.Counts), countRows(&heatmap.Counts{})
-	beside := g.ActiveCounts != nil
+	beside := g.ActiveCounts != nil && len(g.Carried) == 0 // else they are not of the same hits
 	if beside {
 		other = countRows(g.ActiveCounts)
 	}
@@ -167,6 +178,9 @@ func printCounts(w io.Writer, g *heatmap.Generation, active string) error {
 		default:
 			line(row.name, heatmap.Grouped(row.n))
 		}
+	}
+	if len(g.Carried) > 0 {
+		line("counted and carried", heatmap.Grouped(hitsInAll(g)))
 	}
 	for _, rule := range g.Counts.ExcludedBy {
 		line("left out by "+cut(rule.Rule), heatmap.Grouped(rule.Hits))

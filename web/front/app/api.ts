@@ -130,6 +130,7 @@ export interface Report {
   took_ms: number;
   same_rules?: boolean;
   problems?: string[];
+  warnings?: string[];
   notes?: string[];
   checks?: { name: string; what: string; done: number; failed: number }[];
   before?: ReportSide;

@@ -39,6 +39,7 @@ function Verdict({ of: r }: { of: Report }) {
         ? <p class="fine"><strong>All that must hold holds.</strong> Its stored counts agree with each other and with the recorded hits.</p>
         : <p class="problem"><strong>It must not be used.</strong> What must hold does not:</p>}
       {bad.length > 0 && <ul class="findings">{bad.map((p) => <li key={p}>{p}</li>)}</ul>}
+      {r.warnings && <ul class="findings">{r.warnings.map((w) => <li key={w}>{w}</li>)}</ul>}
       {r.notes && <ul class="findings">{r.notes.map((n) => <li key={n} class="soft">{n}</li>)}</ul>}
     </div>
   );
