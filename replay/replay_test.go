@@ -259,6 +259,7 @@ func TestStates(t *testing.T) {
 	}
 	close(hold)
 	h.await(id, heatmap.StateReady)
+	h.await("g5", heatmap.StateReady)
 	f("activate", g.Activate(ctx, id), true)
 	f("drop the new active one", g.Drop(ctx, id), false)
 	f("drop the retired one", g.Drop(ctx, "g1"), true)
