@@ -37,7 +37,8 @@ const (
 )
 
 // ParseRules reads rules from YAML. Nothing is the same as DefaultRules. An unknown key, a wrong type, and whatever else
-// makes no rules is an error that begins with "rules line:column".
+// makes no rules is an error that begins with "rules line:column". A key of the top that has no value, but for algorithms
+// and cell, is the same as one that is left out.
 //
 // The keys and their values are those of RulesSchema, and algorithms, which Spec writes and which must name what this
 // build has. A hit is judged in this order:
@@ -89,27 +90,27 @@ func (f *rulesFile) read(text []byte) (err error) {
 	if body == nil || err != nil {
 		return err
 	}
-	return readMapping(body, fields{
+	return withForm(readMapping(body, fields{
 		"algorithms": f.readAlgorithms,
-		"urls":       f.readURLs,
-		"internal_tags": func(node ast.Node) (err error) {
+		"urls":       orLeftOut(f.readURLs),
+		"internal_tags": orLeftOut(func(node ast.Node) (err error) {
 			f.spec.InternalTags, err = readWords(node, maxRuleTags, heatmap.MaxTag, func(tag string) string { return tag })
 			return err
-		},
-		"exclude":       func(node ast.Node) error { return f.readExpressions(node, &f.rules.exclude, &f.spec.Exclude) },
-		"include":       func(node ast.Node) error { return f.readExpressions(node, &f.rules.include, &f.spec.Include) },
-		"sites":         f.readSites,
-		"bots":          f.readBots,
-		"rage":          f.readRage,
-		"dead":          f.readDead,
-		"repeat_clicks": f.readRepeatClicks,
+		}),
+		"exclude":       orLeftOut(func(node ast.Node) error { return f.readExpressions(node, &f.rules.exclude, &f.spec.Exclude) }),
+		"include":       orLeftOut(func(node ast.Node) error { return f.readExpressions(node, &f.rules.include, &f.spec.Include) }),
+		"sites":         orLeftOut(f.readSites),
+		"bots":          orLeftOut(f.readBots),
+		"rage":          orLeftOut(f.readRage),
+		"dead":          orLeftOut(f.readDead),
+		"repeat_clicks": orLeftOut(f.readRepeatClicks),
 		"cell": func(node ast.Node) (err error) {
 			if f.spec.Cell, err = readInt(node, heatmap.CellSize, maxRuleCell); err == nil && bits.OnesCount(uint(f.spec.Cell)) != 1 {
 				err = nodeError(node, "cell is %d, want 8, 16, 32 or 64", f.spec.Cell)
 			}
 			return err
 		},
-	})
+	}))
 }
 
 func (f *rulesFile) readAlgorithms(node ast.Node) error {

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,16 +45,18 @@ func TestParseRulesErrors(t *testing.T) {
 	}
 	f("urlz: 1", `rules 1:1: unknown key "urlz", want one of algorithms, bots, cell, dead, exclude, include, internal_tags, rage, repeat_clicks, sites, urls`)
 	f("urls:\n  drops: []", `rules 2:3: urls: unknown key "drops", want one of case, drop_params, groups, keep_params, rewrites, trailing_slash`)
-	f("urls: 3", `rules 1:7: urls: a number is not a mapping`)
-	f("urls:", `rules 1:7: urls: nothing is not a mapping`)
-	f("- urls", `rules 1:1: a list is not a mapping`)
-	f("urls", `rules 1:1: a text is not a mapping`)
+	f("urls: 3", `rules 1:7: urls: a number is not a mapping, want one such as urls: {drop_params: [utm_*]}`)
+	f("- urls", `rules 1:1: a list is not a mapping, want one such as exclude: ['visitor == "v-77"']`)
+	f("urls", `rules 1:1: a text is not a mapping, want one such as exclude: ['visitor == "v-77"']`)
+	f("sites: {shop: UTC}", `rules 1:15: sites.shop: a text is not a mapping, want one such as sites: {shop: {timezone: Europe/Prague}}`)
+	f("algorithms:", `rules 1:13: algorithms: nothing is not a list, want one such as algorithms: [`+Algorithms()[0]+"]")
+	f("cell:", `rules 1:7: cell: nothing is not a whole number`)
 	f("urls:\n  drop_params: [a, 1]", `rules 2:20: urls.drop_params: a number is not a text, quote it if it is meant as one`)
 	f("urls:\n  drop_params: [true]", `rules 2:17: urls.drop_params: a truth value is not a text, quote it if it is meant as one`)
 	f("urls:\n  drop_params: [[a]]", `rules 2:17: urls.drop_params: a list is not a text, quote it if it is meant as one`)
 	f("urls: {drop_params: ['']}", `rules 1:22: urls.drop_params: text has 0 bytes, want 1 to 256`)
-	f("urls: {keep_params: a}", `rules 1:21: urls.keep_params: a text is not a list`)
-	f("urls: {keep_params: ~}", `rules 1:21: urls.keep_params: nothing is not a list`)
+	f("urls: {keep_params: a}", `rules 1:21: urls.keep_params: a text is not a list, want one such as keep_params: [id]`)
+	f("urls: {keep_params: ~}", `rules 1:21: urls.keep_params: nothing is not a list, want one such as keep_params: [id]`)
 	f("urls: {drop_params: [\"a\\0\"]}", `rules 1:22: urls.drop_params: text "a\x00" has control characters`)
 	f("urls: {groups: [{match: 'https://h/*'}]}", `rules 1:17: urls.groups: a group needs match and page`)
 	f("urls: {groups: [{match: 'https://h/*', page: shop}]}", `rules 1:46: urls.groups: page: url "shop" is not an absolute http or https URL`)
@@ -61,7 +64,7 @@ func TestParseRulesErrors(t *testing.T) {
 	f("urls: {groups: [{match: '"+strings.Repeat("*", 65)+"', page: 'http://h/'}]}", `rules 1:25: urls.groups: pattern has 65 stars, limit 64`)
 	f("urls:\n  groups:\n  - {match: 'https://h/a/*', page: 'https://h/b/x'}\n  - {match: 'https://h/b/*', page: 'https://h/c'}",
 		`rules 3:36: urls.groups: page "https://h/b/x" is itself counted as "https://h/c": put a group that matches it and names it as its page before`)
-	f("exclude: [foo == 1]", `rules 1:11: exclude: expression "foo == 1": 1:1: unknown name foo; known are `+strings.Join(expressionNames(), ", "))
+	f("exclude: [foo == 1]", `rules 1:11: exclude: expression "foo == 1": 1:1: unknown name foo; known are `+strings.Join(expressionNames(), ", ")+"; functions are "+strings.Join(expressionBuiltins(), ", "))
 	f("exclude:\n- kind == 'view'\n- x + 1", `rules 3:3: exclude: expression "x + 1": 1:1: expected bool, but got int`)
 	f("sites: {Shop: {}}", `rules 1:9: sites: site key "Shop" is not 1 to 32 of a-z, 0-9 and '-'`)
 	f("sites:\n  shop: {timezone: Mars/Base}", `rules 2:20: sites.shop.timezone: time zone "Mars/Base" is not known`)
@@ -72,12 +75,46 @@ func TestParseRulesErrors(t *testing.T) {
 	f("algorithms: [canon/2]", `rules 1:14: algorithms: algorithm "canon/2" is not known, want one of `+strings.Join(Algorithms(), ", "))
 	f("bots: {}\nbots: {}", `rules 2:1: mapping key "bots" already defined at [1:1]`)
 	f("bots: {}\n---\nbots: {}", `rules 3:5: rules are more than one document`)
-	f("urls: &a {}\nbots: *a", `rules 1:7: urls: an anchor, alias or tag is not a mapping`)
-	f("urls: !!map {}", `rules 1:7: urls: an anchor, alias or tag is not a mapping`)
+	f("urls: &a {}\nbots: *a", `rules 1:7: urls: an anchor, alias or tag is not a mapping, want one such as urls: {drop_params: [utm_*]}`)
+	f("urls: !!map {}", `rules 1:7: urls: an anchor, alias or tag is not a mapping, want one such as urls: {drop_params: [utm_*]}`)
 	f("urls: [", `rules 1:7: sequence end token ']' not found`)
 	f("urls: \xff", `rules are not UTF-8`)
 	f(strings.Repeat("#", MaxRules+1), `rules have 262145 bytes, limit 262144`)
 	f("exclude: ["+strings.Repeat("bot,", 101)+"]", `rules 1:10: exclude: list has 101 items, limit 100`)
+}
+
+// TestRuleForms holds that each mapping and list of a rules file has a form, which is right where it stands.
+func TestRuleForms(t *testing.T) {
+	forms, seen := ruleForms(), map[string]bool{"": true}
+	for _, n := range schemaNodes(t) {
+		switch list, kind := slices.Contains(n.path, "*"), fmt.Sprint(n.schema["type"]); {
+		case list, !strings.Contains(kind, "array") && !strings.Contains(kind, "object"), len(n.path) == 0:
+			continue
+		}
+		key := n.String()
+		seen[key] = true
+		text := forms[key]
+		if len(n.path) == 2 {
+			text = n.path[0] + ": {" + text + "}"
+		}
+		if _, err := ParseRules([]byte(text)); err != nil || !strings.HasPrefix(forms[key], n.path[len(n.path)-1]+": ") {
+			t.Errorf("form of %s is %q: %v", key, forms[key], err)
+		}
+	}
+	for key := range forms {
+		if !seen[key] {
+			t.Errorf("there is a form of %q, which is no mapping or list", key)
+		}
+	}
+}
+
+// TestRulesLeftOut holds that a key without a value is the same as none.
+func TestRulesLeftOut(t *testing.T) {
+	for _, key := range []string{"urls", "internal_tags", "exclude", "include", "sites", "bots", "rage", "dead", "repeat_clicks"} {
+		if r := mustParseRules(t, key+":\n"); !bytes.Equal(r.Spec(), DefaultRules().Spec()) {
+			t.Errorf("%s without a value is\n%s", key, r.Spec())
+		}
+	}
 }
 
 // TestParseRulesTime holds that no file takes long.

@@ -77,7 +77,7 @@ func readEntries(node ast.Node, fn func(key string, at, value ast.Node) error) e
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		return nodeError(node, "%s is not a mapping", kindOf(node))
+		return shapeError(node, "mapping")
 	}
 	seen := make(map[string]bool)
 	for _, v := range values {
@@ -100,7 +100,7 @@ func readEntries(node ast.Node, fn func(key string, at, value ast.Node) error) e
 func readList(node ast.Node, limit int, fn func(ast.Node) error) error {
 	list, ok := node.(*ast.SequenceNode)
 	if !ok {
-		return nodeError(node, "%s is not a list", kindOf(node))
+		return shapeError(node, "list")
 	}
 	if len(list.Values) > limit {
 		return nodeError(node, "list has %d items, limit %d", len(list.Values), limit)
@@ -220,6 +220,15 @@ func yamlError(err error) error {
 	return tokenError(nil, err)
 }
 
+// shapeError says that a node is not a mapping or list; withForm adds how one is written.
+func shapeError(node ast.Node, want string) error {
+	err := nodeError(node, "%s is not a %s", kindOf(node), want)
+	if e, ok := err.(*placedError); ok {
+		e.shape = true
+	}
+	return err
+}
+
 func tokenError(tk *token.Token, err error) error {
 	e := &placedError{line: 1, column: 1, err: err}
 	if tk != nil && tk.Position != nil {
@@ -232,6 +241,7 @@ func tokenError(tk *token.Token, err error) error {
 type placedError struct {
 	line, column int
 	key          string
+	shape        bool // a value is no mapping or list where one must stand
 	err          error
 }
 

@@ -105,6 +105,9 @@ func compileExpression(text string) (*expression, error) {
 	if len(text) > maxExpression {
 		return nil, fmt.Errorf("1:1: expression has %d bytes, limit %d", len(text), maxExpression)
 	}
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("1:1: expression is empty")
+	}
 	options := expressionOptions()
 	config := conf.CreateNew()
 	for _, set := range options {
@@ -145,6 +148,9 @@ func expressionBuiltins() []string {
 	}
 }
 
+// knownFunctions is what an error says of the functions that there are.
+func knownFunctions() string { return "; functions are " + strings.Join(expressionBuiltins(), ", ") }
+
 // placeError puts the place of an error before its message, and what would have been right behind it.
 func placeError(err error) error {
 	var at *file.Error
@@ -154,7 +160,9 @@ func placeError(err error) error {
 	message := at.Message
 	switch {
 	case strings.Contains(message, "unknown name"):
-		message += "; known are " + strings.Join(expressionNames(), ", ")
+		message += "; known are " + strings.Join(expressionNames(), ", ") + knownFunctions()
+	case strings.HasSuffix(message, `unexpected token Operator("=")`):
+		message += "; write == to compare"
 	case strings.Contains(message, "mismatched types []string"):
 		message += `; for a tag write "x" in tags`
 	}
@@ -193,7 +201,7 @@ func (c *nodeChecker) check(node ast.Node) string {
 		}
 	case *ast.BuiltinNode: // the parser knows those that take a condition even if they are disabled
 		if !slices.Contains(expressionBuiltins(), n.Name) {
-			return n.Name + " is not available"
+			return n.Name + " is not available" + knownFunctions()
 		}
 		if n.Name == "date" {
 			return checkDate(n)

@@ -71,7 +71,9 @@ func TestWhereErrors(t *testing.T) {
 			t.Errorf("%.100q\n got %v\nwant where: %s", text, err, want)
 		}
 	}
-	f(``, `1:1: unexpected token EOF`)
+	f(``, `1:1: expression is empty`)
+	f(" \n", `1:1: expression is empty`)
+	f(`x = 3`, `1:3: unexpected token Operator("="); write == to compare`)
 	f(`x > 3 and`, `1:9: unexpected token EOF`)
 	f("x > 3 and\nfoo", `2:1: unknown name foo`)
 	f(`url`, `1:1: expected bool, but got string`)
@@ -94,6 +96,9 @@ func TestWhereErrors(t *testing.T) {
 	for _, date := range []string{`date(ua)`, `date("today")`, `date("2026-01-01", "2006-01-02", "Local")`, `date("02 Jan 26 15:04 CET")`, `date("2026-01-01", "2006-01-02")`, `date(1)`} {
 		f(`time > `+date, `1:8: date takes one day or instant`)
 	}
+	functions := "; functions are " + strings.Join(expressionBuiltins(), ", ")
+	f(`split(url, "/")[0] == ""`, `1:1: unknown name split; known are `+strings.Join(expressionNames(), ", ")+functions)
+	f(`filter(tags, true) == tags`, `1:1: filter is not available`+functions)
 	f(`Bot`, `1:1: unknown name Bot`)
 	f(strings.Repeat("(", 5000), `1:1: expression has 5000 bytes, limit 4096`)
 	f(strings.Repeat("(", 4096), `1:`)
