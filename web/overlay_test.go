@@ -64,7 +64,7 @@ func TestOverlayLinkRefusals(t *testing.T) {
 	}
 	f("", 400, "bad_request", "", "body is not")
 	f("[]", 400, "bad_request", "", "body is not")
-	f(`{"site":"shop","url":"https://shop.example/","days":9}`, 400, "bad_request", "", "unknown field")
+	f(`{"site":"shop","url":"https://shop.example/","days":9}`, 400, "bad_request", "", "unknown member")
 	f(`{"site":"shop","url":"https://shop.example/"} x`, 400, "bad_request", "", "more than one")
 	f(`{"url":"https://shop.example/"}`, 400, "bad_param", "site", "1 to 32")
 	f(`{"site":"Shop","url":"https://shop.example/"}`, 400, "bad_param", "site", "1 to 32")

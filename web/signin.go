@@ -1,16 +1,13 @@
 package web
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"html"
-	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -256,23 +253,6 @@ func (s *Server) setCookie(ctx *fasthttp.RequestCtx, secret string, life time.Du
 func noContent(ctx *fasthttp.RequestCtx) {
 	setHeaders(ctx, "text/plain; charset=utf-8")
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
-}
-
-// readJSON reads a body that is one JSON object with known members; like shows one.
-func readJSON(ctx *fasthttp.RequestCtx, limit int, like string, v any) error {
-	b, err := readBody(ctx, limit)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return badRequest("body is not " + like + ": " + err.Error())
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return badRequest("body has more than one JSON value")
-	}
-	return nil
 }
 
 // remoteIP is the address of the other end of the connection, and no address where it is not TCP.

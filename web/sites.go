@@ -1,11 +1,8 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/valyala/fasthttp"
 
@@ -94,15 +91,8 @@ func (s *Server) putSite(ctx *fasthttp.RequestCtx) error {
 
 func parseSite(body []byte) (heatmap.Site, error) {
 	var site heatmap.Site
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&site); err != nil {
-		return site, badRequest(`body is not a site ({"key":"shop","origins":["https://shop.example"],"timezone":"Europe/Prague"}): ` + err.Error())
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return site, badRequest("body has more than one JSON value")
-	}
-	return site, nil
+	err := decodeJSON(body, `a site ({"key":"shop","origins":["https://shop.example"],"timezone":"Europe/Prague"})`, &site)
+	return site, err
 }
 
 // siteError makes of an error of Sites.Put what its client is told.

@@ -93,10 +93,16 @@ func (s *Server) breakOff() {
 	s.conns.wait(lastWords)
 }
 
-// expect answers "Expect: 100-continue" before a body is sent in vain.
+// expect answers "Expect: 100-continue" before a body is sent in vain. Of a body that is on its way all the same a while is
+// read, so that its client gets the answer.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	if _, err := s.admit(ctx); err != nil {
-		return s.explain(err).status
+		s.fail(ctx, err)
+		s.shareAnswer(ctx)
+		if c, ok := ctx.Conn().(*conn); ok {
+			c.linger.Store(true)
+		}
+		return ctx.Response.StatusCode()
 	}
 	return fasthttp.StatusContinue
 }

@@ -122,6 +122,10 @@ func TestExpectContinue(t *testing.T) {
 	f("POST /v1/import HTTP/1.1\r\n"+auth+expect+"Content-Length: 3\r\n\r\nabc", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 	f("POST /v1/import HTTP/1.1\r\nHost: x\r\n"+expect+"Content-Length: 3\r\n\r\n", "HTTP/1.1 401 ")
 	f("POST /v1/sites HTTP/1.1\r\n"+auth+expect+"Content-Length: 65537\r\n\r\n", "HTTP/1.1 413 ")
+	if got := h.raw("POST /v1/sites HTTP/1.1\r\n" + auth + expect + "Content-Length: 65537\r\n\r\n"); !strings.Contains(got, "application/json") ||
+		!strings.HasSuffix(got, `{"error":{"code":"too_large","message":"body is 65537 bytes, limit 65536"}}`+"\n") {
+		t.Errorf("a body that is too large: %q", got)
+	}
 	f("POST /v1/none HTTP/1.1\r\n"+auth+expect+"Content-Length: 3\r\n\r\n", "HTTP/1.1 404 ")
 }
 
