@@ -67,8 +67,11 @@ func (r *record) get(id string) (*entry, error) {
 	return nil, &heatmap.ParamError{Field: "generation", Message: "there is no generation " + id}
 }
 
-// move gives a generation another state, if it may go there.
+// move gives a generation another state, if it may go there. The error is a *heatmap.StateError.
 func (e *entry) move(to heatmap.State) error {
+	if e.State == to {
+		return &heatmap.StateError{Message: "generation " + e.ID + " is already " + string(to)}
+	}
 	if !e.State.CanMove(to) {
 		return &heatmap.StateError{ID: e.ID, State: e.State, Message: "it cannot become " + string(to)}
 	}

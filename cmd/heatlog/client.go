@@ -70,10 +70,15 @@ func (e *apiError) Error() string {
 	if text == "" {
 		text = strings.TrimSpace(string(e.Body[:min(len(e.Body), 200)]))
 	}
-	if e.Field != "" && !strings.HasPrefix(text, e.Field) {
-		text = e.Field + ": " + text
+	return fmt.Sprintf("server answered %d: %s", e.Status, withField(e.Field, text))
+}
+
+// withField names the parameter that a message is about, if the message does not begin with it.
+func withField(field, message string) string {
+	if field == "" || strings.HasPrefix(message, field) {
+		return message
 	}
-	return fmt.Sprintf("server answered %d: %s", e.Status, text)
+	return field + ": " + message
 }
 
 // do sends a request and gives the answer if it is a success; the caller closes its body. Every other answer is an

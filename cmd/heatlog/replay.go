@@ -164,11 +164,11 @@ func (c *replayStartCmd) hintAfter(err error) error {
 	field, message := refused(err)
 	switch {
 	case field == "rules":
-		return withHint(fmt.Errorf("%s: %s", c.Rules, message), "nothing was started; correct the file and try again")
+		return withHint(errors.New(inFile(c.Rules, message)), "nothing was started; correct the file and try again")
 	case isConflict(err):
 		return withHint(errors.New(message), "%s shows them, %s removes one", c.again("list"), c.again("drop ID"))
 	case field != "":
-		return fmt.Errorf("%s: %s", field, message)
+		return errors.New(withField(field, message))
 	}
 	return err
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"heatlog/index"
 )
@@ -29,7 +31,7 @@ func (c *rulesCheckCmd) Run(s *streams) error {
 	if c.Spec {
 		_, err = s.out.Write(rules.Spec())
 	} else {
-		_, err = fmt.Fprintf(s.out, "%s: rules are well\n", c.File)
+		_, err = fmt.Fprintf(s.out, "%s: the rules are right\n", c.File)
 	}
 	return err
 }
@@ -43,11 +45,27 @@ func (c *rulesCheckCmd) read(s *streams) (*index.Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
+	return parseRules(c.File, text)
+}
+
+// parseRules parses the text of a rules file.
+func parseRules(name string, text []byte) (*index.Rules, error) {
 	rules, err := index.ParseRules(text)
 	if err != nil {
-		return nil, fmt.Errorf("read rules: %w", err)
+		return nil, errors.New(inFile(name, err.Error()))
 	}
 	return rules, nil
+}
+
+// rulesPlace is how the message about a mistake in rules begins.
+var rulesPlace = regexp.MustCompile(`^rules (\d+:\d+: )`)
+
+// inFile names the file of a message about rules, as FILE:LINE:COLUMN where the message has a place.
+func inFile(name, message string) string {
+	if at := rulesPlace.FindStringSubmatch(message); at != nil {
+		return name + ":" + at[1] + message[len(at[0]):]
+	}
+	return name + ": " + message
 }
 
 // rulesSchemaCmd prints the schema.

@@ -254,11 +254,8 @@ func readRules(name string) ([]byte, *index.Rules, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read rules: %w", err)
 	}
-	rules, err := index.ParseRules(text)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read rules %s: %w", name, err)
-	}
-	return text, rules, nil
+	rules, err := parseRules(name, text)
+	return text, rules, err
 }
 
 // openSalts reads the salts of the last days and lets a goroutine destroy them in time.
