@@ -67,7 +67,7 @@ func (c *journalSealCmd) Run(s *streams) (err error) {
 	fmt.Fprintf(s.out, "%s sealed, %s, %s before, %s after, in %.1f s\n", plural(rep.Segments, "segment"), plural(rep.Hits, "hit"),
 		byteSize(rep.Before), byteSize(rep.After), time.Since(start).Seconds())
 	if rep.Segments+rep.Unsound == 0 {
-		fmt.Fprintln(s.out, "no segment is full: the one that is written is closed at 64 MiB, or by the first hit after a start")
+		fmt.Fprintln(s.out, "there is no full segment to seal: the one that is written is closed at 64 MiB, or by the first hit after a start")
 	}
 	if rep.Listed > 0 {
 		fmt.Fprintf(s.out, "listed in MANIFEST now, where they were not: %s\n", plural(rep.Listed, "sealed segment"))
