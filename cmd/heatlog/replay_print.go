@@ -109,17 +109,31 @@ func noteOf(g *heatmap.Generation, now time.Time) string {
 	case g.Reason != "":
 		return g.Reason
 	case !g.Until.IsZero():
-		return "is dropped in " + max(g.Until.Sub(now), 0).Round(time.Minute).String()
+		return "is dropped in " + hoursText(g.Until.Sub(now))
 	case g.Activate:
 		return "is switched to when it is ready"
 	}
 	return ""
 }
 
+// hoursText is how long something takes from now on, in hours and minutes.
+func hoursText(d time.Duration) string {
+	minutes := int(max(d, 0).Round(time.Minute) / time.Minute)
+	switch h, m := minutes/60, minutes%60; {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	default:
+		return fmt.Sprintf("%d h %d min", h, m)
+	}
+}
+
 // hintOf says how a generation that failed can be had all the same.
 func hintOf(g *heatmap.Generation) string {
 	if g.State == heatmap.StateFailed && !g.SkipDamaged && strings.Contains(g.Reason, "read segment ") {
-		return "put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss"
+		return "put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss; " +
+			"with --from DATE beside it, a day behind the damage, the days before are carried over as they are counted now, and nothing of them is lost"
 	}
 	return ""
 }

@@ -80,7 +80,8 @@ func TestFollow(t *testing.T) {
 	lost.Progress, lost.Counts = heatmap.Progress{}, nil
 	lost.Reason = "read segment j1/2.hjs:0: sealed segment is missing (hits 2 to 3 are lost)"
 	f("failed at damage", &stagedGenerations{stages: []heatmap.Generation{lost}}, 1, "", "g2 failed\n",
-		"heatlog: hint: put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss; the active one is as before")
+		"heatlog: hint: put a copy of the segment back, or begin again with --skip-damaged, which goes on behind damage and counts the loss; "+
+			"with --from DATE beside it, a day behind the damage, the days before are carried over as they are counted now, and nothing of them is lost; the active one is as before")
 	f("gone", &stagedGenerations{stages: []heatmap.Generation{stage(heatmap.StateVerifying, 4000)}, err: &heatmap.ParamError{Field: "generation", Message: "there is no generation g2"}}, 1, "",
 		"g2 verifying: 4,000 of 4,000 hits (100 %)\n", "heatlog: generation g2 is gone: it was dropped meanwhile\n")
 	f("server gone", &stagedGenerations{stages: []heatmap.Generation{stage(heatmap.StateVerifying, 4000)}, err: errUnreachable}, 1, "",
@@ -124,14 +125,15 @@ func TestReplayTexts(t *testing.T) {
 	f(scopeText(heatmap.Scope{From: "2026-01-02"}), "all sites from 2026-01-02")
 	f(scopeText(heatmap.Scope{Sites: []string{"blog", "shop"}}), "blog shop")
 	now := time.UnixMilli(1_767_225_600_000)
-	f(noteOf(&heatmap.Generation{Until: now.Add(90 * time.Minute)}, now), "is dropped in 1h30m0s")
-	f(noteOf(&heatmap.Generation{Until: now.Add(-time.Hour)}, now), "is dropped in 0s")
+	f(noteOf(&heatmap.Generation{Until: now.Add(90 * time.Minute)}, now), "is dropped in 1 h 30 min")
+	f(noteOf(&heatmap.Generation{Until: now.Add(24*time.Hour - time.Second)}, now), "is dropped in 24 h")
+	f(noteOf(&heatmap.Generation{Until: now.Add(-time.Hour)}, now), "is dropped in 0 min")
 	lost := heatmap.Generation{ID: "g2", State: heatmap.StateFailed, Reason: "read segment 7: gone"}
 	var table, one strings.Builder
 	if err := errors.Join(printGenerations(&table, []heatmap.Generation{lost}, now), printGeneration(&one, lost, "g1", now)); err != nil {
 		t.Fatal(err)
 	}
-	if text := table.String() + one.String(); strings.Contains(text, "100 %") || strings.Contains(text, "0 of 0") || !strings.Contains(text, "--skip-damaged") {
+	if text := table.String() + one.String(); strings.Contains(text, "100 %") || strings.Contains(text, "0 of 0") || !strings.Contains(text, "--skip-damaged") || !strings.Contains(text, "--from DATE") {
 		t.Errorf("of a generation that failed:\n%s", text)
 	}
 	f(hintOf(&heatmap.Generation{State: heatmap.StateFailed, Reason: "read segment 7: gone", SkipDamaged: true}), "")
