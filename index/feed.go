@@ -156,7 +156,7 @@ func (f *feed) drain(ctx context.Context) error {
 	}
 	err := p.drain(ctx)
 	cause := context.Cause(p.ctx)
-	if errors.Is(cause, errFinished) {
+	if errors.Is(cause, errFinished) || errors.Is(cause, errBulkDone) { // it has stored all that it had
 		return nil
 	}
 	if errors.As(cause, new(*unstoredError)) {
