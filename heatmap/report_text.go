@@ -43,19 +43,20 @@ func (r *Report) String() string {
 
 // Summary gives the report in one or two lines: what the checks have found, and what changes.
 func (r *Report) Summary() string {
-	text := r.verdict()
+	var text strings.Builder
+	text.WriteString(r.verdict())
 	for _, w := range r.Warnings {
-		text += "\nwarning: " + w
+		text.WriteString("\nwarning: " + w)
 	}
 	switch p := r.Pages; {
 	case p == nil || r.Before == nil || r.After == nil:
 	case r.Before.Counts.Hits == r.After.Counts.Hits && r.Before.Counts.Bots == r.After.Counts.Bots && p.Changed+p.Appeared+p.Disappeared+p.Merged == 0:
-		text += "\nno page changes"
+		text.WriteString("\nno page changes")
 	default:
-		text += fmt.Sprintf("\n%s hits instead of %s, bots among them; of the pages %s keep their hits, %s change, %s appear, %s disappear", Grouped(r.After.Counts.Hits),
+		fmt.Fprintf(&text, "\n%s hits instead of %s, bots among them; of the pages %s keep their hits, %s change, %s appear, %s disappear", Grouped(r.After.Counts.Hits),
 			Grouped(r.Before.Counts.Hits), Grouped(p.Same), Grouped(p.Changed), Grouped(p.Appeared), Grouped(p.Disappeared))
 	}
-	return text
+	return text.String()
 }
 
 func (r *Report) verdict() string {
