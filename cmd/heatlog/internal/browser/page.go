@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -34,20 +35,28 @@ func call[P, R any](p *Page, command cdp.Command[P, R], params P) R {
 // Eval gives the value of a JavaScript expression, awaited if it is a promise.
 func Eval[T any](p *Page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := tryEval[T](p, expression)
 	if err != nil {
 		p.t.Fatalf("evaluate %.200s: %v\nconsole: %q", expression, err, p.Console())
 	}
 	return v
 }
 
-// Wait waits until a JavaScript expression is true.
+func tryEval[T any](p *Page, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+}
+
+// Wait waits until a JavaScript expression is true. The page may go to another one meanwhile.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if Eval[bool](p, "!!("+expression+")") {
+		is, err := tryEval[bool](p, "!!("+expression+")")
+		switch {
+		case err != nil && !strings.Contains(err.Error(), "navigated"): // asked while it went to another page, it could not answer
+			p.t.Fatalf("evaluate %.200s: %v\nconsole: %q", expression, err, p.Console())
+		case err == nil && is:
 			return
 		}
 		if time.Now().After(end) {
