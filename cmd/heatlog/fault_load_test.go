@@ -49,6 +49,7 @@ type faultClient struct {
 	name   string
 	bulk   bool // as imports that are safe to repeat
 	giveUp bool // a batch that was refused is not sent again
+	posts  atomic.Int64
 
 	mu    sync.Mutex
 	acked []bool // by batch; one more is under way or was given up; guarded by mu
@@ -128,6 +129,19 @@ func (l *faultLoad) waitAcks(n int) time.Duration {
 	return time.Since(start)
 }
 
+// waitAnswers waits until all requests that are under way have their answers, and the ledger knows of them.
+func (l *faultLoad) waitAnswers() {
+	l.t.Helper()
+	start := time.Now()
+	for _, c := range l.clients {
+		for next := c.posts.Load() + 2; c.posts.Load() < next; time.Sleep(2 * time.Millisecond) {
+			if time.Since(start) > 60*time.Second {
+				l.t.Fatalf("client %s got no answer in 60 s", c.name)
+			}
+		}
+	}
+}
+
 // takeRefusals gives the refusals since the last call.
 func (l *faultLoad) takeRefusals() []refusal {
 	l.mu.Lock()
@@ -180,6 +194,7 @@ func (c *faultClient) post(base string, n int) int {
 		return 0
 	}
 	req.Header = header
+	defer c.posts.Add(1)
 	start := time.Now()
 	resp, err := c.l.client.Do(req)
 	if err != nil {
