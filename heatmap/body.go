@@ -18,10 +18,11 @@ func (d *Delta) mergeBodies(h *blobHead, sel Select) error {
 		if hits += l.hits; hits > maxHits || d.Hits(to) > maxHits-l.hits {
 			return h.failf("layer %#x: more than %d hits together", uint32(l.id), uint64(maxHits))
 		}
-		cost, err := d.mergeBody(h, l, to)
+		cost, rest, err := d.mergeBody(h, l, to)
 		if err != nil {
 			return err
 		}
+		cells += rest
 		switch {
 		case l.id.Kind() == KindScroll:
 			costs += cost
@@ -37,19 +38,21 @@ func (d *Delta) mergeBodies(h *blobHead, sel Select) error {
 	return nil
 }
 
-// mergeBody adds a layer and gives its number of cells or its scrollCost.
-func (d *Delta) mergeBody(h *blobHead, from *blobLayer, to LayerID) (cost int, err error) {
+// mergeBody adds a layer and gives its number of cells or its scrollCost, and the number of cells of its rest.
+func (d *Delta) mergeBody(h *blobHead, from *blobLayer, to LayerID) (cost, rest int, err error) {
 	l := d.target(from.id, to, h.level, h.step)
+	if rest, err = d.mergeInner(h, l, from); err != nil {
+		return 0, 0, err
+	}
 	l.hits += from.hits
 	c := cursor{h.b[:from.off+from.n], from.off}
 	switch kind := from.id.Kind(); {
 	case kind == KindScroll:
-		return l.readScroll(&c, from.hits, h.step, d.step)
+		cost, err = l.readScroll(&c, from.hits, h.step, d.step)
 	case isGrid(kind):
-		return l.readCells(&c, from, d.limit().layer)
-	default:
-		return 0, nil
+		cost, err = l.readCells(&c, from, d.limit().layer)
 	}
+	return cost, rest, err
 }
 
 // cellReader decodes the body of a layer with points.

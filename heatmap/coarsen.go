@@ -3,7 +3,8 @@ package heatmap
 // Why the order of hits does not matter: let c(i, g) be the smaller of the number of distinct cells of layer i at level
 // g and MaxLayerCells. It never falls as hits come and never rises with g. The level of a delta is the smallest g at
 // which the sum of c(i, g) over the layers is at most MaxCells, that of layer i within it the smallest at which it has
-// at most MaxLayerCells, but at least the delta's. Both only rise as hits come, and for the levels that can still be
+// at most MaxLayerCells, but at least the delta's. The rest of a layer of which some
+// hits have anchors counts like another layer. Both only rise as hits come, and for the levels that can still be
 // reached c follows from the coarse cells alone: below a layer's own level it is MaxLayerCells. For scroll layers the
 // sum is of costs that add up at most when two layers are joined, so the same holds for the number of steps.
 
@@ -15,22 +16,36 @@ func (d *Delta) settle() {
 		if !isGrid(l.id.Kind()) {
 			continue
 		}
-		l.coarsenTo(d.level)
-		for l.cells() > lim.layer && l.level < maxLevel {
-			l.coarsenTo(l.level + 1)
+		l.hold(d.level, lim.layer)
+		if l.anchored != nil {
+			l.anchored.rest.hold(d.level, lim.layer)
 		}
 	}
+	d.settleInner()
 	for d.recount(); d.cells > lim.cells && d.level < maxLevel; d.recount() {
 		d.level++
 		for i := range d.layers {
-			if isGrid(d.layers[i].id.Kind()) {
-				d.layers[i].coarsenTo(d.level)
+			l := &d.layers[i]
+			if !isGrid(l.id.Kind()) {
+				continue
+			}
+			l.coarsenTo(d.level)
+			if l.anchored != nil {
+				l.anchored.rest.coarsenTo(d.level)
 			}
 		}
 	}
 	for d.scroll > lim.scroll && d.step < maxScrollStep {
 		d.raiseStep(d.step + 1)
 		d.recount()
+	}
+}
+
+// hold makes cells at least as large as those of a level, and so large that they are at most limit.
+func (l *layer) hold(level uint8, limit int) {
+	l.coarsenTo(level)
+	for l.cells() > limit && l.level < maxLevel {
+		l.coarsenTo(l.level + 1)
 	}
 }
 
@@ -43,13 +58,21 @@ func (d *Delta) recount() {
 		switch {
 		case l.id.Kind() == KindScroll:
 			d.scroll += l.scrollCost()
-		case !isGrid(l.id.Kind()):
-		case l.level > d.level:
-			d.cells += d.limit().layer
-		default:
-			d.cells += l.cells()
+		case isGrid(l.id.Kind()):
+			d.cells += d.cellsOf(l)
+			if l.anchored != nil {
+				d.cells += d.cellsOf(&l.anchored.rest)
+			}
 		}
 	}
+}
+
+// cellsOf is what a layer's cells count for MaxCells.
+func (d *Delta) cellsOf(l *layer) int {
+	if l.level > d.level {
+		return d.limit().layer
+	}
+	return l.cells()
 }
 
 // raiseStep coarsens the scroll layers to step, if they are not there yet.

@@ -1,6 +1,7 @@
 package heatmap
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -10,7 +11,7 @@ func TestLevels(t *testing.T) {
 	raised := 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 9))
-		l := limits{1 + r.IntN(60), 1 + r.IntN(150), 1 << 18}
+		l := limits{1 + r.IntN(60), 1 + r.IntN(150), 1 << 18, 1 + r.IntN(30), 1 + r.IntN(80)}
 		ops := randomOps(r, shape{1 + r.IntN(500), 1 + r.IntN(9), 0, uint16(1 + r.IntN(65535)), uint16(1 + r.IntN(65535))})
 		d := applyAll(newDelta(l), ops)
 		n := newNaive(ops)
@@ -38,7 +39,7 @@ func TestLevels(t *testing.T) {
 
 // TestLateLayer holds that a layer which begins late is at the delta's level from its first hit on.
 func TestLateLayer(t *testing.T) {
-	d := newDelta(limits{4, 6, 1 << 18})
+	d := newDelta(limits{4, 6, 1 << 18, 1 << 12, 1 << 17})
 	for i := range uint16(4) {
 		d.AddPoint(benchLayer, 8*i, 0)
 		d.AddPoint(benchLayer+1, 8*i, 0)
@@ -75,7 +76,7 @@ func TestScrollSteps(t *testing.T) {
 	steps := map[uint8]int{}
 	for seed := range uint64(80) {
 		r := rand.New(rand.NewPCG(seed, 10))
-		l := limits{1 << 18, 1 << 20, []int{1, 400, 700, 900, 1200, 1800, 3000}[r.IntN(7)]}
+		l := limits{1 << 18, 1 << 20, []int{1, 400, 700, 900, 1200, 1800, 3000}[r.IntN(7)], 1 << 12, 1 << 17}
 		ops := randomOps(r, shape{1 + r.IntN(1500), 1 + r.IntN(70), 0, 2000, uint16(1 + r.IntN(300))})
 		for i, o := range ops {
 			ops[i].id = NewLayerID(KindScroll, o.id.WidthBand(), o.id.Device(), o.id.Bot())
@@ -184,8 +185,29 @@ func worstDelta() *Delta {
 		}
 	}
 	d.recount()
+	for i := range MaxElements {
+		name := ElementName{Selector: fmt.Sprintf("%-*x", MaxSelector, mix(uint64(i))), Check: uint16(i), HasCheck: true}
+		d.elements.add(name.ID(), &name)
+	}
+	for i := range d.layers {
+		l := &d.layers[i]
+		if !isClick(l.id.Kind()) {
+			continue
+		}
+		l.anchored = new(anchored)
+		const perLayer = MaxInnerCells / (3 * 2049 * 6)
+		for k := range perLayer {
+			n := uint64(each)
+			if k == perLayer-1 {
+				n = l.hits - each*(perLayer-1)
+			}
+			l.anchored.add(d.elements.list[r.IntN(MaxElements)].id, innerCell(10, 10, r.Uint32N(1024), r.Uint32N(1024)), n)
+		}
+	}
+	d.recount()
 	for first := NewLayerID(KindClick, 0, Desktop, false); d.cells < MaxCells; d.cells++ { // what the division left
 		l := d.layer(first)
+		l.anchored.cells[0].n += each
 		l.fill(uint32(MaxCells-d.cells)*3+1<<20, each)
 	}
 	for i := 0; d.scroll < MaxScroll-2*maxExtent-40; i++ {

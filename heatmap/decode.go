@@ -22,7 +22,10 @@ func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
 	}
 	h.people.mergeInto(&d.people)
 	h.bots.mergeInto(&d.bots)
-	err := d.mergeBodies(&h, sel)
+	err := d.mergeTable(&h)
+	if err == nil {
+		err = d.mergeBodies(&h, sel)
+	}
 	d.settle()
 	return err
 }
@@ -109,6 +112,9 @@ type blobLayer struct {
 	off, n int // the body
 	id     LayerID
 	level  uint8
+
+	anchorBytes, restBytes int
+	restLevel              uint8
 }
 
 // blobHead is what stands before the bodies. Hashes and registers are parts of the blob.
@@ -121,6 +127,12 @@ type blobHead struct {
 	id           LayerID // of the last entry that was
 	features     byte
 	level, step  uint8
+
+	tableAt, tableBytes int       // the elements
+	elements            []element // in the order in which layers name them, by readElements; so are:
+	cut                 ElementID
+	inner               uint8
+	innerCells          int // read so far
 }
 
 // open checks the blob as a whole and reads up to the directory.
@@ -130,9 +142,9 @@ func (h *blobHead) open(blob []byte) (err error) {
 	}
 	first, _ := h.byte()
 	h.features = first & 0x0f
-	if first&0xf0 != blobVersion || first&blobUnused != 0 {
+	if first&0xf0 != blobVersion {
 		h.off = 0
-		return h.failf("first byte is %#02x, want version %#02x and features known to it", first, blobVersion)
+		return h.failf("first byte is %#02x, want version %#02x", first, blobVersion)
 	}
 	if h.left, err = h.uvarint(); err != nil {
 		return err
@@ -211,7 +223,38 @@ func (h *blobHead) entry() (l blobLayer, err error) {
 		return l, h.failf("body of layer %#x is %d bytes, %d are left", uint32(l.id), n, len(h.b)-h.off)
 	}
 	l.n = int(n)
-	return l, nil
+	if h.features&hasElements != 0 && isClick(kind) {
+		err = h.anchoredEntry(&l)
+	}
+	return l, err
+}
+
+// anchoredEntry reads what the directory says of a layer's anchors.
+func (h *blobHead) anchoredEntry(l *blobLayer) (err error) {
+	size := func() int {
+		var n uint64
+		if err == nil {
+			n, err = h.uvarint()
+		}
+		if n > uint64(len(h.b)-h.off) {
+			n, err = 0, h.failf("anchors of layer %#x are %d bytes, %d are left", uint32(l.id), n, len(h.b)-h.off)
+		}
+		return int(n)
+	}
+	if l.anchorBytes = size(); l.anchorBytes == 0 {
+		return err
+	}
+	l.restBytes = size()
+	if err != nil || l.restBytes == 0 || h.features&hasCoarse == 0 {
+		return err
+	}
+	if l.restLevel, err = h.byte(); err != nil {
+		return err
+	}
+	if l.restLevel < h.level || l.restLevel > l.level {
+		return h.failf("rest of layer %#x is at level %d, want %d to %d", uint32(l.id), l.restLevel, h.level, l.level)
+	}
+	return nil
 }
 
 func (h *blobHead) nextID() error {
@@ -241,7 +284,7 @@ func (h *blobHead) parse(blob []byte) error {
 	}
 	h.layers = h.few[:0]
 	var level uint8
-	var grids, scrolls bool
+	var grids, scrolls, anchors bool
 	for h.left > 0 {
 		l, err := h.entry()
 		if err != nil {
@@ -250,10 +293,14 @@ func (h *blobHead) parse(blob []byte) error {
 		level = max(level, l.level)
 		grids = grids || isGrid(l.id.Kind())
 		scrolls = scrolls || l.id.Kind() == KindScroll
+		anchors = anchors || l.anchorBytes > 0
 		h.layers = append(h.layers, l)
 	}
 	if h.features&hasCoarse != 0 && level == 0 && h.step == 0 || h.level > 0 && !grids || h.step > 0 && !scrolls {
 		return h.failf("coarsening is given where there is none")
+	}
+	if anchors != (h.features&hasElements != 0) {
+		return h.failf("elements are given where no layer has any")
 	}
 	return h.parseRest()
 }
@@ -269,17 +316,37 @@ func (h *blobHead) parseRest() (err error) {
 			return err
 		}
 	}
+	if h.features&hasElements != 0 {
+		if err := h.findElements(); err != nil {
+			return err
+		}
+	}
 	for i := range h.layers {
 		l := &h.layers[i]
 		l.off = h.off
-		if l.n > len(h.b)-h.off {
-			return h.failf("body of layer %#x is %d bytes, %d are left", uint32(l.id), l.n, len(h.b)-h.off)
+		n := l.n + l.anchorBytes + l.restBytes
+		if n > len(h.b)-h.off {
+			return h.failf("body of layer %#x is %d bytes, %d are left", uint32(l.id), n, len(h.b)-h.off)
 		}
-		h.off += l.n
+		h.off += n
 	}
 	if h.off != len(h.b) {
 		return h.failf("%d bytes after the last layer", len(h.b)-h.off)
 	}
+	return nil
+}
+
+// findElements finds the elements.
+func (h *blobHead) findElements() error {
+	n, err := h.uvarint()
+	if err != nil {
+		return err
+	}
+	if n == 0 || n > uint64(len(h.b)-h.off) {
+		return h.failf("elements are %d bytes, %d are left", n, len(h.b)-h.off)
+	}
+	h.tableAt, h.tableBytes = h.off, int(n)
+	h.off += h.tableBytes
 	return nil
 }
 

@@ -23,10 +23,10 @@ const (
 	MaxScroll = 1 << 18
 )
 
-// limits are the three above; a test sets small ones.
-type limits struct{ layer, cells, scroll int }
+// limits are those above and those of elements; a test sets small ones.
+type limits struct{ layer, cells, scroll, elements, inner int }
 
-var published = limits{MaxLayerCells, MaxCells, MaxScroll}
+var published = limits{MaxLayerCells, MaxCells, MaxScroll, MaxElements, MaxInnerCells}
 
 // Delta counts hits of one page and period, or of whatever is merged into it. The zero value is empty and ready. It is
 // not safe for concurrent use.
@@ -39,11 +39,17 @@ type Delta struct {
 	bots   sketch
 	noted  noted
 	limits *limits // nil = published
-	held   int     // bytes of the layers
-	cells  int     // of grid layers, at level; of one that is at a higher level, the layer's limit
-	scroll int     // cost of scroll layers
-	level  uint8   // every grid layer is at this level at least
-	step   uint8   // coarsening of scroll layers
+
+	elements elements
+	cut      ElementID // the smallest element that is left out, 0 = none
+
+	held   int   // bytes of the layers
+	cells  int   // of grid layers, at level; of one that is at a higher level, the layer's limit
+	scroll int   // cost of scroll layers
+	level  uint8 // every grid layer is at this level at least
+	step   uint8 // coarsening of scroll layers
+	inner  uint8 // coarsening of the cells inside elements, 0 to maxInner
+	plain  bool  // anchors are left out of what is merged
 }
 
 const deltaBytes = int(unsafe.Sizeof(Delta{}))
@@ -64,7 +70,7 @@ func NewDelta(cell int) Delta { return Delta{level: uint8(bits.TrailingZeros(uin
 
 // Size is the memory that d holds, in bytes. It costs no time.
 func (d *Delta) Size() int {
-	return deltaBytes + d.held + d.noted.bytes() + d.people.bytes() + d.bots.bytes()
+	return deltaBytes + d.held + d.noted.bytes() + d.people.bytes() + d.bots.bytes() + d.elements.size()
 }
 
 // Empty reports whether nothing was counted.
@@ -75,15 +81,33 @@ func (d *Delta) Empty() bool {
 // AddView counts a page view. The layer's kind must be KindView.
 func (d *Delta) AddView(id LayerID) {
 	mustKind(id, id.Kind() == KindView)
-	d.note(id, 0)
+	d.note(id, 0, false)
 }
 
 // AddPoint counts a hit at a point of the page, CSS px. The layer's kind must be one that has points: click, move, rage
 // or dead.
 func (d *Delta) AddPoint(id LayerID, x, y uint16) {
 	mustKind(id, isGrid(id.Kind()))
-	d.note(id, cellOf(uint32(x/CellSize), uint32(y/CellSize)))
+	d.note(id, pointOf(x, y), false)
 }
+
+// AddClick counts a hit at a point of the page, CSS px, that has an anchor, or none if at is the zero value. Name is that of
+// the element, or nil where it is not known: what is derived from earlier clicks has the anchors of these alone. The layer's
+// kind must be click, rage or dead.
+func (d *Delta) AddClick(id LayerID, x, y uint16, at Anchor, name *ElementName) {
+	mustKind(id, isClick(id.Kind()))
+	if at.Element == 0 || d.plain {
+		d.note(id, pointOf(x, y), false)
+		return
+	}
+	if d.cut == 0 || at.Element < d.cut {
+		d.elements.add(at.Element, name)
+	}
+	d.noted.anchors = append(d.noted.anchors, notedAnchor{id, at})
+	d.note(id, pointOf(x, y), true)
+}
+
+func pointOf(x, y uint16) cellID { return cellOf(uint32(x/CellSize), uint32(y/CellSize)) }
 
 // AddScroll counts a scroll that took a view from depth from to depth (lowest page px seen), and then stayed for dwell
 // ms, 0 to MaxDwell, with the vh px from y on visible. A hit with from 0 begins a view. If vh is 0, unknown, the hit
@@ -92,7 +116,7 @@ func (d *Delta) AddScroll(id LayerID, depth, from, y, vh uint16, dwell uint32) {
 	mustKind(id, id.Kind() == KindScroll)
 	id = coarseScroll(id, d.step)
 	d.noted.scrolls = append(d.noted.scrolls, scrolled{id, depth, from, y, vh, dwell})
-	d.note(id, 0)
+	d.note(id, 0, false)
 }
 
 // AddVisitor counts a visitor, known by a hash whose 64 bits are all as good as random. A hash of 0 is nobody.
@@ -158,6 +182,7 @@ func (d *Delta) MergeSelected(o *Delta, sel Select) {
 		o = d.Clone()
 	}
 	d.MergeVisitors(o)
+	d.mergeElements(o)
 	for i := range o.layers {
 		if to, keep := sel(o.layers[i].id); keep {
 			d.mergeLayer(o, &o.layers[i], to)
@@ -174,12 +199,28 @@ func (d *Delta) MergeVisitors(o *Delta) {
 
 func (d *Delta) mergeLayer(o *Delta, from *layer, to LayerID) {
 	l := d.target(from.id, to, o.level, o.step)
+	if !d.plain && isClick(from.id.Kind()) {
+		l.mergeAnchored(from, d.inner-o.inner, d.cut)
+	}
 	l.hits += from.hits
 	switch {
 	case from.id.Kind() == KindScroll:
 		l.mergeScroll(from, d.step)
 	case isGrid(from.id.Kind()):
 		l.merge(from)
+	}
+}
+
+// mergeElements adds the elements of o and takes over how coarse it is.
+func (d *Delta) mergeElements(o *Delta) {
+	if d.plain {
+		return
+	}
+	d.elements.merge(&o.elements)
+	d.raiseInner(o.inner)
+	d.lowerCut(o.cut)
+	if d.cut != 0 {
+		d.elements.cut(d.cut)
 	}
 }
 
@@ -210,6 +251,7 @@ func (d *Delta) Clone() *Delta {
 	c := *d
 	c.noted = noted{}
 	c.people, c.bots = d.people.clone(), d.bots.clone()
+	c.elements = d.elements.clone()
 	c.layers = make([]layer, len(d.layers))
 	for i := range d.layers {
 		c.layers[i] = d.layers[i].clone()

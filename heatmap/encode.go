@@ -6,7 +6,7 @@
 // uvarint (encoding/binary) in their shortest form, or little-endian.
 //
 //	size     field
-//	1        version, 1, in the high four bits; features: 1 people, 2 bots, 4 coarsened, 8 is zero
+//	1        version, 1, in the high four bits; features: 1 people, 2 bots, 4 coarsened, 8 elements
 //	uvarint  number of layers
 //	1        if coarsened: level of the delta, 0 to 13
 //	1        if coarsened: steps of its scroll layers, 0 to 27
@@ -15,9 +15,14 @@
 //	uvarint    hits; of all layers together at most 2^40
 //	1          if coarsened, layers with points: level, the delta's to 13
 //	uvarint    all but view layers: bytes of the body
+//	           if elements, layers of clicks, rage and dead clicks:
+//	uvarint      bytes of the cells inside elements; 0: none of the layer's hits has an anchor
+//	uvarint      if not 0: bytes of the rest, the cells of hits without an anchor
+//	1            if coarsened and neither is 0: level of the rest, the delta's to 13
 //	         if people: sketch
 //	         if bots: sketch
-//	         bodies in the order of the directory
+//	uvarint  if elements: bytes of these, and the elements
+//	         bodies in the order of the directory, each with the cells inside elements and the rest behind it
 //	1 or 4   check of all before: CRC-8 (x^8+x^2+x+1, from 0xff) of up to 1,023 bytes, CRC-32C of more
 //
 // A sketch is the number of hashes, 1 to [ExactVisitors], and these in ascending order, 8 bytes each; or 0 and 4,096 registers
@@ -33,6 +38,25 @@
 //
 //	uvarint  2·gap, bands between the one before and this; + 1 for the last, whose value brings the sum to 0
 //	uvarint  value, zigzag, if not the last
+//
+// The elements are
+//
+//	1        level of the cells inside them, 0 to 10, or 11: 10, and elements are left out
+//	6        if 11: the smallest [ElementID] that is left out
+//	uvarint  number of elements with a name; for each in ascending order of selector, then check, none before any:
+//	uvarint    4·bytes that the selector begins with as the one before does, as many as there are; + 1 with a check, + 2 fixed
+//	uvarint    bytes of the rest of the selector, and these
+//	2          if with a check: the check
+//	6        for each element without a name, in ascending order: its ElementID
+//
+// The blob of a month has the names, that of a day has none. The cells inside elements are
+//
+//	uvarint  if elements are left out: the hits at these
+//	         groups in ascending order of element, then a, then b, in which an element is cut into 2^a by 2^b cells:
+//	uvarint    128·gap + 11·a + b: how many elements the one before, or the first, is before this
+//	           for each cell, by column·2^b + row
+//	uvarint      8·gap + min(n, 4) − 1, + 4 if another one follows
+//	uvarint      n − 4, if n is 4 or more
 //
 // Most blobs are tiny, a few hits of one visitor: one click is 20 bytes, of which the visitor's hash is 8. So there is
 // no compression, the check of a small blob is one byte (with four it would be a sixth larger, with none a wrong byte in a
@@ -51,10 +75,10 @@ import (
 const (
 	blobVersion = 0x10 // in the high four bits of the first byte
 
-	hasPeople  = 1 << 0
-	hasBots    = 1 << 1
-	hasCoarse  = 1 << 2
-	blobUnused = 1 << 3
+	hasPeople   = 1 << 0
+	hasBots     = 1 << 1
+	hasCoarse   = 1 << 2
+	hasElements = 1 << 3
 
 	maxHits = 1 << 40 // of all layers: with MaxDwell each, their sum fits an int64
 
@@ -64,7 +88,7 @@ const (
 )
 
 // MaxBlob is more than any blob has, bytes.
-const MaxBlob = 12 << 20
+const MaxBlob = 15 << 20
 
 // BlobError says where a blob is damaged.
 type BlobError struct {
@@ -116,6 +140,11 @@ func (d *Delta) Append(dst []byte) []byte {
 	if features&hasCoarse != 0 {
 		dst = append(dst, d.storedLevel(), d.step)
 	}
+	var table []byte
+	var at map[ElementID]int
+	if features&hasElements != 0 {
+		table, at = d.appendElements(nil)
+	}
 	bodies := make([]byte, 0, 256)
 	prev := LayerID(0)
 	for i := range d.layers {
@@ -129,9 +158,12 @@ func (d *Delta) Append(dst []byte) []byte {
 		if features&hasCoarse != 0 && isGrid(l.id.Kind()) {
 			dst = append(dst, l.level)
 		}
-		at := len(bodies)
+		from := len(bodies)
 		bodies = l.appendBody(bodies)
-		dst = binary.AppendUvarint(dst, uint64(len(bodies)-at))
+		dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
+		if features&hasElements != 0 && isClick(l.id.Kind()) {
+			dst, bodies = d.appendAnchored(dst, bodies, l, at, features)
+		}
 	}
 	if !d.people.empty() {
 		dst = d.people.append(dst)
@@ -139,7 +171,24 @@ func (d *Delta) Append(dst []byte) []byte {
 	if !d.bots.empty() {
 		dst = d.bots.append(dst)
 	}
-	return appendCheck(append(dst, bodies...), start)
+	return appendCheck(append(append(dst, table...), bodies...), start)
+}
+
+// appendAnchored appends what a layer has of anchors: the lengths to dst, and the bodies to bodies.
+func (d *Delta) appendAnchored(dst, bodies []byte, l *layer, at map[ElementID]int, features byte) (lengths, all []byte) {
+	if l.anchored == nil {
+		return append(dst, 0), bodies
+	}
+	from := len(bodies)
+	bodies = l.anchored.appendInner(bodies, d.cut != 0, at)
+	dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
+	from = len(bodies)
+	bodies = l.anchored.rest.appendCells(bodies)
+	dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
+	if features&hasCoarse != 0 && len(bodies) > from {
+		dst = append(dst, l.anchored.rest.level)
+	}
+	return dst, bodies
 }
 
 func (d *Delta) features() (f byte) {
@@ -151,6 +200,9 @@ func (d *Delta) features() (f byte) {
 	}
 	if d.storedLevel() > 0 || d.step > 0 || slices.ContainsFunc(d.layers, func(l layer) bool { return l.level > 0 }) {
 		f |= hasCoarse
+	}
+	if d.hasAnchors() {
+		f |= hasElements
 	}
 	return f
 }

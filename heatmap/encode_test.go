@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,10 +38,14 @@ func goldenDeltas() map[string]*Delta {
 	for i := range uint64(900) {
 		many.AddVisitor(false, mix(i))
 	}
-	coarse := applyAll(newDelta(limits{30, 60, 200}), randomOps(r, shape{400, 12, 3, 1300, 6000}))
+	coarse := applyAll(newDelta(limits{30, 60, 200, 1 << 12, 1 << 17}), randomOps(r, shape{400, 12, 3, 1300, 6000}))
 	coarse.count(false)
 	coarse.limits = nil
-	return map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
+	goldens := map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
+	for name, d := range goldenElements() {
+		goldens[name] = d
+	}
+	return goldens
 }
 
 // TestGolden holds the encoding of version 1: a blob that was stored must be read for ever.
@@ -236,7 +241,8 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 	f("first byte is 0x81", 0x81, 0)
-	f("first byte is 0x18", 0x18, 0)
+	f("first byte is 0x28", 0x28, 0)
+	f("elements are given", 0x18, 0)
 	f("3 layers in 3 bytes", 0x10, 3, 0x80, 0x88, 0x08)
 	f("longer than it needs", 0x10, 0x80, 0)
 	f("over 64 bits", 0x10, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2)
@@ -274,6 +280,46 @@ func TestMalformed(t *testing.T) {
 	f("is over 65535", 0x10, 1, 0x80, 0x80, 0x18, 1, 4, 0, 0x80, 0x80, 0x10)
 }
 
+// TestMalformedElements does the same for anchors, by a blob of one click at an element of which a part is changed.
+func TestMalformedElements(t *testing.T) {
+	click := []byte{0x18, 1, 0x80, 0x80, 0x10, 1, 1}            // one layer, one hit, one byte of cells
+	whole := []byte{2, 0, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 16} // bytes inside and of the rest, 8 of elements with one id, cell, 2 by 4, the third
+	f := func(want string, at int, changed ...byte) {
+		t.Helper()
+		p := append(slices.Clone(click), whole...)
+		copy(p[len(click)+at:], changed)
+		err := new(Delta).MergeBlob(appendCheck(p, 0))
+		if got := fmt.Sprint(err); !strings.Contains(got, want) || (want == "<nil>") != (err == nil) {
+			t.Errorf("%d: %x: error is %v, want %q", at, changed, err, want)
+		}
+	}
+	f("<nil>", 0)
+	f("elements are given where no layer has any", 0, 0, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 0x98)
+	f("anchors of layer 0x20000 are 100 bytes", 0, 100)
+	f("anchors of layer 0x20000 are 100 bytes", 1, 100)
+	f("body of layer 0x20000 is 4 bytes, 3 are left", 0, 2, 1)
+	f("elements are 100 bytes", 2, 100)
+	f("at level 12, limit 10", 3, 12)
+	f("blob ends early", 3, 11)
+	f("selector is 0 bytes", 4, 1, 0, 0)
+	f("not in its shortest form", 4, 1, 4, 1)
+	f("not in ascending order", 12, 0x8d, 1)
+	f("does not exist", 12, 121)
+	f("does not exist", 13, 64)
+	f("does not exist", 3, 9)
+	f("more than its 1 hits", 13, 17)
+	whole = []byte{3, 0, 14, 11, 9, 8, 7, 6, 5, 4, 0, 8, 8, 7, 6, 5, 4, 0, 0, 0, 0}
+	f("<nil>", 0)
+	f("left out", 11, 9)
+	f("more than its 1 hits", 18, 2)
+	whole = []byte{2, 1, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 16, 0}
+	f("0 hits without an anchor, in 1 bytes", 0)
+	whole = []byte{1, 0, 8, 11, 9, 8, 7, 6, 5, 4, 0, 0, 0}
+	f("no hit with an anchor", 0)
+	click[5] = 2
+	f("1 hits without an anchor, in 0 bytes", 12, 1)
+}
+
 func TestMaxHits(t *testing.T) {
 	id := NewLayerID(KindView, 1, Desktop, false)
 	full := &Delta{layers: []layer{{id: id, hits: maxHits}}}
@@ -297,7 +343,7 @@ func TestMaxHits(t *testing.T) {
 func TestOverLimitBlob(t *testing.T) {
 	ops := randomOps(rand.New(rand.NewPCG(8, 8)), shape{500, 5, 0, 1300, 3000})
 	blob := applyAll(new(Delta), ops).Append(nil)
-	for _, l := range []limits{{20, 1 << 20, 1 << 18}, {1 << 18, 100, 1 << 18}, {1 << 18, 1 << 20, 30}} {
+	for _, l := range []limits{{20, 1 << 20, 1 << 18, 1 << 12, 1 << 17}, {1 << 18, 100, 1 << 18, 1 << 12, 1 << 17}, {1 << 18, 1 << 20, 30, 1 << 12, 1 << 17}} {
 		if err := newDelta(l).MergeBlob(blob); err == nil {
 			t.Errorf("blob is taken that does not keep limits %v", l)
 		}
@@ -408,7 +454,16 @@ func FuzzMergeBlob(f *testing.F) {
 			d.Points(id, 8)
 			d.Reach(id)
 			d.Fold(id)
+			d.Rest(id, 8)
+			d.Elements(id, func(e ElementID, cells []InnerCount) {
+				if _, known := d.elements.find(e); !known || len(cells) == 0 || !cells[0].Cell.Valid() {
+					t.Fatalf("element %x has cells %v", e, cells)
+				}
+			})
 		})
+		if err := other.MergeBlobNames(blob); err != nil || !bytes.Equal(other.Append(nil), twice.Append(nil)) {
+			t.Fatalf("names of the blob are others than its own: %v", err)
+		}
 		d.Visitors(true)
 	})
 }

@@ -8,13 +8,14 @@ import (
 // layer is one layer of a delta. A view layer is its hits alone. Most layers hold a few cells for ever: these stay in
 // small, unsorted, and only what outgrows it gets a grid or a scroll.
 type layer struct {
-	hits   uint64
-	small  []counted // of a scroll layer: cell is a scrollKey, n an int32
-	grid   *grid     // if set, small is nil
-	scroll *scroll   // the same
-	id     LayerID
-	extent uint16 // scroll layers: greatest index in reach and attention
-	level  uint8  // cells are CellSize << level px
+	hits     uint64
+	small    []counted // of a scroll layer: cell is a scrollKey, n an int32
+	grid     *grid     // if set, small is nil
+	scroll   *scroll   // the same
+	anchored *anchored // of a layer of clicks, if one of its hits has an anchor
+	id       LayerID
+	extent   uint16 // scroll layers: greatest index in reach and attention
+	level    uint8  // cells are CellSize << level px
 
 	ordered bool // small is in ascending order; it may be longer than smallCells then
 }
@@ -35,6 +36,9 @@ func (l *layer) bytes() int {
 	}
 	if l.scroll != nil {
 		n += l.scroll.bytes()
+	}
+	if l.anchored != nil {
+		n += l.anchored.bytes()
 	}
 	return n
 }
@@ -197,6 +201,9 @@ func (l *layer) clone() layer {
 	}
 	if l.scroll != nil {
 		c.scroll = l.scroll.clone()
+	}
+	if l.anchored != nil {
+		c.anchored = l.anchored.clone()
 	}
 	return c
 }

@@ -18,6 +18,8 @@ type op struct {
 	dwell           uint32
 	visitor         uint64
 	bot             bool
+	at              Anchor
+	name            *ElementName
 }
 
 func (o op) apply(d *Delta) {
@@ -28,6 +30,8 @@ func (o op) apply(d *Delta) {
 		d.AddView(o.id)
 	case o.id.Kind() == KindScroll:
 		d.AddScroll(o.id, o.depth, o.from, o.y, o.vh, o.dwell)
+	case isClick(o.id.Kind()):
+		d.AddClick(o.id, o.x, o.y, o.at, o.name)
 	default:
 		d.AddPoint(o.id, o.x, o.y)
 	}
@@ -97,7 +101,9 @@ type naive struct {
 	heights  map[LayerID][]int
 	views    map[LayerID]uint64
 	visitors [2]map[uint64]bool
-	step     uint8 // heights are rounded as after so many steps
+	anchored map[LayerID]bool           // a hit has an anchor
+	rest     map[LayerID]map[[2]int]int // cells of hits without one
+	step     uint8                      // heights are rounded as after so many steps
 }
 
 func newNaive(ops []op) *naive { return newNaiveStepped(ops, 0) }
@@ -107,6 +113,7 @@ func newNaiveStepped(ops []op, step uint8) *naive {
 		hits: map[LayerID]uint64{}, cells: map[LayerID]map[[2]int]uint64{}, reach: map[LayerID]map[int]uint64{},
 		dwell: map[LayerID]map[int]uint64{}, heights: map[LayerID][]int{}, views: map[LayerID]uint64{},
 		visitors: [2]map[uint64]bool{{}, {}}, step: step,
+		anchored: map[LayerID]bool{}, rest: map[LayerID]map[[2]int]int{},
 	}
 	for _, o := range ops {
 		n.add(o)
@@ -129,6 +136,14 @@ func (n *naive) add(o op) {
 			n.cells[o.id] = map[[2]int]uint64{}
 		}
 		n.cells[o.id][[2]int{int(o.x) / 8, int(o.y) / 8}]++
+		if o.at.Element != 0 {
+			n.anchored[o.id] = true
+			return
+		}
+		if n.rest[o.id] == nil {
+			n.rest[o.id] = map[[2]int]int{}
+		}
+		n.rest[o.id][[2]int{int(o.x) / 8, int(o.y) / 8}]++
 	}
 }
 
@@ -214,6 +229,9 @@ func (n *naive) check(t *testing.T, d *Delta) {
 	for _, m := range n.cells {
 		cells += len(m)
 	}
+	for id := range n.anchored {
+		cells += len(n.rest[id])
+	}
 	same(t, "cells", cells, d.cells)
 	for id, h := range n.hits {
 		same(t, "Hits", h, d.Hits(id))
@@ -271,7 +289,11 @@ func TestDeltaModel(t *testing.T) {
 	for seed := range uint64(4) {
 		for i, s := range shapes {
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
-			checkModel(t, r, randomOps(r, s))
+			ops := randomOps(r, s)
+			checkModel(t, r, ops)
+			addAnchors(r, ops, 1+r.IntN(40))
+			d := checkModel(t, r, ops)
+			checkRecount(t, d, ops, published)
 		}
 	}
 }
@@ -342,7 +364,7 @@ func assemble(t *testing.T, r *rand.Rand, ops []op, l *limits) *Delta {
 }
 
 func TestCoarsenedOrders(t *testing.T) {
-	limitSets := []limits{{16, 40, 300}, {64, 100, 2000}, {5, 1000, 100}, {1000, 30, 50}, {40, 40, 1 << 18}}
+	limitSets := []limits{{16, 40, 300, 5, 40}, {64, 100, 2000, 30, 20}, {5, 1000, 100, 3, 500}, {1000, 30, 50, 100, 10}, {40, 40, 1 << 18, 1, 1}}
 	coarsened := 0
 	for seed := range uint64(30) {
 		for _, l := range limitSets {
@@ -352,6 +374,9 @@ func TestCoarsenedOrders(t *testing.T) {
 				s.width, s.height = uint16(1+r.IntN(100)), uint16(1+r.IntN(300))
 			}
 			ops := randomOps(r, s)
+			if seed%2 == 0 {
+				addAnchors(r, ops, 1+r.IntN(40))
+			}
 			want := applyAll(&Delta{limits: &l}, ops).Append(nil)
 			for range 4 {
 				d := assemble(t, r, ops, &l)
@@ -392,6 +417,10 @@ func checkLimits(t *testing.T, d *Delta, l limits) {
 			t.Fatalf("layer %#x has %d cells, limit %d", x.id, x.cells(), l.layer)
 		}
 		cells += x.cells()
+		if x.anchored != nil {
+			cells += x.anchored.rest.cells()
+			checkAnchored(t, x)
+		}
 	}
 	if cells > l.cells && d.level < maxLevel || scroll > l.scroll && d.step < maxScrollStep {
 		t.Fatalf("%d cells, %d in scroll layers, limits %v", cells, scroll, l)

@@ -9,9 +9,24 @@ import (
 // noted are hits that a delta was given and has not counted in its layers yet. A layer is found once for all of its hits
 // among them, and what comes in order is counted in order: that costs a fraction of finding layer and cell for each hit.
 type noted struct {
-	points  []uint64 // one for each hit: its layer in the high, its cell at the finest level (views, scrolls: 0) in the low half
+	points  []uint64 // one for each hit: its layer in the high half, its cell at the finest level (views, scrolls: 0) and whether it has an anchor in the low one
 	scrolls []scrolled
+	anchors []notedAnchor
 }
+
+// notedAnchor is what a hit with an anchor has besides its point.
+type notedAnchor struct {
+	id LayerID
+	at Anchor
+}
+
+// A point's bits below those of its layer: the lowest one, and how far up the cell is.
+const (
+	hasAnchor = 1
+	cellShift = 1
+)
+
+func pointCell(p uint64) cellID { return cellID(uint32(p) >> cellShift) }
 
 // scrolled is what a scroll hit has besides its point.
 type scrolled struct {
@@ -23,13 +38,22 @@ type scrolled struct {
 // maxNoted is how many hits are noted at most.
 const maxNoted = 1024
 
-const scrolledBytes = int(unsafe.Sizeof(scrolled{}))
+const (
+	scrolledBytes    = int(unsafe.Sizeof(scrolled{}))
+	notedAnchorBytes = int(unsafe.Sizeof(notedAnchor{}))
+)
 
-func (n *noted) bytes() int { return cap(n.points)*8 + cap(n.scrolls)*scrolledBytes }
+func (n *noted) bytes() int {
+	return cap(n.points)*8 + cap(n.scrolls)*scrolledBytes + cap(n.anchors)*notedAnchorBytes
+}
 
 // note takes a hit that is counted later.
-func (d *Delta) note(id LayerID, c cellID) {
-	d.noted.points = append(d.noted.points, uint64(id)<<32|uint64(c))
+func (d *Delta) note(id LayerID, c cellID, anchored bool) {
+	p := uint64(id)<<32 | uint64(c)<<cellShift
+	if anchored {
+		p |= hasAnchor
+	}
+	d.noted.points = append(d.noted.points, p)
 	if len(d.noted.points) >= maxNoted {
 		d.count(false)
 	}
@@ -42,7 +66,9 @@ func (d *Delta) Finish() {
 	for i := range d.layers {
 		d.layers[i].order()
 	}
+	d.orderInner()
 	d.noted = noted{}
+	d.recount()
 }
 
 // count counts what is noted. Where it is the last time, new layers stay runs of cells whatever their length.
@@ -57,7 +83,8 @@ func (d *Delta) count(last bool) {
 	d.makeLayers()
 	d.countPoints(last)
 	d.countScrolls()
-	n.points, n.scrolls = n.points[:0], n.scrolls[:0]
+	d.countAnchors()
+	n.points, n.scrolls, n.anchors = n.points[:0], n.scrolls[:0], n.anchors[:0]
 	d.settle()
 }
 
@@ -116,11 +143,14 @@ func (d *Delta) countPoints(last bool) {
 			i++
 		}
 		l := &d.layers[i]
+		if isClick(id.Kind()) {
+			l.countRest(run)
+		}
 		l.hits += uint64(len(run))
 		switch {
 		case !isGrid(id.Kind()):
 		case l.level > 0 || l.grid != nil || l.small != nil:
-			l.addRun(run)
+			l.addRun(run, 0)
 		default:
 			if memory == nil {
 				memory = make([]counted, 0, min(left, cellsOf(d.noted.points)))
@@ -129,7 +159,7 @@ func (d *Delta) countPoints(last bool) {
 			if memory = appendCounted(memory, run); len(memory)-k > smallCells && !last {
 				memory = memory[:k]
 				l.needGrid(len(run))
-				l.addRun(run)
+				l.addRun(run, 0)
 				break
 			}
 			l.small, l.ordered = memory[k:len(memory):len(memory)], true
@@ -141,7 +171,7 @@ func (d *Delta) countPoints(last bool) {
 // cellsOf is the number of distinct cells among points in order.
 func cellsOf(points []uint64) (n int) {
 	for i, p := range points {
-		if isGrid(LayerID(p>>32).Kind()) && (i == 0 || points[i-1] != p) {
+		if isGrid(LayerID(p>>32).Kind()) && (i == 0 || points[i-1]>>cellShift != p>>cellShift) {
 			n++
 		}
 	}
@@ -152,29 +182,60 @@ func cellsOf(points []uint64) (n int) {
 func appendCounted(dst []counted, run []uint64) []counted {
 	prev := uint64(0)
 	for _, p := range run {
-		if p == prev {
+		if p>>cellShift == prev {
 			dst[len(dst)-1].n++
 			continue
 		}
-		dst = append(dst, counted{cellID(p), 1})
-		prev = p
+		dst = append(dst, counted{pointCell(p), 1})
+		prev = p >> cellShift
 	}
 	return dst
 }
 
-// addRun counts points, which are in order, in a layer's cells.
-func (l *layer) addRun(run []uint64) {
+// addRun counts points, which are in order, in a layer's cells, but for those that have one of the bits of skip.
+func (l *layer) addRun(run []uint64, skip uint64) {
 	for k := 0; k < len(run); {
-		n := 1
-		for k+n < len(run) && run[k+n] == run[k] {
-			n++
+		at, n := run[k]>>cellShift, uint64(0)
+		c := pointCell(run[k])
+		for ; k < len(run) && run[k]>>cellShift == at; k++ {
+			if run[k]&skip == 0 {
+				n++
+			}
 		}
-		c := cellID(run[k])
+		if n == 0 {
+			continue
+		}
 		if l.level > 0 {
 			c = coarser(c, l.level)
 		}
-		l.add(c, uint64(n))
-		k += n
+		l.add(c, n)
+	}
+}
+
+// countRest counts those of a layer's points, which are in order, that have no anchor, before the others are counted.
+func (l *layer) countRest(run []uint64) {
+	anchors := 0
+	for _, p := range run {
+		anchors += int(p & hasAnchor)
+	}
+	if anchors > 0 && l.anchored == nil {
+		l.anchored = newAnchored(l)
+	}
+	if l.anchored != nil && anchors < len(run) {
+		l.anchored.rest.hits += uint64(len(run) - anchors)
+		l.anchored.rest.addRun(run, hasAnchor)
+	}
+}
+
+// countAnchors counts where inside elements hits were, in layers that exist.
+func (d *Delta) countAnchors() {
+	var l *layer
+	for _, n := range d.noted.anchors {
+		if l == nil || l.id != n.id {
+			i, _ := d.find(n.id)
+			l = &d.layers[i]
+		}
+		l.anchored.addBelow(d.cut, n.at.Element, n.at.Cell.coarser(d.inner), 1)
 	}
 }
 

@@ -14,7 +14,10 @@ func (d *Delta) Points(id LayerID, cell int) []Point {
 	if !ok || !isGrid(id.Kind()) {
 		return nil
 	}
-	l := &d.layers[i]
+	return d.layers[i].points(cell)
+}
+
+func (l *layer) points(cell int) []Point {
 	size := CellSize << l.level
 	cell = max(cell, size)
 	w := l.weights(size, cell)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"maps"
-	"math/bits"
 	"slices"
 )
 
@@ -17,6 +16,9 @@ type Recount struct {
 	layers map[LayerID]*recounted
 	people map[uint64]bool
 	bots   map[uint64]bool
+
+	elements                   map[ElementID]*ElementName // without a selector where the name is not known
+	maxElements, maxInnerCells int
 }
 
 // recounted is what there is of one layer.
@@ -25,11 +27,16 @@ type recounted struct {
 	cells            map[[2]uint32]uint64 // by column and row of cells of CellSize
 	reach, attention []uint64             // by band
 	heights          map[uint32]uint64    // of the viewports of the hits that begin a view
+	rest             map[[2]uint32]uint64 // those of cells that have no anchor
+	inner            map[Anchor]uint64    // the others
 }
 
 // NewRecount makes an empty one for cells that are cell px wide and high, as NewDelta takes it.
 func NewRecount(cell int) *Recount {
-	r := &Recount{layers: make(map[LayerID]*recounted), people: make(map[uint64]bool), bots: make(map[uint64]bool)}
+	r := &Recount{
+		layers: make(map[LayerID]*recounted), people: make(map[uint64]bool), bots: make(map[uint64]bool),
+		elements: make(map[ElementID]*ElementName), maxElements: MaxElements, maxInnerCells: MaxInnerCells,
+	}
 	for size := CellSize; size < cell; size *= 2 {
 		r.base++
 	}
@@ -39,7 +46,10 @@ func NewRecount(cell int) *Recount {
 func (r *Recount) layer(id LayerID) *recounted {
 	l := r.layers[id]
 	if l == nil {
-		l = &recounted{cells: make(map[[2]uint32]uint64), heights: make(map[uint32]uint64)}
+		l = &recounted{
+			cells: make(map[[2]uint32]uint64), heights: make(map[uint32]uint64),
+			rest: make(map[[2]uint32]uint64), inner: make(map[Anchor]uint64),
+		}
 		r.layers[id] = l
 	}
 	return l
@@ -53,6 +63,42 @@ func (r *Recount) Point(id LayerID, x, y uint16) {
 	l := r.layer(id)
 	l.hits++
 	l.cells[[2]uint32{uint32(x) / CellSize, uint32(y) / CellSize}]++
+}
+
+// Click counts a hit at a point of the page, as Delta.AddClick does.
+func (r *Recount) Click(id LayerID, x, y uint16, at Anchor, name *ElementName) {
+	r.Point(id, x, y)
+	l := r.layer(id)
+	if at.Element == 0 {
+		l.rest[[2]uint32{uint32(x) / CellSize, uint32(y) / CellSize}]++
+		return
+	}
+	l.inner[at]++
+	r.name(at.Element, name)
+}
+
+// name notes an element with its name. Should two names have one hash, the first in order counts.
+func (r *Recount) name(id ElementID, name *ElementName) {
+	old := r.elements[id]
+	if old == nil {
+		old = new(ElementName)
+		r.elements[id] = old
+	}
+	if name == nil {
+		return
+	}
+	fixed := old.Fixed || name.Fixed
+	if old.Selector == "" || recountedOrder(name) < recountedOrder(old) {
+		*old = *name
+	}
+	old.Fixed = fixed
+}
+
+// DropNames forgets the names of the elements.
+func (r *Recount) DropNames() {
+	for _, name := range r.elements {
+		*name = ElementName{}
+	}
 }
 
 // Scroll counts a scroll; the parameters are those of Delta.AddScroll.
@@ -107,6 +153,10 @@ func (r *Recount) Blob() []byte {
 		coarse = coarse || own > 0
 	}
 	first := byte(1 << 4)
+	anchors := r.chooseElements(layers)
+	if anchors != nil {
+		first |= 8
+	}
 	if len(r.people) > 0 {
 		first |= 1
 	}
@@ -131,7 +181,7 @@ func (r *Recount) Blob() []byte {
 		}
 		before = id
 		blob = binary.AppendUvarint(binary.AppendUvarint(blob, distance), layers[id].hits)
-		var body []byte
+		var body, lengths []byte
 		switch id.Kind() {
 		case KindView:
 			continue
@@ -139,17 +189,26 @@ func (r *Recount) Blob() []byte {
 			body = layers[id].scrollBody()
 		default:
 			if coarse {
-				blob = append(blob, levels[id])
+				blob = append(blob, levels[ofLayer{id, false}])
 			}
-			body = cellsBody(layers[id].cellsAt(levels[id]))
+			body = cellsBody(cellsAt(layers[id].cells, levels[ofLayer{id, false}]))
 		}
 		blob = binary.AppendUvarint(blob, uint64(len(body)))
+		if anchors != nil && id.Kind() != KindScroll && id.Kind() != KindMove {
+			var more []byte
+			lengths, more = anchors.bodies(layers[id], levels[ofLayer{id, true}], coarse)
+			body = append(body, more...)
+		}
+		blob = append(blob, lengths...)
 		bodies = append(bodies, body...)
 	}
 	for _, visitors := range []map[uint64]bool{r.people, r.bots} {
 		if len(visitors) > 0 {
 			blob = append(blob, sketchOf(visitors)...)
 		}
+	}
+	if anchors != nil {
+		blob = append(binary.AppendUvarint(blob, uint64(len(anchors.table))), anchors.table...)
 	}
 	blob = append(blob, bodies...)
 	if len(blob)+1 <= 1024 {
@@ -158,43 +217,59 @@ func (r *Recount) Blob() []byte {
 	return binary.LittleEndian.AppendUint32(blob, crc32.Checksum(blob, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// chooseLevels gives the level of the whole and that of each layer with points, as the limits of a Delta say.
-func (r *Recount) chooseLevels() (level uint8, levels map[LayerID]uint8) {
-	levels = make(map[LayerID]uint8)
-	for id := range r.layers {
+// ofLayer names the cells of a layer: of all of its hits, or of the rest.
+type ofLayer struct {
+	id   LayerID
+	rest bool
+}
+
+// grids gives the cells of all layers that have points, and of the rests of those with anchors.
+func (r *Recount) grids() map[ofLayer]map[[2]uint32]uint64 {
+	grids := make(map[ofLayer]map[[2]uint32]uint64)
+	for id, l := range r.layers {
 		if isGrid(id.Kind()) {
-			levels[id] = r.base
+			grids[ofLayer{id, false}] = l.cells
+		}
+		if len(l.inner) > 0 {
+			grids[ofLayer{id, true}] = l.rest
 		}
 	}
-	if len(levels) == 0 {
+	return grids
+}
+
+// chooseLevels gives the level of the whole and that of each layer with points, as the limits of a Delta say.
+func (r *Recount) chooseLevels() (level uint8, levels map[ofLayer]uint8) {
+	levels = make(map[ofLayer]uint8)
+	grids := r.grids()
+	if len(grids) == 0 {
 		return 0, levels
 	}
 	for level = r.base; level < maxLevel; level++ {
 		sum := 0
-		for id := range levels {
-			sum += min(len(r.layers[id].cellsAt(level)), MaxLayerCells)
+		for _, cells := range grids {
+			sum += min(len(cellsAt(cells, level)), MaxLayerCells)
 		}
 		if sum <= MaxCells {
 			break
 		}
 	}
-	for id := range levels {
+	for of, cells := range grids {
 		own := level
-		for own < maxLevel && len(r.layers[id].cellsAt(own)) > MaxLayerCells {
+		for own < maxLevel && len(cellsAt(cells, own)) > MaxLayerCells {
 			own++
 		}
-		levels[id] = own
+		levels[of] = own
 	}
 	return level, levels
 }
 
-// cellsAt gives the cells when they are 2^level times as wide and high, by column and row.
-func (l *recounted) cellsAt(level uint8) map[[2]uint32]uint64 {
+// cellsAt gives cells, by column and row, when they are 2^level times as wide and high.
+func cellsAt(cells map[[2]uint32]uint64, level uint8) map[[2]uint32]uint64 {
 	if level == 0 {
-		return l.cells
+		return cells
 	}
 	coarse := make(map[[2]uint32]uint64)
-	for at, n := range l.cells {
+	for at, n := range cells {
 		coarse[[2]uint32{at[0] >> level, at[1] >> level}] += n
 	}
 	return coarse
@@ -302,43 +377,4 @@ func differences(bands []uint64) (code []byte) {
 		next = i + 1
 	}
 	return code
-}
-
-// sketchOf encodes a set of visitors: themselves, or what the best of them is in each of 4,096 parts.
-func sketchOf(visitors map[uint64]bool) []byte {
-	if len(visitors) <= ExactVisitors {
-		code := binary.AppendUvarint(nil, uint64(len(visitors)))
-		for _, hash := range slices.Sorted(maps.Keys(visitors)) {
-			code = binary.LittleEndian.AppendUint64(code, hash)
-		}
-		return code
-	}
-	var best [4096]uint32
-	for hash := range visitors {
-		part, rest := hash>>52, hash<<12
-		place := uint32(53)
-		if rest != 0 {
-			place = uint32(bits.LeadingZeros64(rest)) + 1
-		}
-		best[part] = max(best[part], place)
-	}
-	code := []byte{0}
-	for i := 0; i < len(best); i += 4 {
-		four := best[i] | best[i+1]<<6 | best[i+2]<<12 | best[i+3]<<18
-		code = append(code, byte(four), byte(four>>8), byte(four>>16))
-	}
-	return code
-}
-
-// recountCRC8 is the CRC-8 of x^8+x^2+x+1 from 0xff, bit by bit.
-func recountCRC8(p []byte) byte {
-	c := byte(0xff)
-	for _, b := range p {
-		c ^= b
-		for range 8 {
-			carry := c >> 7
-			c = c<<1 ^ carry*0x07
-		}
-	}
-	return c
 }

@@ -14,6 +14,8 @@ func (o op) recount(r *Recount) {
 		r.View(o.id)
 	case o.id.Kind() == KindScroll:
 		r.Scroll(o.id, o.depth, o.from, o.y, o.vh, o.dwell)
+	case isClick(o.id.Kind()):
+		r.Click(o.id, o.x, o.y, o.at, o.name)
 	default:
 		r.Point(o.id, o.x, o.y)
 	}

@@ -1,0 +1,155 @@
+package heatmap
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+	"unique"
+	"unsafe"
+)
+
+// element is an element that a delta has hits at, and its name if that is known.
+type element struct {
+	id    ElementID
+	name  unique.Handle[string] // the selector, if flags say so: pages of a site have many in common
+	check uint16
+	flags elementFlags
+}
+
+type elementFlags uint8
+
+const (
+	elementChecked elementFlags = 1 << 0
+	elementFixed   elementFlags = 1 << 1
+	elementNamed   elementFlags = 1 << 2
+)
+
+// elements are those of a delta, ascending by id.
+type elements struct {
+	list  []element
+	bytes int // of the selectors
+}
+
+const elementSize = int(unsafe.Sizeof(element{}))
+
+// size is the memory that the elements hold, bytes. A selector counts in each delta that has it.
+func (t *elements) size() int { return cap(t.list)*elementSize + t.bytes }
+
+func (t *elements) find(id ElementID) (int, bool) {
+	i := sort.Search(len(t.list), func(i int) bool { return t.list[i].id >= id })
+	return i, i < len(t.list) && t.list[i].id == id
+}
+
+// need gives the entry of an element, which is made if it is missing. It is valid until the next call.
+func (t *elements) need(id ElementID) *element {
+	i, ok := t.find(id)
+	if !ok {
+		t.list = slices.Insert(t.list, i, element{id: id})
+	}
+	return &t.list[i]
+}
+
+// add adds an element, with a name if name is not nil.
+func (t *elements) add(id ElementID, name *ElementName) {
+	e := t.need(id)
+	if name == nil {
+		return
+	}
+	if e.flags&elementNamed == 0 || e.compareName(name) > 0 {
+		t.setName(e, name)
+	}
+	if name.Fixed {
+		e.flags |= elementFixed
+	}
+}
+
+// setName gives an element a name. Of two that have one id, the first in order stays: which one came first is not to matter.
+func (t *elements) setName(e *element, name *ElementName) {
+	if e.flags&elementNamed != 0 {
+		t.bytes -= len(e.name.Value())
+	}
+	e.name, e.check = unique.Make(name.Selector), name.Check
+	e.flags = e.flags&elementFixed | elementNamed
+	if name.HasCheck {
+		e.flags |= elementChecked
+	} else {
+		e.check = 0
+	}
+	t.bytes += len(name.Selector)
+}
+
+// merge adds the elements of o.
+func (t *elements) merge(o *elements) {
+	for i := range o.list {
+		e := &o.list[i]
+		if e.flags&elementNamed == 0 {
+			t.need(e.id)
+			continue
+		}
+		name := e.ElementName()
+		t.add(e.id, &name)
+	}
+}
+
+// forget takes the names off.
+func (t *elements) forget() {
+	for i := range t.list {
+		t.list[i] = element{id: t.list[i].id}
+	}
+	t.bytes = 0
+}
+
+// cut drops the elements from id on.
+func (t *elements) cut(id ElementID) {
+	i, _ := t.find(id)
+	for _, e := range t.list[i:] {
+		if e.flags&elementNamed != 0 {
+			t.bytes -= len(e.name.Value())
+		}
+	}
+	t.list = slices.Delete(t.list, i, len(t.list))
+}
+
+func (t *elements) clone() elements { return elements{slices.Clone(t.list), t.bytes} }
+
+// ElementName gives the name of an element that has one.
+func (e *element) ElementName() ElementName {
+	return ElementName{
+		Selector: e.name.Value(), Check: e.check, HasCheck: e.flags&elementChecked != 0, Fixed: e.flags&elementFixed != 0,
+	}
+}
+
+// compareName orders the name of an element before or after another one.
+func (e *element) compareName(name *ElementName) int {
+	own := e.ElementName()
+	return own.compare(name)
+}
+
+// compare orders names by selector, then those without a check first, then by check.
+func (n *ElementName) compare(o *ElementName) int {
+	return cmp.Or(strings.Compare(n.Selector, o.Selector), cmp.Compare(n.checkOrder(), o.checkOrder()))
+}
+
+func (n *ElementName) checkOrder() int {
+	if n.HasCheck {
+		return 1 + int(n.Check)
+	}
+	return 0
+}
+
+// named gives the elements that have names in the order of these, and the others by id.
+func (t *elements) named() (named, rest []element) {
+	for _, e := range t.list {
+		if e.flags&elementNamed != 0 {
+			named = append(named, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	slices.SortFunc(named, func(a, b element) int {
+		name := b.ElementName()
+		return a.compareName(&name)
+	})
+	return named, rest
+}
