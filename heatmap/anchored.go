@@ -300,18 +300,19 @@ func (d *Delta) Elements(id LayerID, fn func(e ElementID, cells []InnerCount)) (
 	return a.others
 }
 
-// Rest gives the hits of a layer that have no anchor, and their cells as Points does.
-func (d *Delta) Rest(id LayerID, cell int) (hits uint64, points []Point) {
+// Rest gives the hits of a layer that have no anchor, and their cells as Points does; size is what the cells' side is, px: cell
+// unless they had to be coarsened.
+func (d *Delta) Rest(id LayerID, cell int) (hits uint64, size int, points []Point) {
 	d.count(false)
 	i, ok := d.find(id)
 	if !ok {
-		return 0, nil
+		return 0, cell, nil
 	}
 	l := &d.layers[i]
 	if l.anchored != nil {
 		l = &l.anchored.rest
 	}
-	return l.hits, l.points(cell)
+	return l.hits, max(cell, CellSize<<l.level), l.points(cell)
 }
 
 // ElementName gives the name of an element, if it is known.

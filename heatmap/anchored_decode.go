@@ -7,31 +7,36 @@ import (
 	"unique"
 )
 
-// MergeBlobNames adds the names of the elements that a blob has hits at, and nothing else; no layer is decoded. Errors are
-// those of MergeBlob.
-func (d *Delta) MergeBlobNames(blob []byte) error {
+// BlobNames calls fn for the elements of a blob that have names. It decodes no layer. The error is a *BlobError; then fn was
+// not called.
+func BlobNames(blob []byte, fn func(ElementID, ElementName)) error {
 	var h blobHead
 	if err := h.parse(blob); err != nil {
 		return err
 	}
-	if err := h.readElements(d.limit().elements); err != nil {
+	if err := h.readElements(MaxElements); err != nil {
 		return err
 	}
-	d.addNames(h.elements)
+	names(h.elements, fn)
 	return nil
 }
 
-// MergeNames adds the names of the elements of o, and nothing else.
-func (d *Delta) MergeNames(o *Delta) { d.addNames(o.elements.list) }
+// Names calls fn for the elements that have names.
+func (d *Delta) Names(fn func(ElementID, ElementName)) { names(d.elements.list, fn) }
 
-func (d *Delta) addNames(list []element) {
+func names(list []element, fn func(ElementID, ElementName)) {
 	for i := range list {
-		if e := &list[i]; e.flags&elementNamed != 0 && (d.cut == 0 || e.id < d.cut) {
-			name := e.ElementName()
-			d.elements.add(e.id, &name)
+		if e := &list[i]; e.flags&elementNamed != 0 {
+			fn(e.id, e.ElementName())
 		}
 	}
-	d.settleInner()
+}
+
+// NameElement gives an element its name, if it is one that d has hits at.
+func (d *Delta) NameElement(id ElementID, name ElementName) {
+	if _, ok := d.elements.find(id); ok {
+		d.elements.add(id, &name)
+	}
 }
 
 // DropNames takes the names off the elements: the blob of a month has them, that of a day does not.

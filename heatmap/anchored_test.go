@@ -191,8 +191,8 @@ func goldenElements() map[string]*Delta {
 	return map[string]*Delta{"element": one, "element-day": day, "elements": applyAll(new(Delta), ops), "elements-coarse": coarse}
 }
 
-// TestMergeNames: a day without names takes those of its month, and no hits.
-func TestMergeNames(t *testing.T) {
+// TestNames: a day without names takes those of its month, and no hits.
+func TestNames(t *testing.T) {
 	month := goldenElements()["elements"]
 	day := month.Clone()
 	day.DropNames()
@@ -203,24 +203,22 @@ func TestMergeNames(t *testing.T) {
 		}
 	}
 	var fromBlob Delta
+	if err := fromBlob.MergeBlob(blob); err != nil {
+		t.Fatal(err)
+	}
+	if err := BlobNames(month.Append(nil), fromBlob.NameElement); err != nil {
+		t.Fatal(err)
+	}
+	month.Names(day.NameElement)
 	for _, d := range []*Delta{&fromBlob, day} {
-		if d == &fromBlob {
-			if err := d.MergeBlob(blob); err != nil {
-				t.Fatal(err)
-			}
-			if err := d.MergeBlobNames(month.Append(nil)); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			d.MergeNames(month)
-		}
+		d.NameElement(1, ElementName{Selector: "elsewhere"})
 		if !bytes.Equal(d.Append(nil), month.Append(nil)) {
 			t.Error("a day with the names of its month is not the month")
 		}
 	}
 	for name, blob := range damagedBlobs() {
 		for n := range blob {
-			if err := new(Delta).MergeBlobNames(blob[:n]); err == nil {
+			if err := BlobNames(blob[:n], func(ElementID, ElementName) { t.Error("a name is given") }); err == nil {
 				t.Fatalf("%s: names of %d bytes of %d are taken", name, n, len(blob))
 			}
 		}
@@ -280,7 +278,8 @@ func TestElements(t *testing.T) {
 			t.Errorf("%d hits at others", others)
 		}
 		same(t, "elements", want, got)
-		hits, points := d.Rest(id, 16)
+		hits, size, points := d.Rest(id, 16)
+		same(t, "size", 16, size)
 		same(t, "rest", rest.Hits(id), hits)
 		if isClick(id.Kind()) && !slices.Equal(rest.Points(id, 16), points) {
 			t.Error("points of the rest differ")

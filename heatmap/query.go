@@ -15,7 +15,7 @@ type Bound struct {
 type Query struct {
 	Site  string
 	URL   string  // a URL or a pattern: * within one path segment, ** anything; "" = every page of the site
-	Kind  Kind    // of the heatmap, KindClick by default
+	Kind  Kind    // of the heatmap or the elements, KindClick by default
 	Cell  int     // side of an answer's cell, px, a multiple of that of the generation; 0 = that
 	Noise float64 // Heatmap: lone cells with less than this share of the greatest weight are left out, 0 to 1
 	From  Bound
@@ -33,7 +33,8 @@ type Query struct {
 	Generation string // "" = the active one
 	Search     string // PageList: pages whose URL contains it, "" = all
 	Offset     int    // PageList: pages to skip
-	Limit      int    // PageList: pages at most, 0 = all
+	Limit      int    // PageList, ElementList: pages or elements at most, 0 = all
+	Cells      bool   // ElementList: where inside elements, and where on the page without one
 	Hourly     bool   // Trend: by hour, else by day
 }
 

@@ -15,6 +15,13 @@ type sum struct {
 	sel   heatmap.Select
 }
 
+// newSum makes a sum that leaves anchors out.
+func newSum(sel heatmap.Select) *sum {
+	s := &sum{sel: sel}
+	s.delta.IgnoreAnchors()
+	return s
+}
+
 // daysSeen reduces to the first and the last day of what there is.
 type daysSeen struct {
 	first, last heatmap.Date
@@ -44,6 +51,7 @@ func (s *daysSeen) see(first, last heatmap.Date) {
 
 func (s *sum) part(d *heatmap.Delta) any {
 	part := new(heatmap.Delta)
+	part.IgnoreAnchors()
 	part.MergeSelected(d, s.sel)
 	return part
 }
@@ -58,7 +66,7 @@ func (s *sum) blob(k heatmap.Key, blob []byte) error {
 	return s.delta.MergeBlobSelected(blob, s.sel)
 }
 
-func (s *sum) reset() { *s = sum{sel: s.sel} }
+func (s *sum) reset() { *s = *newSum(s.sel) }
 
 // span gives the days that an answer is about: those asked for, or where a bound is open the first or last with hits. It
 // is not known for patterns with an open bound, as blobs of months do not say it and a pattern has many.
@@ -93,7 +101,7 @@ func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap
 
 // answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
 func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*sum, heatmap.Prefix, error) {
-	s := &sum{sel: pl.selects(kinds...)}
+	s := newSum(pl.selects(kinds...))
 	if pl.scan {
 		prefix, err := x.scan(ctx, pl, s, kinds)
 		return s, prefix, err

@@ -3,13 +3,23 @@ package index
 import (
 	"math/bits"
 	"math/rand/v2"
+
+	"heatlog/heatmap"
 )
 
 // ringClicks is how many clicks of a log, of all views, are remembered.
 const ringClicks = 1 << 17
 
-// Spot is a place on a page, CSS px.
-type Spot struct{ X, Y uint16 }
+// Spot is where a click was: the place on the page, CSS px, and the element and the cell inside that, if it has an anchor that
+// the rules count.
+type Spot struct {
+	X, Y    uint16
+	Cell    heatmap.InnerCell
+	Element heatmap.ElementID
+}
+
+// Anchor gives the element and the cell inside it.
+func (s Spot) Anchor() heatmap.Anchor { return heatmap.Anchor{Element: s.Element, Cell: s.Cell} }
 
 // nearness says how close two clicks are to each other at most, both inclusive.
 type nearness struct {

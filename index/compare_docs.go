@@ -59,6 +59,8 @@ type monthKey struct {
 type monthDoc struct {
 	sum  [sha256.Size]byte
 	hits uint64
+
+	names map[heatmap.ElementID]heatmap.ElementName // that its days lack
 }
 
 // docSums are the hits of a source's documents.
@@ -100,7 +102,12 @@ func (a *docAudit) doc(d *Doc) {
 		return
 	}
 	if d.Period.IsMonth() {
-		a.months[monthKey{d.Period, d.Source}] = monthDoc{sha256.Sum256(d.Blob), own.kinds.hits()}
+		month := monthDoc{sha256.Sum256(d.Blob), own.kinds.hits(), make(map[heatmap.ElementID]heatmap.ElementName)}
+		if err := heatmap.BlobNames(d.Blob, func(id heatmap.ElementID, name heatmap.ElementName) { month.names[id] = name }); err != nil {
+			a.badDoc(d, "cannot be read: %v", err)
+			return
+		}
+		a.months[monthKey{d.Period, d.Source}] = month
 	} else if err := a.addDay(d); err != nil {
 		a.badDoc(d, "cannot be read: %v", err)
 		return
@@ -144,6 +151,9 @@ func (a *docAudit) endMonth() {
 		delete(a.months, key)
 		var hits kindCounts
 		days.Layers(func(id heatmap.LayerID, n uint64) { hits[id.Kind()] += n })
+		for id, name := range month.names {
+			days.NameElement(id, name)
+		}
 		switch {
 		case !ok:
 			a.badMonth(a.month, "has no document, its days have %d hits", hits.hits())

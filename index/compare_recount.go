@@ -357,17 +357,23 @@ func (k *recountedKey) event(ev *Event, source string) {
 		k.count.View(layer(h.Kind))
 	case h.Kind == heatmap.KindScroll:
 		k.count.Scroll(layer(h.Kind), h.Depth, h.From, h.Y, h.ViewportH, h.Dwell)
+	case h.Kind == heatmap.KindClick:
+		var name *heatmap.ElementName
+		if k.Period.IsMonth() {
+			name = &heatmap.ElementName{Selector: h.Selector, Check: h.Check, HasCheck: h.HasCheck, Fixed: h.Flags&heatmap.FlagFixed != 0}
+		}
+		k.count.Click(layer(h.Kind), h.X, h.Y, ev.Anchor, name)
 	default:
 		k.count.Point(layer(h.Kind), h.X, h.Y)
 	}
 	if ev.Dead {
-		k.count.Point(layer(heatmap.KindDead), h.X, h.Y)
+		k.count.Click(layer(heatmap.KindDead), h.X, h.Y, ev.Anchor, nil)
 	}
 	for _, at := range ev.DeadAt {
-		k.count.Point(layer(heatmap.KindDead), at.X, at.Y)
+		k.count.Click(layer(heatmap.KindDead), at.X, at.Y, at.Anchor(), nil)
 	}
 	for _, at := range ev.RageAt {
-		k.count.Point(layer(heatmap.KindRage), at.X, at.Y)
+		k.count.Click(layer(heatmap.KindRage), at.X, at.Y, at.Anchor(), nil)
 	}
 	k.count.Visitor(ev.Bot, ev.Visitor)
 }

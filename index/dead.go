@@ -37,12 +37,12 @@ func (d *dead) reset() {
 
 // hit takes a hit of a view on a page, which key names, and gives the clicks that it shows to be dead, in the order of
 // the log. waits says that it is a click about which that is to be found out, unless it is a repeat of another.
-func (d *dead) hit(rules *deadRules, key uint64, in verdict, h *heatmap.Hit, waits bool, repeat verdict) []Spot {
+func (d *dead) hit(rules *deadRules, key uint64, in verdict, h *heatmap.Hit, at Spot, waits bool, repeat verdict) []Spot {
 	if in.fresh {
-		d.current.add(rules, key, h, waits && !repeat.fresh)
+		d.current.add(rules, key, h, at, waits && !repeat.fresh)
 	}
 	if in.counts {
-		return d.since.add(rules, key, h, waits && !repeat.counts)
+		return d.since.add(rules, key, h, at, waits && !repeat.counts)
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (d *dead) hit(rules *deadRules, key uint64, in verdict, h *heatmap.Hit, wai
 // waiting holds the last clicks of one log; done are those that are dead or did something. The zero value is empty.
 type waiting struct{ clickRing }
 
-func (w *waiting) add(rules *deadRules, key uint64, h *heatmap.Hit, waits bool) (found []Spot) {
+func (w *waiting) add(rules *deadRules, key uint64, h *heatmap.Hit, at Spot, waits bool) (found []Spot) {
 	c := w.last(key)
 	for range deadMemory {
 		if c == nil {
@@ -67,7 +67,7 @@ func (w *waiting) add(rules *deadRules, key uint64, h *heatmap.Hit, waits bool) 
 		c = w.before(c)
 	}
 	if waits {
-		w.put(ringClick{key: key, ms: h.Time, at: Spot{h.X, h.Y}})
+		w.put(ringClick{key: key, ms: h.Time, at: at})
 	}
 	return found
 }
@@ -78,7 +78,7 @@ func shows(h *heatmap.Hit, c *ringClick) bool {
 	case heatmap.KindScroll, heatmap.KindView:
 		return true
 	case heatmap.KindClick:
-		return !within(Spot{h.X, h.Y}, c.at, deadPixels)
+		return !within(Spot{X: h.X, Y: h.Y}, c.at, deadPixels)
 	}
 	return false
 }

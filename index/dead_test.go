@@ -40,7 +40,7 @@ func TestDeadFromLog(t *testing.T) {
 		return hit{Time: ms, Kind: k, X: x, Flags: heatmap.FlagDead}
 	}
 	c := at(0, click, 100)
-	dead := []Spot{{100, 0}}
+	dead := []Spot{{X: 100, Y: 0}}
 	f("nothing after", nil, c)
 	f("a move in time, and nothing after", nil, c, at(2000, move, 0))
 	f("a move too late", dead, c, at(2001, move, 0))
@@ -49,13 +49,13 @@ func TestDeadFromLog(t *testing.T) {
 	f("a scroll at once", nil, c, at(0, scroll, 0), at(9000, move, 0))
 	f("a scroll from before that comes later", dead, c, at(-1, scroll, 0), at(9000, move, 0))
 	f("a view in time", nil, c, at(10, view, 0), at(9000, move, 0))
-	f("a click 25 px away", []Spot{{125, 0}}, c, at(10, click, 125), at(9000, move, 0))
-	f("a click 24 px away", []Spot{{100, 0}, {124, 0}}, c, at(10, click, 124), at(9000, move, 0))
+	f("a click 25 px away", []Spot{{X: 125, Y: 0}}, c, at(10, click, 125), at(9000, move, 0))
+	f("a click 24 px away", []Spot{{X: 100, Y: 0}, {X: 124, Y: 0}}, c, at(10, click, 124), at(9000, move, 0))
 	f("an untrusted click elsewhere", nil, c, hit{Time: 10, Kind: click, X: 500, Flags: heatmap.FlagUntrusted}, at(9000, move, 0))
 	f("an untrusted click", nil, hit{Kind: click, Flags: heatmap.FlagUntrusted}, at(9000, move, 0))
 	f("each once", dead, c, at(9000, move, 0), at(9001, move, 0))
 	f("alive once and for all", nil, c, at(1, scroll, 0), at(9000, scroll, 0))
-	f("a click that shows it, and is dead itself", []Spot{{100, 0}, {100, 0}}, c, at(3000, click, 100), at(9000, move, 0))
+	f("a click that shows it, and is dead itself", []Spot{{X: 100, Y: 0}, {X: 100, Y: 0}}, c, at(3000, click, 100), at(9000, move, 0))
 	f("another view", nil, c, hit{Time: 9000, Kind: move, View: "w"})
 	f("another page", nil, c, hit{Time: 9000, Kind: move, ID: "other"})
 	f("a scroll of another view", dead, c, hit{Time: 5, Kind: scroll, View: "w"}, at(9000, move, 0))
@@ -64,7 +64,7 @@ func TestDeadFromLog(t *testing.T) {
 	for i := range uint16(10) {
 		many = append(many, at(int64(i), click, i))
 		if i >= 2 {
-			last = append(last, Spot{i, 0})
+			last = append(last, Spot{X: i, Y: 0})
 		}
 	}
 	f("the last eight", last, append(many, at(9000, move, 0))...)
@@ -110,7 +110,7 @@ func TestRepeatClicks(t *testing.T) {
 		var r clickRing
 		var got strings.Builder
 		for _, c := range clicks {
-			if r.repeats(rules, 1, c[0], Spot{uint16(c[1]), 0}) {
+			if r.repeats(rules, 1, c[0], Spot{X: uint16(c[1]), Y: 0}) {
 				got.WriteString("r")
 			} else {
 				got.WriteString("c")

@@ -66,20 +66,20 @@ var golden = map[string]func(t *testing.T) string{
 			if e.RageAt == nil {
 				return nil
 			}
-			return fmt.Sprint(e.Position, e.RageAt)
+			return fmt.Sprint(e.Position, places(e.RageAt))
 		}
 		return goldenEvents(t, "", bursts) + goldenEvents(t, "rage: {clicks: 2, radius: 9, window: 500}", bursts) +
 			goldenEvents(t, "rage: {clicks: 5, radius: 40, window: 4000}", bursts)
 	},
 	"dead/1": func(t *testing.T) string {
-		return goldenEvents(t, "", func(e *Event) any { return fmt.Sprint(e.Position, e.Dead, e.DeadAt) })
+		return goldenEvents(t, "", func(e *Event) any { return fmt.Sprint(e.Position, e.Dead, places(e.DeadAt)) })
 	},
 	"dead-log/1": func(t *testing.T) string {
 		dead := func(e *Event) any {
 			if e.DeadAt == nil && !e.Dead {
 				return nil
 			}
-			return fmt.Sprint(e.Position, e.Dead, e.DeadAt)
+			return fmt.Sprint(e.Position, e.Dead, places(e.DeadAt))
 		}
 		return goldenEvents(t, "dead: {from: log}", dead) + goldenEvents(t, "dead: {from: log, window: 300}", dead)
 	},
@@ -99,6 +99,28 @@ var golden = map[string]func(t *testing.T) string{
 		}
 		return out.String()
 	},
+	"elements/1": func(t *testing.T) string {
+		var out strings.Builder
+		for _, rules := range []string{"", "dead: {from: log}\nrage: {clicks: 2, window: 4000}"} {
+			var month heatmap.Delta
+			s := NewStream(mustParseRules(t, rules), nil, StreamOptions{})
+			for _, c := range goldenLog(t, "log") {
+				for i := range c.Batches {
+					for j := range c.Batches[i].Hits {
+						goldenAnchor(&c.Batches[i].Hits[j])
+					}
+				}
+				s.Events(&c, func(e *Event) {
+					o := asOp(e)
+					tally(&month, &o, o.layer)
+				})
+				day := month.Clone()
+				day.DropNames()
+				fmt.Fprintf(&out, "%x\n%x\n", month.Append(nil), day.Append(nil))
+			}
+		}
+		return out.String()
+	},
 	"hll/1": func(*testing.T) string {
 		var out strings.Builder
 		var d heatmap.Delta
@@ -110,6 +132,14 @@ var golden = map[string]func(t *testing.T) string{
 		}
 		return out.String()
 	},
+}
+
+// places are spots without their anchors.
+func places(spots []Spot) (at []struct{ X, Y uint16 }) {
+	for _, s := range spots {
+		at = append(at, struct{ X, Y uint16 }{s.X, s.Y})
+	}
+	return at
 }
 
 // classes tells of each user agent of the corpus what it is taken for.
@@ -166,6 +196,20 @@ func eachGolden(t *testing.T, rules string, fn func(*Event)) {
 			}
 		}
 		s.Events(&c, fn)
+	}
+}
+
+// goldenAnchor gives most clicks elements of several sizes.
+func goldenAnchor(h *heatmap.Hit) {
+	if h.Kind != heatmap.KindClick || h.X%5 == 0 && h.Y%3 == 0 {
+		return
+	}
+	h.Selector = fmt.Sprintf("main>a.buy:nth-child(%d)", h.X%4)
+	h.Check, h.HasCheck = h.X%3, h.Y%8 == 0
+	h.BoxW, h.BoxH = h.X*3, h.Y%50
+	h.AnchorX, h.AnchorY = uint32(h.X)*500%(heatmap.AnchorUnit+1), uint32(h.Y)*99%(heatmap.AnchorUnit+1)
+	if h.X%2 == 0 {
+		h.Flags |= heatmap.FlagFixed
 	}
 }
 

@@ -15,7 +15,7 @@ type rageRules struct {
 // burst yet count, and the latest in the order of the log that fit are taken. It sees a log that begins with the ten minutes
 // before this bucket, so a burst lies in one bucket or in two that follow each other without a gap: unlike repeats it forgets
 // all over a gap, where only an import or an odd clock could have clicks of one minute on both sides. It sees the last
-// ringClicks clicks of that log only, which bounds its memory to about 10 MiB whatever the traffic: a burst whose clicks come
+// ringClicks clicks of that log only, which bounds its memory to about 12 MiB whatever the traffic: a burst whose clicks come
 // in several batches is lost if more clicks than that come between them.
 type rage struct {
 	since   bursts // clicks since the bucket before this one: what decides

@@ -19,7 +19,7 @@ func TestRage(t *testing.T) {
 		var b bursts
 		var got [][]Spot
 		for _, c := range clicks {
-			if burst := b.add(&rage1, 1, c.ms, Spot{c.x, c.y}); burst != nil {
+			if burst := b.add(&rage1, 1, c.ms, Spot{X: c.x, Y: c.y}); burst != nil {
 				got = append(got, burst)
 			}
 		}
@@ -27,7 +27,7 @@ func TestRage(t *testing.T) {
 			t.Errorf("%s: bursts (-want +got):\n%s", name, diff)
 		}
 	}
-	at := func(x, y uint16) Spot { return Spot{x, y} }
+	at := func(x, y uint16) Spot { return Spot{X: x, Y: y} }
 	f("two", []click{{0, 5, 5}, {1, 5, 5}})
 	f("three", []click{{0, 5, 5}, {1, 6, 5}, {2, 7, 5}}, []Spot{at(5, 5), at(6, 5), at(7, 5)})
 	f("a second", []click{{5000, 5, 5}, {4500, 6, 5}, {4000, 7, 5}}, []Spot{at(5, 5), at(6, 5), at(7, 5)})

@@ -21,6 +21,7 @@ type Rules struct {
 	dead     deadRules
 	repeat   nearness // of repeat-clicks/1; a window of 0 ms is off
 	cell     int      // px
+	elements bool     // elements/1: clicks are counted inside their elements too
 	spec     []byte
 }
 
@@ -28,7 +29,7 @@ type Rules struct {
 // that gives another result has another name. Which of them some rules use is in their Spec.
 func Algorithms() []string {
 	return []string{
-		"bots/1", "canon/1", "dead/1", "dead-log/1", "device/1", "expressions/1", "grid/1", "groups/1", "hll/1", "rage/1", "repeat-clicks/1",
+		"bots/1", "canon/1", "dead/1", "dead-log/1", "device/1", elementsName, "expressions/1", "grid/1", "groups/1", "hll/1", "rage/1", "repeat-clicks/1",
 		"repeats/2", "rewrites/1",
 	}
 }
@@ -45,7 +46,7 @@ func DefaultRules() *Rules {
 }
 
 // Spec gives the rules as canonical text, for hashing and recording: JSON that names everything that the counts depend
-// on, defaults and algorithms too, and that ParseRules reads back to the same rules. Equal rules give equal bytes.
+// on, defaults and algorithms too, and that ParseSpec reads back to the same rules. Equal rules give equal bytes.
 func (r *Rules) Spec() []byte { return slices.Clone(r.spec) }
 
 // Page gives the page that a URL is counted as: its normal form, rewritten, or the page of the first group that matches

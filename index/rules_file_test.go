@@ -187,6 +187,7 @@ func TestSpecGolden(t *testing.T) {
     "canon/1",
     "dead/1",
     "device/1",
+    "elements/1",
     "grid/1",
     "hll/1",
     "rage/1",
@@ -237,18 +238,29 @@ func TestSpecGolden(t *testing.T) {
 func TestSpecOfBefore(t *testing.T) {
 	const before = `{"algorithms":["bots/1","canon/1","device/1","grid/1","hll/1","rage/1","repeats/2"],` +
 		`"urls":{"drop_params":["fbclid","gclid","msclkid","utm_*"],"groups":[]},"exclude":[],"sites":{},"bots":{"headless":false,"patterns":[]}}`
-	if !sameRules([]byte(before), DefaultRules().Spec()) {
+	spec := func(text string) []byte {
+		t.Helper()
+		r, err := parseRules([]byte(text), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Spec()
+	}
+	if !sameRules([]byte(before), spec("")) {
 		t.Error("the default rules of before are other rules now")
 	}
+	if sameRules([]byte(before), DefaultRules().Spec()) {
+		t.Error("what was counted without anchors goes on with them")
+	}
 	for _, other := range []string{"exclude: [bot]", "cell: 16", "rage: {clicks: 4}", "dead: {from: log}", "repeat_clicks: {window: 1}", "urls: {case: lower}"} {
-		if sameRules([]byte(before), mustParseRules(t, other).Spec()) {
+		if sameRules([]byte(before), spec(other)) {
 			t.Errorf("%s makes the default rules of before", other)
 		}
 	}
-	if sameRules([]byte(strings.Replace(before, "repeats/2", "repeats/1", 1)), DefaultRules().Spec()) {
+	if sameRules([]byte(strings.Replace(before, "repeats/2", "repeats/1", 1)), spec("")) {
 		t.Error("another algorithm makes the same rules")
 	}
-	if sameRules(nil, DefaultRules().Spec()) || sameRules([]byte("urlz: 1"), DefaultRules().Spec()) {
+	if sameRules(nil, spec("")) || sameRules([]byte("urlz: 1"), spec("")) {
 		t.Error("what is no spec is the same rules")
 	}
 }
@@ -338,11 +350,18 @@ func TestParseSpec(t *testing.T) {
 		}
 	}
 	f(spec, "")
-	f(`{"algorithms":["canon/1","rage/1"]}`, "")
+	f(`{"algorithms":["canon/1","elements/1","rage/1"]}`, "")
 	f(strings.Replace(spec, "repeats/2", "repeats/1", 1), "this build does not have repeats/1")
 	f(strings.Replace(spec, "dead/1", "dead-log/1", 1), "this build counts the same rules otherwise than by dead-log/1")
 	f("{", "recorded rules: ")
 	f(`{"urlz":1}`, `recorded rules 1:2: unknown key "urlz"`)
+	without := strings.Replace(spec, "    \"elements/1\",\n", "", 1)
+	if r, err := ParseSpec([]byte(without)); err != nil || r.elements || string(r.Spec()) != without {
+		t.Errorf("rules from before elements/1 are read as\n%s\n%v", r.Spec(), err)
+	}
+	if r := DefaultRules(); !r.elements || !mustParseRules(t, without).elements {
+		t.Error("rules that are written now do not count anchors")
+	}
 	if sameRules([]byte(strings.Replace(spec, "dead/1", "dead-log/1", 1)), []byte(spec)) {
 		t.Error("rules that another algorithm counted by are the same")
 	}

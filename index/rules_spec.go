@@ -22,6 +22,8 @@ type rulesSpec struct {
 	Dead         deadSpec            `json:"dead"`
 	RepeatClicks repeatSpec          `json:"repeat_clicks"`
 	Cell         int                 `json:"cell"` // px
+
+	noElements bool // counted before there was elements/1
 }
 
 type urlsSpec struct {
@@ -67,6 +69,10 @@ type repeatSpec struct {
 	Window int `json:"window"` // ms, 0 = off
 	Radius int `json:"radius"` // px
 }
+
+// elementsName is the algorithm that counts clicks inside their elements. It has no key: what was counted before there was one
+// goes on without, and all else has it.
+const elementsName = "elements/1"
 
 // Values of urls.case, urls.trailing_slash and dead.from.
 const (
@@ -117,6 +123,7 @@ func (s *rulesSpec) algorithms() []string {
 		"rewrites/1":      len(s.URLs.Rewrites) > 0,
 		"dead/1":          s.Dead.From == deadTracker,
 		"dead-log/1":      s.Dead.From == deadLog,
+		elementsName:      !s.noElements,
 		"repeat-clicks/1": s.RepeatClicks.Window > 0,
 	}
 	return slices.DeleteFunc(Algorithms(), func(name string) bool {
@@ -144,7 +151,7 @@ func (s *rulesSpec) text() []byte {
 }
 
 // ParseSpec reads recorded rules by which something was counted. One that an earlier build wrote names fewer keys: those that
-// it had no other choice for, and whose defaults are that choice. The error says which algorithms made the counts and are not
+// it had no other choice for, and whose defaults are that choice; without elements/1 no anchors are counted. The error says which algorithms made the counts and are not
 // here any more, or not what these rules stand for now.
 func ParseSpec(spec []byte) (*Rules, error) {
 	var recorded, now struct{ Algorithms []string }
@@ -154,7 +161,7 @@ func ParseSpec(spec []byte) (*Rules, error) {
 	if lost := lacking(recorded.Algorithms, Algorithms()); len(lost) > 0 {
 		return nil, fmt.Errorf("this build does not have %s", strings.Join(lost, ", "))
 	}
-	r, err := ParseRules(spec)
+	r, err := parseRules(spec, !slices.Contains(recorded.Algorithms, elementsName))
 	if err != nil {
 		return nil, fmt.Errorf("recorded %w", err)
 	}

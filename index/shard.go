@@ -78,6 +78,8 @@ type op struct {
 	repeat      bool // a click that does not count itself
 	dead        bool
 	derived     *derived // nil = nothing
+	anchor      heatmap.Anchor
+	element     heatmap.ElementName // that the anchor is at
 }
 
 // derived is what a hit completes beside itself.
@@ -266,6 +268,8 @@ func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 		d.AddView(layer)
 	case kind == heatmap.KindScroll:
 		d.AddScroll(layer, o.depth, o.from, o.y, o.vh, o.dwell)
+	case kind == heatmap.KindClick:
+		d.AddClick(layer, o.x, o.y, o.anchor, &o.element)
 	default:
 		d.AddPoint(layer, o.x, o.y)
 	}
@@ -275,16 +279,16 @@ func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 // tallyDerived adds to the layers that are derived from clicks what a hit is or completes.
 func tallyDerived(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 	if o.dead {
-		d.AddPoint(layerOfKind(layer, heatmap.KindDead), o.x, o.y)
+		d.AddClick(layerOfKind(layer, heatmap.KindDead), o.x, o.y, o.anchor, nil)
 	}
 	if o.derived == nil {
 		return
 	}
 	for _, at := range o.derived.deadAt {
-		d.AddPoint(layerOfKind(layer, heatmap.KindDead), at.X, at.Y)
+		d.AddClick(layerOfKind(layer, heatmap.KindDead), at.X, at.Y, at.Anchor(), nil)
 	}
 	for _, at := range o.derived.rageAt {
-		d.AddPoint(layerOfKind(layer, heatmap.KindRage), at.X, at.Y)
+		d.AddClick(layerOfKind(layer, heatmap.KindRage), at.X, at.Y, at.Anchor(), nil)
 	}
 }
 
@@ -341,6 +345,9 @@ func (s *shard) takeEntry(e *entry) (taken []*entry) {
 
 func (s *shard) takeOne(e *entry) {
 	e.delta.Finish()
+	if !e.period.IsMonth() {
+		e.delta.DropNames() // its month has them
+	}
 	s.weigh(e)
 	p := e.page
 	e.lru.remove()

@@ -35,11 +35,12 @@ type Event struct {
 	Date     heatmap.Date // of Hit.Time in the site's zone
 	Device   heatmap.Device
 	Bot      bool
-	Repeat   bool   // a click that does not count itself, because another did: only what it completes does
-	Dead     bool   // a click that changed nothing, as recorded
-	DeadAt   []Spot // clicks that the hit shows to be dead, in the order of the log, by dead-log/1; may be kept
-	RageAt   []Spot // the burst that the hit completes, in the order of the log, nil = none; may be kept
-	Visitor  uint64 // xxhash64 of site, 0, visitor; 0 = unknown
+	Repeat   bool           // a click that does not count itself, because another did: only what it completes does
+	Dead     bool           // a click that changed nothing, as recorded
+	DeadAt   []Spot         // clicks that the hit shows to be dead, in the order of the log, by dead-log/1; may be kept
+	RageAt   []Spot         // the burst that the hit completes, in the order of the log, nil = none; may be kept
+	Visitor  uint64         // xxhash64 of site, 0, visitor; 0 = unknown
+	Anchor   heatmap.Anchor // of a click: the element that it was at, if the rules count those
 
 	zone *time.Location
 }
@@ -286,7 +287,7 @@ func (s *Stream) remembers(h *heatmap.Hit) bool {
 // derive fills in what a hit completes, and whether it repeats a click.
 func (s *Stream) derive(h *heatmap.Hit, in verdict) {
 	e, r := &s.event, s.rules
-	key, at := s.viewKey(h), Spot{h.X, h.Y}
+	key, at := s.viewKey(h), Spot{X: h.X, Y: h.Y, Cell: e.Anchor.Cell, Element: e.Anchor.Element}
 	isClick, trusted := h.Kind == heatmap.KindClick, h.Flags&heatmap.FlagUntrusted == 0
 	var repeat verdict
 	if isClick && r.repeat.window > 0 {
@@ -297,11 +298,11 @@ func (s *Stream) derive(h *heatmap.Hit, in verdict) {
 		e.RageAt = s.rage.click(&r.rage, key, in, h.Time, at)
 	}
 	if r.dead.fromLog {
-		e.DeadAt = s.dead.hit(&r.dead, key, in, h, isClick && trusted, repeat)
+		e.DeadAt = s.dead.hit(&r.dead, key, in, h, at, isClick && trusted, repeat)
 	}
 }
 
-// describe fills the stream's event with all but rage.
+// describe fills the stream's event with all but what is derived.
 func (s *Stream) describe(h *heatmap.Hit, position uint64) {
 	e := &s.event
 	e.Hit, e.Position = h, position
@@ -322,6 +323,9 @@ func (s *Stream) describe(h *heatmap.Hit, position uint64) {
 	e.Date = s.dates.date(h.Time, e.zone, s.zoneSalt)
 	e.Dead = h.Kind == heatmap.KindClick && h.Flags&heatmap.FlagDead != 0 && !s.rules.dead.fromLog
 	e.Repeat, e.RageAt, e.DeadAt = false, nil, nil
+	if e.Anchor = (heatmap.Anchor{}); h.Kind == heatmap.KindClick && s.rules.elements {
+		e.Anchor = h.Anchor()
+	}
 }
 
 // findPage finds what the next hits' URL is counted as.

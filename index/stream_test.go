@@ -31,7 +31,7 @@ type told struct {
 
 func tellEvent(e *Event) told {
 	return told{
-		Time: e.Hit.Time, At: Spot{e.Hit.X, e.Hit.Y}, Position: e.Position, Page: e.Page, Date: e.Date.String(), Device: e.Device, Bot: e.Bot, Dead: e.Dead,
+		Time: e.Hit.Time, At: Spot{X: e.Hit.X, Y: e.Hit.Y, Cell: e.Anchor.Cell, Element: e.Anchor.Element}, Position: e.Position, Page: e.Page, Date: e.Date.String(), Device: e.Device, Bot: e.Bot, Dead: e.Dead,
 		Repeat: e.Repeat, DeadAt: e.DeadAt, RageAt: e.RageAt, Visitor: e.Visitor,
 	}
 }

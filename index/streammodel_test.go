@@ -102,7 +102,7 @@ func (s *naiveState) event(t *testing.T, r *Rules, h heatmap.Hit, position uint6
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := told{Time: h.Time, At: Spot{h.X, h.Y}, Position: position, Page: page}
+	e := told{Time: h.Time, At: naiveSpot(r, &h), Position: position, Page: page}
 	zone, prague := time.UTC, r.Zone("prague")
 	if h.Site == "prague" {
 		zone = prague
@@ -114,7 +114,7 @@ func (s *naiveState) event(t *testing.T, r *Rules, h heatmap.Hit, position uint6
 		e.Visitor = xxhash.Sum64String(h.Site + "\x00" + h.Visitor)
 	}
 	isClick, trusted, key := h.Kind == heatmap.KindClick, h.Flags&heatmap.FlagUntrusted == 0, fmt.Sprintf("%q %q %q", h.Site, h.View, page)
-	c := naiveClick{ms: h.Time, at: Spot{h.X, h.Y}}
+	c := naiveClick{ms: h.Time, at: naiveSpot(r, &h)}
 	if last := s.counted[key]; isClick && h.View != "" && r.repeat.window > 0 {
 		e.Repeat = last != nil && naiveNear(*last, c, r.repeat.window, r.repeat.radius)
 		if !e.Repeat {
@@ -136,6 +136,15 @@ func (s *naiveState) event(t *testing.T, r *Rules, h heatmap.Hit, position uint6
 	return e
 }
 
+// naiveSpot is where a click was, and inside which element if the rules count that.
+func naiveSpot(r *Rules, h *heatmap.Hit) Spot {
+	at := Spot{X: h.X, Y: h.Y}
+	if name := h.ElementName(); h.Kind == heatmap.KindClick && h.Selector != "" && r.elements {
+		at.Element, at.Cell = name.ID(), heatmap.InnerCellOf(h.BoxW, h.BoxH, h.AnchorX, h.AnchorY)
+	}
+	return at
+}
+
 func naiveNear(a, b naiveClick, window, radius int64) bool {
 	dx, dy := float64(a.at.X)-float64(b.at.X), float64(a.at.Y)-float64(b.at.Y)
 	return max(a.ms, b.ms)-min(a.ms, b.ms) <= window && dx*dx+dy*dy <= float64(radius*radius)
@@ -146,7 +155,7 @@ func (s *naiveState) dead(r *Rules, key string, h heatmap.Hit) (found []Spot) {
 	clicks := s.open[key]
 	for _, c := range clicks[max(0, len(clicks)-8):] {
 		after := h.Time - c.ms
-		elsewhere := !naiveNear(naiveClick{at: Spot{h.X, h.Y}}, naiveClick{at: c.at}, 0, 24)
+		elsewhere := !naiveNear(naiveClick{at: Spot{X: h.X, Y: h.Y}}, naiveClick{at: c.at}, 0, 24)
 		did := h.Kind == heatmap.KindScroll || h.Kind == heatmap.KindView || h.Kind == heatmap.KindClick && elsewhere
 		switch {
 		case c.used || after < 0:
@@ -226,6 +235,10 @@ func randomLog(rng *rand.Rand, chunks int) []heatmap.Chunk {
 				}
 				if rng.IntN(5) > 0 {
 					h.Kind = heatmap.KindClick
+				}
+				if h.Selector = pick("", "a", "main>b"); h.Selector != "" {
+					h.Check, h.HasCheck, h.BoxW, h.BoxH = uint16(rng.IntN(3)), rng.IntN(2) == 0, uint16(rng.IntN(200)), 20
+					h.AnchorX, h.AnchorY = rng.Uint32N(heatmap.AnchorUnit+1), rng.Uint32N(heatmap.AnchorUnit+1)
 				}
 				if rng.IntN(8) == 0 {
 					h.Flags |= heatmap.FlagUntrusted
