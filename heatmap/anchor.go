@@ -21,7 +21,7 @@ type ElementName struct {
 	Selector string // at most MaxSelector bytes
 	Check    uint16 // meaningful if HasCheck
 	HasCheck bool
-	Fixed    bool // it was fixed or sticky at a click at least; not part of the ElementID
+	Fixed    bool // it was fixed or sticky at a click at least, of those that the name was taken from; not part of the ElementID
 }
 
 // ID names the element: the hash of the selector, a byte 0 and, if there is one, the check, little-endian. Without a selector

@@ -71,6 +71,17 @@
 // change, when it is pruned or a longer copy is put back: a verdict that rested on it would be another one in a replay than it
 // was live.
 //
+// # Elements
+//
+// A click with an anchor is counted at its place on the page and inside its element; so are the bursts and dead clicks that are
+// derived from it, at the anchor that the stream remembers of it. A blob names elements by hashes. What these stand for is in
+// the blob of the month alone: a day would spend more on selectors than on hits. An entry of a day keeps the names until it has
+// been added to its month. A question about days reads the blobs of their months too, for the names; every hit goes into both, so
+// the month has the name of each element that a click of its days was at. An element that only bursts or dead clicks of a month
+// were at, because the clicks came before midnight of its first day, has none there.
+//
+// What was counted before has no anchors. Its recorded algorithms do not name elements/1, and so it goes on.
+//
 // # Repeats
 //
 // Which batches are repeats is found out anew by whoever reads a log: live, after a start and in a replay. To write the verdict

@@ -59,15 +59,23 @@ func (s *elementSum) reset() {
 	clear(s.names)
 }
 
-// withMonths gives the plan with the months of the days that it covers.
+// withMonths gives the plan with the months of the days that it covers: with those that it covers whole they are one range.
 func (pl *plan) withMonths() *plan {
 	all := *pl
-	all.periods = append([]PeriodRange(nil), pl.periods...)
+	months := PeriodRange{First: maxMonth}
+	all.periods = []PeriodRange{{}}
 	for _, r := range pl.periods {
-		if !r.First.IsMonth() {
-			all.periods = append(all.periods, PeriodRange{heatmap.MonthPeriod(r.First.First()), heatmap.MonthPeriod(r.Last.Last())})
+		if r.First > r.Last {
+			continue
 		}
+		first, last := r.First, r.Last
+		if !r.First.IsMonth() {
+			first, last = heatmap.MonthPeriod(r.First.First()), heatmap.MonthPeriod(r.Last.Last())
+			all.periods = append(all.periods, r)
+		}
+		months.First, months.Last = min(months.First, first), max(months.Last, last)
 	}
+	all.periods[0] = months
 	return &all
 }
 

@@ -3,6 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -45,6 +46,11 @@ func (s *mapStore) Swap(_ context.Context, writes []Write) ([]bool, error) {
 }
 
 func (s *mapStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
+	for i, p := range r.Periods {
+		if i > 0 && p.First <= r.Periods[i-1].Last {
+			return fmt.Errorf("periods %v are not ascending", r.Periods)
+		}
+	}
 	s.mu.Lock()
 	var found []Doc
 	for ref, d := range s.docs {

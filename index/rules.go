@@ -64,6 +64,9 @@ func (r *Rules) Sites() []string { return slices.Sorted(maps.Keys(r.zones)) }
 
 func isControl(c rune) bool { return c < 0x20 || c == 0x7f }
 
+// CountsElements reports whether clicks are counted inside their elements too. All rules do that but recorded ones of before.
+func (r *Rules) CountsElements() bool { return r.elements }
+
 // CellSize is the side of the cells on which hits are counted, px: 8, 16, 32 or 64.
 func (r *Rules) CellSize() int { return r.cell }
 

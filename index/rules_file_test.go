@@ -359,6 +359,9 @@ func TestParseSpec(t *testing.T) {
 	if r, err := ParseSpec([]byte(without)); err != nil || r.elements || string(r.Spec()) != without {
 		t.Errorf("rules from before elements/1 are read as\n%s\n%v", r.Spec(), err)
 	}
+	if !SameKeys([]byte(without), []byte(spec)) || SameKeys([]byte(spec), mustParseRules(t, "cell: 16").Spec()) || SameKeys(nil, nil) {
+		t.Error("keys are compared otherwise than by their values")
+	}
 	if r := DefaultRules(); !r.elements || !mustParseRules(t, without).elements {
 		t.Error("rules that are written now do not count anchors")
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -177,6 +178,19 @@ func ParseSpec(spec []byte) (*Rules, error) {
 // lacking gives the names of list that are not among others.
 func lacking(list, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool { return slices.Contains(others, name) })
+}
+
+// SameKeys reports whether two specs have the same values of all keys. They may still count otherwise: by algorithms that are
+// no key's choice.
+func SameKeys(a, b []byte) bool {
+	var specs [2]map[string]any
+	for i, text := range [][]byte{a, b} {
+		if err := json.Unmarshal(text, &specs[i]); err != nil {
+			return false
+		}
+		delete(specs[i], "algorithms")
+	}
+	return reflect.DeepEqual(specs[0], specs[1])
 }
 
 // sameRules reports whether a recorded spec means the same as spec.
