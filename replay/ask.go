@@ -65,6 +65,11 @@ func (g *Generations) Difference(ctx context.Context, q, minus heatmap.Query) (*
 	})
 }
 
+// Elements answers a query for the elements that clicks were at, as [index.Index.Elements] does.
+func (g *Generations) Elements(ctx context.Context, q heatmap.Query) (*heatmap.ElementList, error) {
+	return ask(g, ctx, q, (*index.Index).Elements)
+}
+
 // Scroll answers a query for reach, attention and fold.
 func (g *Generations) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
 	return ask(g, ctx, q, (*index.Index).Scroll)

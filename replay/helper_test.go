@@ -235,6 +235,13 @@ func (h *house) batch() heatmap.Batch {
 		case 3:
 			hit.UserAgent = "Googlebot/2.1"
 		}
+		if at := r.IntN(12); hit.Kind == heatmap.KindClick && at > 3 {
+			hit.Selector, hit.BoxW, hit.BoxH = fmt.Sprintf("main>a:nth-child(%d)", at/2), uint16(20*at), 24
+			hit.AnchorX, hit.AnchorY = r.Uint32N(heatmap.AnchorUnit+1), r.Uint32N(heatmap.AnchorUnit+1)
+			if at%2 == 0 {
+				hit.Check, hit.HasCheck, hit.Flags = uint16(at), true, heatmap.FlagFixed
+			}
+		}
 		b.Hits = append(b.Hits, hit)
 	}
 	return b

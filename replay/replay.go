@@ -234,8 +234,11 @@ func (g *Generations) openAll(ctx context.Context) error {
 		}
 	}
 	active := g.live[g.record.Active]
-	if o := g.options.Rules; o != nil && !bytes.Equal(o.Spec(), active.rules.Spec()) {
+	if o := g.options.Rules; o != nil && !index.SameKeys(o.Spec(), active.rules.Spec()) {
 		g.log.Warn("rules file differs from generation " + active.id + ": heatlog replay --rules FILE builds a new one")
+	}
+	if !active.rules.CountsElements() {
+		g.log.Info("generation " + active.id + " does not count clicks inside their elements, because it is from before that: heatlog replay builds one that does")
 	}
 	return nil
 }

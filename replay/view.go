@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -38,7 +37,7 @@ func (g *Generations) Get(ctx context.Context, id string) (heatmap.Generation, e
 	if err != nil {
 		return v, fmt.Errorf("read record %s: %w", rulesName(v.ID), err)
 	}
-	if len(text) == 0 && !bytes.Equal(spec, index.DefaultRules().Spec()) {
+	if len(text) == 0 && !index.SameKeys(spec, index.DefaultRules().Spec()) {
 		text = spec // of a generation from before the text was kept
 	}
 	v.Rules, v.RulesText = string(spec), string(text)

@@ -4,6 +4,7 @@
 // # Routes
 //
 //	GET  /v1/heatmap       R  where people clicked, moved, raged: cells as JSON, or a picture
+//	GET  /v1/elements      R  the elements that were clicked, and where inside them
 //	GET  /v1/scroll        R  how far they scrolled and how long they looked
 //	GET  /v1/pages         R  the pages of a site, those with most hits first
 //	GET  /v1/trend         R  hits and visitors by day or hour
@@ -74,7 +75,7 @@
 //
 // A query string is read strictly: an unknown, repeated, empty (but for q) or over-long parameter, a broken escape,
 // invalid UTF-8 and control characters are refused with status 400, and so is a value outside its range; nothing is
-// clamped or ignored. site is needed everywhere, url for a heatmap and for scroll. Only files take any query.
+// clamped or ignored. site is needed everywhere, url for a heatmap, elements and scroll. Only files take any query.
 //
 //	parameter            routes                   value
 //	site                 all                      site key: 1 to 32 of a-z, 0-9, '-'

@@ -163,18 +163,19 @@ func (r *recorder) readingAnswers() {
 		{Reason: heatmap.WhyOtherWidth, Widths: [][2]int{{320, 351}, {0, 0}}}, {Reason: heatmap.WhyOtherKind, Kinds: []string{"move", "view"}},
 		{Reason: heatmap.WhyOtherDevice, Devices: []string{"mobile"}}, {Reason: heatmap.WhyOnlyBots}, {Reason: heatmap.WhyNoHits},
 	}
-	heat, scroll, pages, trend := r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend
+	heat, scroll, pages, trend, elements := r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements
 	for i := range whys {
 		why := &whys[i]
 		why.Message = "nothing"
 		p := heatmap.Prefix{Generation: "g1"}
 		r.reader.heatmap = &heatmap.Heatmap{Prefix: p, Cell: 8, Why: why}
 		r.reader.scroll = &heatmap.Scroll{Prefix: p, Why: why}
+		r.reader.elements = &heatmap.ElementList{Prefix: p, Why: why}
 		r.reader.pages = &heatmap.PageList{Prefix: p, Why: why}
 		r.reader.trend = &heatmap.Trend{Prefix: p, Why: why}
 		each()
 	}
-	r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend = heat, scroll, pages, trend
+	r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements = heat, scroll, pages, trend, elements
 	r.reader.err = &heatmap.ParamError{Field: "generation", Message: "there is no generation g9"}
 	each()
 	r.reader.err = &heatmap.ParamError{Field: "where", Message: "unknown name"}

@@ -151,7 +151,7 @@ func TestReaderErrors(t *testing.T) {
 		t.Helper()
 		r.err = err
 		var a answer
-		for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
+		for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
 			a = h.get(target)
 			h.refused(a, status, code, field, fragments...)
 		}
@@ -164,7 +164,7 @@ func TestReaderErrors(t *testing.T) {
 		t.Errorf("a client's mistakes are logged: %s", log.String())
 	}
 	a := f(errors.New("blob on disk is torn at /var/lib"), 500, "internal", "", "log has the cause")
-	if strings.Contains(a.body, "torn") || strings.Count(log.String(), "blob on disk is torn") != 4 {
+	if strings.Contains(a.body, "torn") || strings.Count(log.String(), "blob on disk is torn") != 5 {
 		t.Errorf("body %q, log %q", a.body, log.String())
 	}
 	r.err, r.panics = nil, "index out of range"
@@ -183,7 +183,7 @@ func TestQueryTimeout(t *testing.T) {
 	r := newFakeReader()
 	r.block = true
 	h := start(t, Options{Reader: r, QueryTimeout: 20 * time.Millisecond})
-	for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
+	for _, target := range []string{"/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"} {
 		a := h.get(target)
 		h.refused(a, 503, "unavailable", "", "longer than 20ms")
 		if a.Header.Get("Retry-After") != "5" {
@@ -237,7 +237,7 @@ func TestCompression(t *testing.T) {
 
 func TestHead(t *testing.T) {
 	h := start(t, wholeOptions())
-	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/v1/heatmap?site=shop&url=x", "/v1/scroll?site=shop&url=x",
+	for _, target := range []string{"/", "/healthz", "/readyz", "/metrics", "/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x",
 		"/v1/pages?site=shop", "/v1/trend?site=shop", "/v1/sites", "/v1/bots", "/v1/export?site=shop"} {
 		g, a := h.get(target), h.do("HEAD", target, nil)
 		if a.StatusCode != 200 || a.body != "" || a.Header.Get("Content-Type") != g.Header.Get("Content-Type") {

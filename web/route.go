@@ -42,6 +42,7 @@ func (s *Server) makeRoutes() map[string]*route {
 	}
 	if s.o.Reader != nil {
 		routes["/v1/heatmap"] = s.read(s.heatmap)
+		routes["/v1/elements"] = s.read(s.elements)
 		routes["/v1/scroll"] = s.read(s.scroll)
 		routes["/v1/pages"] = s.read(s.pages)
 		routes["/v1/trend"] = s.read(s.trend)

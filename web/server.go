@@ -18,10 +18,16 @@ import (
 // Reader answers queries. What a query does wrong is a *heatmap.ParamError, with Field "generation" for one that does
 // not exist. An error that wraps context.DeadlineExceeded means that the answer took too long.
 type Reader interface {
-	Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error)
+	MapReader
 	Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error)
 	Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error)
 	Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, error)
+}
+
+// MapReader answers queries for where a page was clicked: on the page, and at its elements.
+type MapReader interface {
+	Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error)
+	Elements(ctx context.Context, q heatmap.Query) (*heatmap.ElementList, error)
 }
 
 // Sites are the registered sites. An error of Put that has a method Code() string is the caller's fault: "conflict"
@@ -38,7 +44,7 @@ type ExportFunc func(ctx context.Context, q heatmap.Query, positions map[string]
 
 // Options are the parts that a Server puts together. A route whose part is nil does not exist.
 type Options struct {
-	Reader Reader     // /v1/heatmap, /v1/scroll, /v1/pages, /v1/trend
+	Reader Reader     // /v1/heatmap, /v1/elements, /v1/scroll, /v1/pages, /v1/trend
 	Sites  Sites      // /v1/sites
 	Export ExportFunc // /v1/export, with AppendLine
 

@@ -25,6 +25,7 @@ const testToken = "t0ken"
 type fakeReader struct {
 	heatmap  *heatmap.Heatmap
 	scroll   *heatmap.Scroll
+	elements *heatmap.ElementList
 	pages    *heatmap.PageList
 	trend    *heatmap.Trend
 	err      error
@@ -89,6 +90,10 @@ func (f *fakeReader) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scro
 	return f.scroll, f.asked(ctx, q)
 }
 
+func (f *fakeReader) Elements(ctx context.Context, q heatmap.Query) (*heatmap.ElementList, error) {
+	return f.elements, f.asked(ctx, q)
+}
+
 func (f *fakeReader) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
 	return f.pages, f.asked(ctx, q)
 }
@@ -120,6 +125,18 @@ func newFakeReader() *fakeReader {
 		scroll: &heatmap.Scroll{
 			Prefix: prefix(), Page: "https://shop.example/p/1", Views: 3, Reach: []float64{1, 2. / 3}, Attention: []float64{1200, 0.5},
 			FoldAverage: 720.5, FoldP50: 720, Visitors: 2, From: day("2026-01-01"), To: day("2026-01-31"), Dated: true,
+		},
+		elements: &heatmap.ElementList{
+			Prefix: prefix(), Page: "https://shop.example/p/1", Hits: 12, Views: 9, Cell: 8, InnerSize: 4, OtherElements: 1, OtherHits: 2, Unnamed: 1, Rest: 1,
+			RestPoints: []heatmap.Point{{X: 512, Y: 1480, Weight: 1}},
+			Elements: []heatmap.ElementCount{
+				{
+					ElementName: heatmap.ElementName{Selector: "main>a.buy", Check: 4711, HasCheck: true, Fixed: true}, Hits: 7, Rage: 3, Dead: 1,
+					Cells: []heatmap.InnerCount{{Cell: heatmap.InnerCellOf(40, 8, 0, 0), Hits: 7}},
+				},
+				{ElementName: heatmap.ElementName{Selector: "#<b>"}, Hits: 2, Cells: []heatmap.InnerCount{{Cell: heatmap.InnerCellOf(4, 4, 0, 0), Hits: 2}}},
+			},
+			From: day("2026-01-01"), To: day("2026-01-31"), Dated: true,
 		},
 		pages: &heatmap.PageList{
 			Prefix: prefix(), Total: 120, Hits: 21,

@@ -57,7 +57,7 @@ func makeView(r *rand.Rand, b *bytes.Buffer, common string, at int64) (n int) {
 		at += r.Int64N(900)
 		switch x, y := r.Float64()*1400, r.Float64()*3000; r.IntN(4) {
 		case 0:
-			line(`"kind":"click","x":%.2f,"y":%.2f,"id":"%d-%d"`, x, y, at, r.Uint32())
+			line(`"kind":"click","x":%.2f,"y":%.2f,"id":"%d-%d"%s`, x, y, at, r.Uint32(), makeAnchor(r))
 		case 1:
 			line(`"kind":"move","x":%d,"y":%d`, int(x), int(y))
 		case 2:
@@ -66,10 +66,26 @@ func makeView(r *rand.Rand, b *bytes.Buffer, common string, at int64) (n int) {
 			depth = to
 		default:
 			for i := range r.IntN(6) {
-				line(`"kind":"click","x":%d,"y":%d,"trusted":%t`, 600+i, 400+r.IntN(16), r.IntN(10) > 0)
+				line(`"kind":"click","x":%d,"y":%d,"trusted":%t%s`, 600+i, 400+r.IntN(16), r.IntN(10) > 0, makeAnchor(r))
 				at += r.Int64N(500)
 			}
 		}
 	}
 	return n
+}
+
+// makeAnchor writes where a click was: at one of a page's elements, of a size that is known or not, or at none.
+func makeAnchor(r *rand.Rand) string {
+	n := r.IntN(16)
+	if n < 3 {
+		return ""
+	}
+	anchor := fmt.Sprintf(`,"sel":"main>section:nth-child(%d)>a.buy","ax":%.3f,"ay":%.5f,"dead":%t`, n/2, r.Float64(), r.Float64(), r.IntN(20) == 0)
+	if n%3 > 0 {
+		anchor += fmt.Sprintf(`,"bw":%d,"bh":%d`, 10+n*n*30, 5+n*3)
+	}
+	if n%2 == 0 {
+		anchor += fmt.Sprintf(`,"check":%d,"fixed":%t`, n*4000, n == 8 && r.IntN(50) == 0)
+	}
+	return anchor
 }

@@ -51,7 +51,7 @@ func TestDescribedAnswers(t *testing.T) {
 		}
 	}
 	const page, bots = "site=shop&url=https://shop.example/p/1", "site=shop&url=https://shop.example/b"
-	for path, schema := range map[string]string{"/v1/heatmap": "Heatmap", "/v1/scroll": "Scroll", "/v1/pages": "Pages", "/v1/trend": "Trend"} {
+	for path, schema := range map[string]string{"/v1/heatmap": "Heatmap", "/v1/elements": "Elements", "/v1/scroll": "Scroll", "/v1/pages": "Pages", "/v1/trend": "Trend"} {
 		f(path, schema, page, `"lag_hits":0`)
 		f(path, schema, "site=none&url=https://shop.example/", `"unknown_site"`)
 		f(path, schema, "site=quiet&url=https://quiet.example/", `"no_hits_for_url"`)
@@ -65,6 +65,7 @@ func TestDescribedAnswers(t *testing.T) {
 		f(path, "Error", page+"&where=%28", `"bad_param"`)
 	}
 	f("/v1/heatmap", "Heatmap", page+"&kind=move", `"other_kind"`)
+	f("/v1/elements", "Elements", page+"&cells=1", `"rest":{"hits":1,"cell":8,"points":[[512,1480,1]]}`)
 	f("/v1/trend", "Trend", page+"&by=hour", `"2026-01-01T01:00:00+01:00"`)
 	f("/v1/trend", "Error", page+"&by=hour&from=2020-01-01&to=2026-01-01", `"from"`)
 	f("/v1/sites", "Sites", "", `"quiet"`)

@@ -23,9 +23,13 @@ type oracleHit struct {
 	Dwell                 float64
 	View, Visitor, UA, ID string
 	Trusted               *bool
+	Sel                   string
+	AX, AY, BW, BH        float64
+	Check                 *int
+	Fixed, Dead           bool
 	page, day             string // day as 2006-01-02 in the zone of the site
 	bot                   bool
-	rage                  []cell // of a click that completes a burst
+	rage                  []*oracleHit // the burst that a click completes
 	inBurst               bool
 }
 
@@ -174,7 +178,7 @@ func findRage(before []*oracleHit, h *oracleHit) []*oracleHit {
 			a, b := recent[i], recent[j]
 			if !a.inBurst && !b.inBurst && near(a, b) && near(a, h) && near(b, h) {
 				a.inBurst, b.inBurst, h.inBurst = true, true, true
-				h.rage = []cell{cellOf(a), cellOf(b), cellOf(h)}
+				h.rage = []*oracleHit{a, b, h}
 				return append(before, h)
 			}
 		}
@@ -232,7 +236,7 @@ func (o *oracle) heat(site, page, kind string, f filter) (cells map[cell]int, vi
 		}
 		if kind == "rage" {
 			for _, c := range h.rage {
-				cells[c]++
+				cells[cellOf(c)]++
 			}
 		} else if h.Kind == kind {
 			cells[cellOf(h)]++

@@ -14,10 +14,11 @@ import (
 
 // queryCmd asks the server.
 type queryCmd struct {
-	Heatmap queryHeatmapCmd `cmd:"" help:"Where a page was clicked: cells with weights, or a picture."`
-	Scroll  queryScrollCmd  `cmd:"" help:"How far a page was scrolled and what was looked at."`
-	Pages   queryPagesCmd   `cmd:"" help:"The pages of a site, those with most hits first."`
-	Trend   queryTrendCmd   `cmd:"" help:"Hits and visitors of a site or a page by day or hour."`
+	Heatmap  queryHeatmapCmd  `cmd:"" help:"Where a page was clicked: cells with weights, or a picture."`
+	Elements queryElementsCmd `cmd:"" help:"Which elements of a page were clicked, those with most hits first."`
+	Scroll   queryScrollCmd   `cmd:"" help:"How far a page was scrolled and what was looked at."`
+	Pages    queryPagesCmd    `cmd:"" help:"The pages of a site, those with most hits first."`
+	Trend    queryTrendCmd    `cmd:"" help:"Hits and visitors of a site or a page by day or hour."`
 }
 
 // filterFlags say which hits count, as the API's parameters of the same names do.

@@ -182,7 +182,10 @@ func comparePage(t *testing.T, when string, p *process, o *oracle, site, page st
 		compareHeat(t, when, p, o, site, page, kind, f)
 	}
 	compareScroll(t, when, p, o, site, page, f)
-	return len(kinds) + 1
+	for _, kind := range []string{"click", "rage", "dead"} {
+		compareElements(t, when, p, o, site, page, kind, f)
+	}
+	return len(kinds) + 4
 }
 
 // compareHeat compares a heatmap cell by cell.
