@@ -35,6 +35,7 @@ const (
 	anchoredBytes   = int(unsafe.Sizeof(anchored{}))
 	innerCountBytes = int(unsafe.Sizeof(innerCount{}))
 	minUnordered    = 32 // cells that stay unordered at least
+	fewInner        = 4  // cells that there is room for at first
 )
 
 // isClick reports whether a layer's hits may have anchors.
@@ -58,6 +59,9 @@ func (a *anchored) clone() *anchored {
 
 // add counts hits in a cell.
 func (a *anchored) add(id ElementID, cell InnerCell, n uint64) {
+	if a.cells == nil {
+		a.cells = make([]innerCount, 0, fewInner)
+	}
 	a.cells = append(a.cells, innerCount{id, cell, n})
 	if len(a.cells)-a.ordered > max(minUnordered, a.ordered) {
 		a.order()
@@ -65,7 +69,10 @@ func (a *anchored) add(id ElementID, cell InnerCell, n uint64) {
 }
 
 func compareInner(a, b innerCount) int {
-	return cmp.Or(cmp.Compare(a.element, b.element), cmp.Compare(a.cell, b.cell))
+	if a.element != b.element {
+		return cmp.Compare(a.element, b.element)
+	}
+	return cmp.Compare(a.cell, b.cell)
 }
 
 // order brings the cells into order and adds up equal ones.
@@ -74,7 +81,9 @@ func (a *anchored) order() {
 		return
 	}
 	tail := a.cells[a.ordered:]
-	slices.SortFunc(tail, compareInner)
+	if !slices.IsSortedFunc(tail, compareInner) {
+		slices.SortFunc(tail, compareInner)
+	}
 	tail = sumEqual(tail)
 	if a.ordered == 0 {
 		a.cells, a.ordered = tail, len(tail)

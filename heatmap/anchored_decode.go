@@ -203,12 +203,51 @@ func (d *Delta) mergeInner(h *blobHead, l *layer, from *blobLayer) (cells int, e
 	if rest.n == 0 {
 		return 0, nil
 	}
-	cells, err = a.rest.readCells(&cursor{h.b[:rest.off+rest.n], rest.off}, &rest, d.limit().layer)
+	c := cursor{h.b[:rest.off+rest.n], rest.off}
+	if from.anchorBytes > 0 && rest.level == from.level {
+		cells, err = a.rest.readRest(&c, h, from, rest.hits)
+	} else {
+		cells, err = a.rest.readCells(&c, &rest, d.limit().layer)
+	}
 	if err == nil && from.anchorBytes > 0 && rest.level > h.level {
 		cells = d.limit().layer
 	}
 	if from.anchorBytes == 0 {
 		cells = 0 // the layer's own, which are counted with these
+	}
+	return cells, err
+}
+
+// readRest adds the cells of the hits without an anchor, which are named by their places among those of their layer, and gives
+// how many they are.
+func (l *layer) readRest(c *cursor, h *blobHead, from *blobLayer, hits uint64) (cells int, err error) {
+	all := cellReader{cursor: cursor{h.b[:from.off+from.n], from.off}, last: levelCell(from.level)}
+	var b batch
+	var page []cellID
+	var hitsAt []uint64
+	for err = all.read(&b); b.n > 0 && err == nil; err = all.read(&b) {
+		page, hitsAt = append(page, b.cells[:b.n]...), append(hitsAt, b.ns[:b.n]...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	l.coarsenTo(from.level)
+	r := cellReader{cursor: *c, last: uint64(len(page) - 1)}
+	sum := uint64(0)
+	for err = r.read(&b); b.n > 0 && err == nil; err = r.read(&b) {
+		for i, n := range b.ns[:b.n] {
+			at := b.cells[i]
+			if sum += n; n > hitsAt[at] {
+				return 0, r.failf("rest of layer %#x has %d hits in a cell of %d", uint32(from.id), n, hitsAt[at])
+			}
+			b.cells[i] = page[at]
+		}
+		cells += b.n
+		b.coarsen(l.level - from.level)
+		l.addBatch(&b)
+	}
+	if err == nil && sum != hits {
+		err = r.failf("rest of layer %#x has %d hits, want %d", uint32(from.id), sum, hits)
 	}
 	return cells, err
 }

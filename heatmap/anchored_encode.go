@@ -1,6 +1,7 @@
 package heatmap
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -25,23 +26,24 @@ const (
 // cutLevel stands for the level maxInner where elements are left out.
 const cutLevel = maxInner + 1
 
-// appendElements appends the elements with the number of bytes that they take, and gives where in them each is.
-func (d *Delta) appendElements(dst []byte) ([]byte, map[ElementID]int) {
+// appendElements appends the elements with the number of bytes that they take, and gives where among them each of the list is.
+func (d *Delta) appendElements(dst []byte) ([]byte, []int32) {
 	body := []byte{d.inner}
 	if d.cut != 0 {
 		body = appendElementID([]byte{cutLevel}, d.cut)
 	}
-	named, rest := d.elements.named()
-	body = binary.AppendUvarint(body, uint64(len(named)))
-	at, prev := make(map[ElementID]int, len(d.elements.list)), ""
-	for _, e := range named {
-		name := e.ElementName()
+	order, named := d.elements.order()
+	body = binary.AppendUvarint(body, uint64(named))
+	at, prev := make([]int32, len(order)), ""
+	for place, i := range order {
+		at[i] = int32(place)
+		if place >= named {
+			body = appendElementID(body, d.elements.list[i].id)
+			continue
+		}
+		name := d.elements.list[i].ElementName()
 		body = appendName(body, prev, &name)
-		prev, at[e.id] = name.Selector, len(at)
-	}
-	for _, e := range rest {
-		body = appendElementID(body, e.id)
-		at[e.id] = len(at)
+		prev = name.Selector
 	}
 	return append(binary.AppendUvarint(dst, uint64(len(body))), body...), at
 }
@@ -91,40 +93,70 @@ func (c InnerCell) number() uint64 {
 	return uint64(col<<sy | row)
 }
 
-// appendInner appends the cells inside elements, which at places among those of the blob, and the hits at others.
-func (a *anchored) appendInner(dst []byte, cut bool, at map[ElementID]int) []byte {
+// innerRun are the cells inside an element that has a place among those of a blob.
+type innerRun struct {
+	place int32
+	cells []innerCount
+}
+
+// appendInner appends the cells inside elements, of which each of the list has a place, and the hits at others.
+func (a *anchored) appendInner(dst []byte, cut bool, t *elements, places []int32) []byte {
 	a.order()
 	if cut {
 		dst = binary.AppendUvarint(dst, a.others)
 	}
-	prev := uint64(0)
-	for rest := a.inOrderOf(at); len(rest) > 0; {
-		first := rest[0]
-		index, steps := uint64(at[first.element]), stepsCode(first.cell)
-		dst = binary.AppendUvarint(dst, (index-prev)<<stepBits|steps)
-		prev = index
-		n := 1
-		for n < len(rest) && rest[n].element == first.element && stepsCode(rest[n].cell) == steps {
-			n++
+	prev := int32(0)
+	var few [16]innerRun
+	for _, run := range a.runs(few[:0], t, places) {
+		for rest := run.cells; len(rest) > 0; {
+			steps := stepsCode(rest[0].cell)
+			dst = binary.AppendUvarint(dst, uint64(run.place-prev)<<stepBits|steps)
+			prev = run.place
+			n := 1
+			for n < len(rest) && stepsCode(rest[n].cell) == steps {
+				n++
+			}
+			dst, rest = appendInnerCells(dst, rest[:n]), rest[n:]
 		}
-		dst, rest = appendInnerCells(dst, rest[:n]), rest[n:]
 	}
 	return dst
 }
 
-// inOrderOf gives the cells in the order in which a blob has their elements.
-func (a *anchored) inOrderOf(at map[ElementID]int) []innerCount {
-	var runs [][]innerCount
+// runs appends the cells of each element in the order of the elements' places.
+func (a *anchored) runs(runs []innerRun, t *elements, places []int32) []innerRun {
 	for rest := a.cells; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].element == rest[0].element {
 			n++
 		}
-		runs, rest = append(runs, rest[:n]), rest[n:]
+		i, _ := t.find(rest[0].element)
+		runs, rest = append(runs, innerRun{places[i], rest[:n]}), rest[n:]
 	}
-	place := func(run []innerCount) int { return at[run[0].element] }
-	slices.SortFunc(runs, func(a, b []innerCount) int { return place(a) - place(b) })
-	return slices.Concat(runs...)
+	if !slices.IsSortedFunc(runs, compareRuns) {
+		slices.SortFunc(runs, compareRuns)
+	}
+	return runs
+}
+
+func compareRuns(a, b innerRun) int { return cmp.Compare(a.place, b.place) }
+
+// appendRest appends the cells of the hits without an anchor, by their places among the layer's cells if both are of one size.
+func (l *layer) appendRest(dst []byte) []byte {
+	rest := &l.anchored.rest
+	if rest.level != l.level || rest.hits == 0 {
+		return rest.appendCells(dst)
+	}
+	sorted := l.sorted()
+	i, next := 0, 0
+	for _, e := range rest.sorted() {
+		for sorted[i].cell != e.cell {
+			i++
+		}
+		dst = appendCell(dst, uint32(i-next), rest.count(e))
+		i++
+		next = i
+	}
+	return dst
 }
 
 // A cell's number has its count in the lowest bits, as that of a cell of a page, and above these whether another one follows.

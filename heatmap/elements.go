@@ -3,7 +3,6 @@ package heatmap
 import (
 	"cmp"
 	"slices"
-	"sort"
 	"strings"
 	"unique"
 	"unsafe"
@@ -37,8 +36,15 @@ const elementSize = int(unsafe.Sizeof(element{}))
 func (t *elements) size() int { return cap(t.list)*elementSize + t.bytes }
 
 func (t *elements) find(id ElementID) (int, bool) {
-	i := sort.Search(len(t.list), func(i int) bool { return t.list[i].id >= id })
-	return i, i < len(t.list) && t.list[i].id == id
+	low, high := 0, len(t.list)
+	for low < high {
+		if middle := int(uint(low+high) >> 1); t.list[middle].id < id {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, low < len(t.list) && t.list[low].id == id
 }
 
 // need gives the entry of an element, which is made if it is missing. It is valid until the next call.
@@ -56,7 +62,7 @@ func (t *elements) add(id ElementID, name *ElementName) {
 	if name == nil {
 		return
 	}
-	if e.flags&elementNamed == 0 || e.compareName(name) > 0 {
+	if e.flags&elementNamed == 0 || e.name.Value() != name.Selector && e.compareName(name) > 0 {
 		t.setName(e, name)
 	}
 	if name.Fixed {
@@ -138,18 +144,24 @@ func (n *ElementName) checkOrder() int {
 	return 0
 }
 
-// named gives the elements that have names in the order of these, and the others by id.
-func (t *elements) named() (named, rest []element) {
-	for _, e := range t.list {
-		if e.flags&elementNamed != 0 {
-			named = append(named, e)
-		} else {
-			rest = append(rest, e)
+// order gives the places in the list of the elements that have names, in the order of these, then of the others by id, and how
+// many the former are.
+func (t *elements) order() (order []int, named int) {
+	order = make([]int, 0, len(t.list))
+	for i := range t.list {
+		if t.list[i].flags&elementNamed != 0 {
+			order = append(order, i)
 		}
 	}
-	slices.SortFunc(named, func(a, b element) int {
-		name := b.ElementName()
-		return a.compareName(&name)
+	named = len(order)
+	slices.SortFunc(order, func(a, b int) int {
+		name := t.list[b].ElementName()
+		return t.list[a].compareName(&name)
 	})
-	return named, rest
+	for i := range t.list {
+		if t.list[i].flags&elementNamed == 0 {
+			order = append(order, i)
+		}
+	}
+	return order, named
 }

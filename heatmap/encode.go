@@ -17,7 +17,7 @@
 //	uvarint    all but view layers: bytes of the body
 //	           if elements, layers of clicks, rage and dead clicks:
 //	uvarint      bytes of the cells inside elements; 0: none of the layer's hits has an anchor
-//	uvarint      if not 0: bytes of the rest, the cells of hits without an anchor
+//	uvarint      if not 0: bytes of the rest, the hits without an anchor
 //	1            if coarsened and neither is 0: level of the rest, the delta's to 13
 //	         if people: sketch
 //	         if bots: sketch
@@ -48,6 +48,9 @@
 //	uvarint    bytes of the rest of the selector, and these
 //	2          if with a check: the check
 //	6        for each element without a name, in ascending order: its ElementID
+//
+// The rest is a run of cells like the body of its layer. If both are at one level, the gaps are how many of the body's cells lie
+// between.
 //
 // The blob of a month has the names, that of a day has none. The cells inside elements are
 //
@@ -141,9 +144,9 @@ func (d *Delta) Append(dst []byte) []byte {
 		dst = append(dst, d.storedLevel(), d.step)
 	}
 	var table []byte
-	var at map[ElementID]int
+	var places []int32
 	if features&hasElements != 0 {
-		table, at = d.appendElements(nil)
+		table, places = d.appendElements(nil)
 	}
 	bodies := make([]byte, 0, 256)
 	prev := LayerID(0)
@@ -162,7 +165,7 @@ func (d *Delta) Append(dst []byte) []byte {
 		bodies = l.appendBody(bodies)
 		dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
 		if features&hasElements != 0 && isClick(l.id.Kind()) {
-			dst, bodies = d.appendAnchored(dst, bodies, l, at, features)
+			dst, bodies = d.appendAnchored(dst, bodies, l, places, features)
 		}
 	}
 	if !d.people.empty() {
@@ -175,15 +178,15 @@ func (d *Delta) Append(dst []byte) []byte {
 }
 
 // appendAnchored appends what a layer has of anchors: the lengths to dst, and the bodies to bodies.
-func (d *Delta) appendAnchored(dst, bodies []byte, l *layer, at map[ElementID]int, features byte) (lengths, all []byte) {
+func (d *Delta) appendAnchored(dst, bodies []byte, l *layer, places []int32, features byte) (lengths, all []byte) {
 	if l.anchored == nil {
 		return append(dst, 0), bodies
 	}
 	from := len(bodies)
-	bodies = l.anchored.appendInner(bodies, d.cut != 0, at)
+	bodies = l.anchored.appendInner(bodies, d.cut != 0, &d.elements, places)
 	dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
 	from = len(bodies)
-	bodies = l.anchored.rest.appendCells(bodies)
+	bodies = l.appendRest(bodies)
 	dst = binary.AppendUvarint(dst, uint64(len(bodies)-from))
 	if features&hasCoarse != 0 && len(bodies) > from {
 		dst = append(dst, l.anchored.rest.level)

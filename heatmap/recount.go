@@ -196,7 +196,7 @@ func (r *Recount) Blob() []byte {
 		blob = binary.AppendUvarint(blob, uint64(len(body)))
 		if anchors != nil && id.Kind() != KindScroll && id.Kind() != KindMove {
 			var more []byte
-			lengths, more = anchors.bodies(layers[id], levels[ofLayer{id, true}], coarse)
+			lengths, more = anchors.bodies(layers[id], levels[ofLayer{id, false}], levels[ofLayer{id, true}], coarse)
 			body = append(body, more...)
 		}
 		blob = append(blob, lengths...)
@@ -318,13 +318,15 @@ func (r *Recount) joined(step uint8) map[LayerID]*recounted {
 }
 
 // cellsBody encodes cells by column and row: strips of 256 columns, in these rows, in these columns.
-func cellsBody(cells map[[2]uint32]uint64) []byte {
-	byNumber := make(map[uint32]uint64, len(cells))
+func cellsBody(cells map[[2]uint32]uint64) []byte { return runBody(nil, byNumber(cells)) }
+
+func byNumber(cells map[[2]uint32]uint64) map[uint32]uint64 {
+	numbers := make(map[uint32]uint64, len(cells))
 	for at, n := range cells {
 		col, row := at[0], at[1]
-		byNumber[(col/256*8192+row)*256+col%256] = n
+		numbers[(col/256*8192+row)*256+col%256] = n
 	}
-	return runBody(nil, byNumber)
+	return numbers
 }
 
 // runBody appends a run of numbered cells.

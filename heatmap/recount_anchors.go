@@ -134,7 +134,7 @@ func idBytes(id ElementID) []byte {
 }
 
 // bodies gives the lengths that the directory has of a layer's anchors, and what they are the lengths of.
-func (a *recountedAnchors) bodies(l *recounted, restLevel uint8, coarse bool) (lengths, bodies []byte) {
+func (a *recountedAnchors) bodies(l *recounted, level, restLevel uint8, coarse bool) (lengths, bodies []byte) {
 	if len(l.inner) == 0 {
 		return []byte{0}, nil
 	}
@@ -168,11 +168,26 @@ func (a *recountedAnchors) bodies(l *recounted, restLevel uint8, coarse bool) (l
 	}
 	lengths = binary.AppendUvarint(nil, uint64(len(bodies)))
 	rest := cellsBody(cellsAt(l.rest, restLevel))
+	if level == restLevel {
+		rest = placesBody(cellsAt(l.rest, level), cellsAt(l.cells, level))
+	}
 	lengths = binary.AppendUvarint(lengths, uint64(len(rest)))
 	if coarse && len(rest) > 0 {
 		lengths = append(lengths, restLevel)
 	}
 	return lengths, append(bodies, rest...)
+}
+
+// placesBody encodes cells by their places among others.
+func placesBody(cells, among map[[2]uint32]uint64) []byte {
+	places := make(map[uint32]uint64)
+	all, wanted := byNumber(among), byNumber(cells)
+	for i, number := range slices.Sorted(maps.Keys(all)) {
+		if n := wanted[number]; n > 0 {
+			places[uint32(i)] = n
+		}
+	}
+	return runBody(nil, places)
 }
 
 func groupBody(cells map[uint32]uint64) (body []byte) {
