@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -285,4 +286,44 @@ func TestElements(t *testing.T) {
 			t.Error("points of the rest differ")
 		}
 	}
+}
+
+// TestMalformedElements is TestMalformed for anchors, by a blob of one click at an element of which a part is changed.
+func TestMalformedElements(t *testing.T) {
+	click := []byte{0x18, 1, 0x80, 0x80, 0x10, 1, 1}            // one layer, one hit, one byte of cells
+	whole := []byte{2, 0, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 16} // bytes inside and of the rest, 8 of elements with one id, cell, 2 by 4, the third
+	f := func(want string, at int, changed ...byte) {
+		t.Helper()
+		p := append(slices.Clone(click), whole...)
+		copy(p[len(click)+at:], changed)
+		err := new(Delta).MergeBlob(appendCheck(p, 0))
+		if got := fmt.Sprint(err); !strings.Contains(got, want) || (want == "<nil>") != (err == nil) {
+			t.Errorf("%d: %x: error is %v, want %q", at, changed, err, want)
+		}
+	}
+	f("<nil>", 0)
+	f("elements are given where no layer has any", 0, 0, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 0x98)
+	f("anchors of layer 0x20000 are 100 bytes", 0, 100)
+	f("anchors of layer 0x20000 are 100 bytes", 1, 100)
+	f("body of layer 0x20000 is 4 bytes, 3 are left", 0, 2, 1)
+	f("elements are 100 bytes", 2, 100)
+	f("at level 12, limit 10", 3, 12)
+	f("blob ends early", 3, 11)
+	f("selector is 0 bytes", 4, 1, 0, 0)
+	f("not in its shortest form", 4, 1, 4, 1)
+	f("not in ascending order", 12, 0x8d, 1)
+	f("does not exist", 12, 121)
+	f("does not exist", 13, 64)
+	f("does not exist", 3, 9)
+	f("more than its 1 hits", 13, 17)
+	whole = []byte{3, 0, 14, 11, 9, 8, 7, 6, 5, 4, 0, 8, 8, 7, 6, 5, 4, 0, 0, 0, 0}
+	f("<nil>", 0)
+	f("left out", 11, 9)
+	f("more than its 1 hits", 18, 2)
+	whole = []byte{2, 1, 8, 0, 0, 9, 8, 7, 6, 5, 4, 0, 13, 16, 0}
+	f("0 hits without an anchor, in 1 bytes", 0)
+	whole = []byte{1, 0, 8, 11, 9, 8, 7, 6, 5, 4, 0, 0, 0}
+	f("no hit with an anchor", 0)
+	click[5] = 2
+	f("1 hits without an anchor, in 0 bytes", 12, 1)
 }

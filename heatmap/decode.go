@@ -229,34 +229,6 @@ func (h *blobHead) entry() (l blobLayer, err error) {
 	return l, err
 }
 
-// anchoredEntry reads what the directory says of a layer's anchors.
-func (h *blobHead) anchoredEntry(l *blobLayer) (err error) {
-	size := func() int {
-		var n uint64
-		if err == nil {
-			n, err = h.uvarint()
-		}
-		if n > uint64(len(h.b)-h.off) {
-			n, err = 0, h.failf("anchors of layer %#x are %d bytes, %d are left", uint32(l.id), n, len(h.b)-h.off)
-		}
-		return int(n)
-	}
-	if l.anchorBytes = size(); l.anchorBytes == 0 {
-		return err
-	}
-	l.restBytes = size()
-	if err != nil || l.restBytes == 0 || h.features&hasCoarse == 0 {
-		return err
-	}
-	if l.restLevel, err = h.byte(); err != nil {
-		return err
-	}
-	if l.restLevel < h.level || l.restLevel > l.level {
-		return h.failf("rest of layer %#x is at level %d, want %d to %d", uint32(l.id), l.restLevel, h.level, l.level)
-	}
-	return nil
-}
-
 func (h *blobHead) nextID() error {
 	gap, err := h.uvarint()
 	if err != nil {
@@ -333,20 +305,6 @@ func (h *blobHead) parseRest() (err error) {
 	if h.off != len(h.b) {
 		return h.failf("%d bytes after the last layer", len(h.b)-h.off)
 	}
-	return nil
-}
-
-// findElements finds the elements.
-func (h *blobHead) findElements() error {
-	n, err := h.uvarint()
-	if err != nil {
-		return err
-	}
-	if n == 0 || n > uint64(len(h.b)-h.off) {
-		return h.failf("elements are %d bytes, %d are left", n, len(h.b)-h.off)
-	}
-	h.tableAt, h.tableBytes = h.off, int(n)
-	h.off += h.tableBytes
 	return nil
 }
 
