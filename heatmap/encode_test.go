@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -41,9 +42,7 @@ func goldenDeltas() map[string]*Delta {
 	coarse.count(false)
 	coarse.limits = nil
 	goldens := map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
-	for name, d := range goldenElements() {
-		goldens[name] = d
-	}
+	maps.Copy(goldens, goldenElements())
 	return goldens
 }
 

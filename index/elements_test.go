@@ -270,3 +270,31 @@ func TestElementsLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfMonths: blobs of months have the names of their elements, those of days have none.
+func TestNamesOfMonths(t *testing.T) {
+	log, store, rng := newMemLog(), newMapStore(), rand.New(rand.NewPCG(3, 2))
+	x := openTest(t, Options{Store: store, Source: log})
+	for i := range 60 {
+		log.append(anchoredBatch(rng, i))
+	}
+	waitApplied(t, x)
+	if err := x.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	days, months := 0, 0
+	for ref, d := range store.docs {
+		names := 0
+		if err := heatmap.BlobNames(d.Blob, func(heatmap.ElementID, heatmap.ElementName) { names++ }); err != nil {
+			t.Fatal(err)
+		}
+		if ref.Period.IsMonth() {
+			months += min(names, 1)
+		} else if days++; names > 0 {
+			t.Errorf("%s %s has %d names", ref.Page, ref.Period, names)
+		}
+	}
+	if days < 10 || months < 2 {
+		t.Errorf("%d days and %d months with names: the test shows nothing", days, months)
+	}
+}
