@@ -23,10 +23,11 @@ import (
 var scripts = []struct {
 	name, entry string
 	target      api.Target
+	own         string // properties that get shorter names: no browser, page, server or other script may know them
 }{
-	{"hl.js", "front/hl/main.ts", api.ES2017},
-	{"hl-view.js", "front/view/main.ts", api.ES2020},
-	{"app.js", "front/app/main.tsx", api.ES2022},
+	{"hl.js", "front/hl/main.ts", api.ES2017, "^(undecided|flying|tries|settle|judge|sign|json|hits|full|flush|start|move|hide|show|hit|end|first|at|add)$"},
+	{"hl-view.js", "front/view/main.ts", api.ES2017, ""},
+	{"app.js", "front/app/main.tsx", api.ES2022, ""},
 }
 
 func main() {
@@ -41,7 +42,7 @@ func main() {
 func run(check bool) error {
 	var all error
 	for _, s := range scripts {
-		files, err := build(s.entry, s.name, s.target)
+		files, err := build(s.entry, s.name, s.target, s.own)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func run(check bool) error {
 }
 
 // build bundles one script, and the style sheet that it imports.
-func build(entry, name string, target api.Target) ([]api.OutputFile, error) {
+func build(entry, name string, target api.Target, own string) ([]api.OutputFile, error) {
 	r := api.Build(api.BuildOptions{
 		EntryPoints: []string{entry},
 		Outfile:     filepath.Join("static", name),
@@ -65,6 +66,7 @@ func build(entry, name string, target api.Target) ([]api.OutputFile, error) {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
+		MangleProps:       own,
 		LegalComments:     api.LegalCommentsNone,
 		LogLevel:          api.LogLevelWarning,
 	})

@@ -1,5 +1,6 @@
+import { isElement, isShadow } from "../anchor";
 import { IGNORE } from "../link";
-import { isElement, later, listen, now } from "./page";
+import { later, listen, now } from "./page";
 
 const patience = 900; // ms that a page has to answer a click
 
@@ -40,7 +41,7 @@ export function watch(): Watch {
 
   function look(at: Path): void {
     path = at;
-    for (const root of [document, ...at.filter((n) => n instanceof ShadowRoot)] as Node[])
+    for (const root of [document, ...at.filter(isShadow)] as Node[])
       changes.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
     looking++;
     later(() => --looking || changes.disconnect(), patience + 100);
@@ -56,28 +57,28 @@ export function watch(): Watch {
     return true;
   }
 
-  listen(window, "pointerdown", (e) => {
+  listen("pointerdown", (e) => {
     look(e.composedPath());
     down = now();
   });
-  listen(window, "input change invalid submit copy play pause fullscreenchange beforeprint scroll", sign);
+  listen("input change invalid submit copy play pause fullscreenchange beforeprint scroll", sign);
   // a click gives the focus to what it hits and takes it from what had it: that is the browser, not the page
-  listen(window, "focus", (e) => path.includes(e.target!) || ignored(e.composedPath()) || sign());
-  listen(window, "blur", (e) => e.target === window && sign());
-  listen(document, "selectionchange", () => selected() && sign());
+  listen("focus", (e) => path.includes(e.target!) || ignored(e.composedPath()) || sign());
+  listen("blur", (e) => e.target === window && sign());
+  listen("selectionchange", () => selected() && sign());
   return { sign, judge };
 }
 
 /** Whether an element may have a shadow root that nobody can see into. */
 const closed = (e: Element): boolean => /-/.test(e.localName) && !e.shadowRoot;
 
-const selected = (): boolean => getSelection()?.isCollapsed === false;
+const selected = (): boolean => getSelection()!.isCollapsed === false;
 
 /** Whether anything in a path is not to be recorded. */
 export const ignored = (path: Path): boolean => path.some((n) => isElement(n) && n.matches(marked));
 
 /** Whether a change is one that a visitor may see. */
 function counts({ target, addedNodes, removedNodes }: MutationRecord): boolean {
-  const nodes = [...addedNodes, ...removedNodes];
-  return !(isElement(target) ? target : target.parentElement)?.closest(marked) && (!nodes[0] || nodes.some((n) => !ignored([n])));
+  const nodes = [...addedNodes, ...removedNodes], e = isElement(target) ? target : target.parentElement;
+  return !(e && e.closest(marked)) && (!nodes[0] || nodes.some((n) => !ignored([n])));
 }

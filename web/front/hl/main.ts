@@ -33,11 +33,11 @@ function start(script: HTMLScriptElement): void {
   if (!site || !/^http/.test(location.protocol) || own[mark]) return;
   own[mark] = true;
 
-  const send = sender(base + "v1/in", head(site, script.getAttribute("data-tags")), () => view?.start());
-  listen(window, "pointerdown popstate hashchange", look); // before an answer to this press can be expected
+  const send = sender(base + "v1/in", head(site, script.getAttribute("data-tags")), () => view && view.start());
+  listen("pointerdown popstate hashchange", look); // before an answer to this press can be expected
   const answers = watchAnswers();
   let view: View | undefined, href = "", page = "", recording = true, opened = false;
-  const press = presses(answers, (json) => view!.hit(json));
+  const press = presses(answers, script.getAttribute("data-check") ? null : site, (json) => view!.hit(json));
 
   /** Notices that the page became another one. It is called ahead of everything, so that hits have the URL of their moment. */
   function look(): void {
@@ -51,7 +51,7 @@ function start(script: HTMLScriptElement): void {
   }
 
   function begin(): void {
-    view?.end();
+    view && view.end();
     view = recording ? beginView(hitURL(), send.add) : undefined;
   }
 
@@ -68,7 +68,7 @@ function start(script: HTMLScriptElement): void {
 
   function leave(): void {
     look();
-    view?.hide();
+    view && view.hide();
     send.flush(true);
   }
 
@@ -76,21 +76,31 @@ function start(script: HTMLScriptElement): void {
   recording = !uncounted;
   look();
   if (token && !opened) open(token);
-  listen(window, "click", (e) => {
+  function click(e: Event, frame?: Element): void {
     look();
-    if (view?.settle() && !send.full()) press(e);
+    if (view && view.settle() && !send.full()) press(e, frame);
+  }
+
+  /** Listens to clicks in what a frame of this origin shows, unless it is a page that counts its own. */
+  const enter = guard((frame: HTMLIFrameElement) => {
+    const inner = frame.contentDocument!;
+    if (inner.readyState === "complete" && !inner.querySelector("script[data-site]")) listen("click", (e) => click(e, frame), inner);
   });
-  listen(window, "scroll resize", (e) => {
+
+  listen("click", (e) => click(e));
+  listen("load", (e) => enter(e.target as HTMLIFrameElement), document); // it never gets to the window
+  document.querySelectorAll("iframe").forEach(enter);
+  listen("scroll resize", (e) => {
     look();
-    if (e.target === document || e.target === window) view?.move();
+    if (e.target === document || e.target === window) view && view.move();
   });
-  listen(window, "pagehide", leave);
-  listen(document, "visibilitychange", () => visible() ? (look(), view?.show()) : leave());
-  listen(window, "pageshow", (e) => (e as PageTransitionEvent).persisted && begin());
+  listen("pagehide", leave);
+  listen("visibilitychange", () => visible() ? (look(), view && view.show()) : leave());
+  listen("pageshow", (e) => (e as PageTransitionEvent).persisted && begin());
   const navigation = (window as unknown as { navigation?: EventTarget }).navigation;
   if (navigation) {
-    listen(navigation, "currententrychange", look);
-    listen(navigation, "navigate", answers.sign);
+    listen("currententrychange", look, navigation);
+    listen("navigate", answers.sign, navigation);
   } else setInterval(guard(look), 500);
 }
 
@@ -103,6 +113,6 @@ function head(site: string, tags: string | null): string {
 guard(() => {
   const script = tag(), go = guard(() => start(script!));
   if (!script) return;
-  if ((document as Document & { prerendering?: boolean }).prerendering) listen(document, "prerenderingchange", go);
+  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", go);
   else go();
 })();

@@ -1,4 +1,5 @@
 import { keptAs, type Link, type LinkedScript } from "../link";
+import { guard } from "./page";
 
 interface Policies {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
@@ -22,12 +23,8 @@ export function takeToken(): string {
  * them for the tab's next pages. Visitors have none.
  */
 export function keptToken(site: string): [token: string, uncounted: boolean] {
-  try {
-    const [, token = "", off] = /^(hlo_[\w.-]+)( off)?$/.exec(sessionStorage.getItem(keptAs(site))!) || [];
-    return [token, !!off];
-  } catch {
-    return ["", false];
-  }
+  const [, token = "", off] = /^(hlo_[\w.-]+)( off)?$/.exec(guard(() => sessionStorage.getItem(keptAs(site)))()!) || [];
+  return [token, !!off];
 }
 
 /** Loads the overlay. nonce is the one by which the page's policy let this script in, if it did so. */
@@ -41,10 +38,6 @@ export function openOverlay(link: Link, nonce: string): void {
 
 /** A script's URL as a page with Trusted Types takes it, if it allows our policy. */
 function trusted(url: string): string {
-  try {
-    return (window as unknown as { trustedTypes: Policies }).trustedTypes.createPolicy("heatlog", { createScriptURL: (u) => u })
-      .createScriptURL(url);
-  } catch {
-    return url;
-  }
+  return guard(() => (window as unknown as { trustedTypes: Policies }).trustedTypes.createPolicy("heatlog", { createScriptURL: (u) => u })
+    .createScriptURL(url))() || url;
 }

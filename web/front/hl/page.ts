@@ -7,13 +7,13 @@ export const px = (v: number): number => Math.min(65535, Math.max(0, Math.floor(
 /** Whether anybody can see the page. */
 export const visible = (): boolean => document.visibilityState !== "hidden";
 
-/** Makes a function that never throws: what fails here must not be the page's trouble. */
-export function guard<A extends unknown[]>(fn: (...args: A) => void): (...args: A) => void {
+/** Makes a function that never throws but gives undefined then: what fails here must not be the page's trouble. */
+export function guard<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R | undefined {
   return (...args) => {
     try {
-      fn(...args);
+      return fn(...args);
     } catch {
-      // nobody here could do anything about it
+      return undefined; // nobody here could do anything about it
     }
   };
 }
@@ -21,13 +21,10 @@ export function guard<A extends unknown[]>(fn: (...args: A) => void): (...args: 
 /** Calls fn in ms milliseconds. */
 export const later = (fn: () => void, ms: number): number => setTimeout(guard(fn), ms) as unknown as number;
 
-/** Listens to events, named with spaces between them, before the page does and without holding it up. */
-export function listen(target: EventTarget, names: string, fn: (e: Event) => void): void {
+/** Listens to events of the window or another target, named with spaces between them, before the page does and without holding it up. */
+export function listen(names: string, fn: (e: Event) => unknown, target: EventTarget = window): void {
   for (const name of names.split(" ")) target.addEventListener(name, guard(fn), { capture: true, passive: true });
 }
-
-/** Whether a node of an event's path is an element: the document and the window are none. */
-export const isElement = (n: unknown): n is Element => n instanceof Element;
 
 /** What a JSON object holds; what is undefined is left out. */
 export type Members = Record<string, string | number | boolean | undefined>;

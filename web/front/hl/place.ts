@@ -1,5 +1,5 @@
-import { isElement, type Members, px } from "./page";
-import { selector } from "./name";
+import { isElement, selector } from "../anchor";
+import { type Members, px } from "./page";
 
 /** Where an element stands: what of a hit is about the elements around it. */
 export function surroundings(path: readonly EventTarget[]): Members {

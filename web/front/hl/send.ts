@@ -121,11 +121,7 @@ export function sender(url: string, head: string, before: () => void): Sender {
 
   /** The second choice: blockers refuse it more often, and it does not tell the answer. Gives a status. */
   function beacon(body: string): number {
-    try {
-      return navigator.sendBeacon(url, body) ? 204 : 0;
-    } catch {
-      return 0;
-    }
+    return guard(() => navigator.sendBeacon(url, body))() ? 204 : 0;
   }
 
   /** Takes the status of the answer to a batch, 0 = none, and the seconds for which the server wants peace. */
@@ -154,7 +150,7 @@ export function sender(url: string, head: string, before: () => void): Sender {
     ) + "]}";
   }
 
-  listen(window, "online", () => {
+  listen("online", () => {
     notBefore = 0;
     flush();
   });
