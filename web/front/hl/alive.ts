@@ -5,7 +5,7 @@ import { later, listen, now } from "./page";
 const patience = 900; // ms that a page has to answer a click
 
 /** Elements that answer in ways that cannot be seen from outside, or by being what they are. */
-const answering = "a[href],area,input,select,textarea,option,label,summary,video,audio,canvas,iframe,embed,object,[contenteditable]";
+const answering = "a[href],area,input,select,textarea,option,label,summary,video,audio,canvas,iframe,[contenteditable]";
 
 const never = -1e9;
 const marked = `[${IGNORE}]`;

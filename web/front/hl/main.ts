@@ -1,6 +1,7 @@
 // The tracker, /hl.js: sends what visitors do on a page to POST /v1/in. Nothing in it may disturb the page: handlers are passive and
 // never throw, nothing is written to the console or kept in a visitor's browser, and sending is never done while the page handles
 // an event, unless it goes away.
+import { isElement } from "../anchor";
 import { watch as watchAnswers } from "./alive";
 import { keptToken, openOverlay, takeToken } from "./overlay";
 import { guard, listen, members, quote, visible } from "./page";
@@ -11,7 +12,7 @@ import { beginView, type View } from "./view";
 /** The script element that this is in: <script src="…/hl.js" data-site="KEY">. */
 function tag(): HTMLScriptElement | undefined {
   const own = document.currentScript; // null in a module, and anything that the page names so
-  if (own instanceof HTMLScriptElement && own.hasAttribute("data-site")) return own;
+  if (own && isElement(own) && own.hasAttribute("data-site")) return own as HTMLScriptElement;
   return [...document.querySelectorAll<HTMLScriptElement>("script[data-site]")].find((s) => /\bhl\.js/.test(s.src));
 }
 
@@ -111,7 +112,7 @@ function head(site: string, tags: string | null): string {
 }
 
 guard(() => {
-  const script = tag(), go = guard(() => start(script!));
+  const script = tag(), go = () => start(script!);
   if (!script) return;
   if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", go);
   else go();

@@ -60,4 +60,4 @@ export function sizes(): Sizes {
 }
 
 /** An id that no other view, page or tab has. */
-export const unique = (): string => Date.now().toString(36) + Math.random().toString(36).slice(2, 10);
+export const unique = (): string => Math.random().toString(36).slice(2) + Date.now();

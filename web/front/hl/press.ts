@@ -1,4 +1,4 @@
-import { hash, isElement, isShadow, selector } from "../anchor";
+import { hash, isElement, selector } from "../anchor";
 import { ignored, type Watch } from "./alive";
 import { guard, type Members, members, px, sizes } from "./page";
 import { surroundings } from "./place";
@@ -19,7 +19,7 @@ export function presses(watch: Watch, salt: string | null, hit: (json: string) =
   let field: EventTarget | null = null; // that the browser clicks next
 
   return (e, frame) => {
-    const path = e.composedPath().filter((n) => isElement(n) || isShadow(n));
+    const path = e.composedPath();
     for (let n: Element | null | undefined = frame; n; n = n.parentElement) path.push(n);
     while ((path[0] as SVGElement).ownerSVGElement) path.shift(); // the parts of a drawing are no elements of the page
     const target = path[0], again = target === field;
@@ -39,13 +39,11 @@ export function presses(watch: Watch, salt: string | null, hit: (json: string) =
     if (Math.max(x, y) >= 65536) return; // there is no cell so far out, and another would be wrong
     const trusted = e.isTrusted;
     const h = hit(members(Object.assign(
-      { kind: "click", x: px(x), y: px(y) }, sizes(),
-      { ax: share(left, box.width), ay: share(top, box.height), bw: px(box.width), bh: px(box.height) },
-      around(path, salt),
       {
-        pointer: (/^(mouse|touch|pen)$/.exec(e.pointerType!) || [])[0],
-        trusted: trusted ? undefined : false,
+        kind: "click", x: px(x), y: px(y), ax: share(left, box.width), ay: share(top, box.height), bw: px(box.width), bh: px(box.height),
+        pointer: (/^(mouse|touch|pen)$/.exec(e.pointerType!) || [])[0], trusted: trusted && undefined,
       },
+      sizes(), around(path, salt),
     )));
     h.undecided = trusted && watch.judge(path, (dead) => {
       if (dead && h.undecided) h.json += ',"dead":true';

@@ -19,7 +19,7 @@ interface Batch {
   readonly lost: number;
   tries: number;
   /** When it was sent first. */
-  first: number;
+  first?: number;
   /** Bytes on the way, 0 = none. */
   flying: number;
 }
@@ -83,7 +83,7 @@ export function sender(url: string, head: string, before: () => void): Sender {
       h.undecided = false;
       bytes += size(h);
       if (!b || bytes > largest) {
-        batches.push(b = { id: prefix + ++count, hits: [], lost, tries: 0, first: 0, flying: 0 });
+        batches.push(b = { id: prefix + ++count, hits: [], lost, tries: 0, flying: 0 });
         lost = 0;
         bytes = size(h);
       }
@@ -111,7 +111,7 @@ export function sender(url: string, head: string, before: () => void): Sender {
     const keepalive = batches.reduce((sum, o) => sum + o.flying, 0) <= quota;
     try {
       fetch.call(window, url, { method: "POST", body, credentials: "omit", keepalive }).then(
-        guard((r: Response) => done(b, r.status, +(r.headers.get("retry-after") || 0))),
+        guard((r: Response) => done(b, r.status, +r.headers.get("retry-after")!)),
         guard(() => done(b, visible() ? 0 : beacon(body))),
       );
     } catch {
@@ -125,15 +125,15 @@ export function sender(url: string, head: string, before: () => void): Sender {
   }
 
   /** Takes the status of the answer to a batch, 0 = none, and the seconds for which the server wants peace. */
-  function done(b: Batch, status: number, seconds = 0): void {
+  function done(b: Batch, status: number, seconds?: number): void {
     b.flying = 0;
     notBefore = 0;
-    if ((!status || status === 429 || status > 499) && now() - b.first < tooLate) {
+    if ((!status || status === 429 || status > 499) && now() - b.first! < tooLate) {
       notBefore = now() + 1000 * Math.max(Math.min(seconds || 0, 3600), Math.min(60, 2 ** b.tries++) * (1 + Math.random() / 4));
     } else {
       batches = batches.filter((o) => o !== b);
       held -= b.hits.length;
-      if (status < 200 || status > 299) lost += b.hits.length;
+      if ((status / 100 | 0) !== 2) lost += b.hits.length;
       if (status === 403) { // the site or this origin is not known: nothing of this page will be taken
         refused = true;
         queue = batches = [];

@@ -18,8 +18,8 @@ func textCheck(said string) int {
 	return int((h ^ h>>16) & 0xffff)
 }
 
-// around is the comment of a step whose element says this.
-func around(said string) string { return "/*" + strconv.FormatInt(int64(textCheck(said)), 36) + "*/" }
+// near is the comment of a step near whose element this is said.
+func near(said string) string { return "/*" + strconv.FormatInt(int64(textCheck(said)), 36) + "*/" }
 
 const anchorPage = `<style>body { margin: 0 } body * { margin: 0; padding: 0; border: 0; font: 16px/20px serif } body > * { display: block; width: 400px; height: 40px; overflow: hidden }
 	iframe { border: 3px solid !important }</style>
@@ -59,15 +59,16 @@ func TestTrackerAnchors(t *testing.T) {
 	}
 	f("data-check=off", anchor{"#b12", `body>section:nth-of-type(2)>button`, nil})
 	f("",
-		anchor{"section button", `body>section[data-id="one"]` + around("Plover") + `>button`, textCheck("Buy")},
-		anchor{"#b12", `body>section:nth-of-type(2)` + around("Avocet") + `>button`, textCheck("Buy")},
+		anchor{"section button", `body>section[data-id="one"]` + near("Plover") + `>button`, textCheck("Buy")},
+		anchor{"#b12", `body>section:nth-of-type(2)` + near("Avocet") + `>button`, textCheck("Buy")},
 		anchor{"section", `body>section[data-id="one"]`, textCheck("Plover")},
+		anchor{"section h2", `body>section[data-id="one"]` + near("Plover") + `>h2`, textCheck("Plover")}, // buttons name no card
 		anchor{"input", `body>form>input[name="mail"]`, nil},
 		anchor{"textarea", `body>form>textarea`, nil},
-		anchor{"form", `body>form`, textCheck("section,section,form,p,nav,div")},
-		anchor{"b", `body>p>b`, textCheck("b")},
+		anchor{"form", `body>form`, textCheck("^Plover")}, // it has no text but what is typed, nor has it attributes: what is around
+		anchor{"b", `body>p>b`, textCheck("^^Plover")},
 		anchor{"a", `body>nav>a:nth-of-type(1)`, textCheck("Top")},
-		anchor{"img", `body>nav>a:nth-of-type(2)` + around("#b") + `>img`, textCheck("Sea")},
+		anchor{"img", `body>nav>a:nth-of-type(2)` + near("#b") + `>img`, textCheck("Sea")},
 		anchor{"nav > a:nth-child(3)", `body>nav>a:nth-of-type(3)`, textCheck("#c")},
 	)
 }
