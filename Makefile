@@ -1,6 +1,7 @@
 # run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
 # bench  measure, write .bench/bench.json              lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
 # web    make the scripts of web/static                fuzz   each fuzz target for FUZZTIME
+# accuracy  how near the heat is drawn to the clicks, with a browser; write .bench/accuracy.json
 # torture  the long forms of the tests, hours: ROWS='kill power' are these rows only, SEED= repeats a run, PART=0.1 is a tenth
 GO          ?= go
 FUZZTIME    ?= 30s
@@ -9,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
 export CGO_ENABLED = 0
 
-.PHONY: run build web test bench lint check torture fuzz deps types
+.PHONY: run build web test bench accuracy lint check torture fuzz deps types
 
 run: build
 	./.bin/heatlog serve
@@ -43,6 +44,9 @@ deps:
 
 bench: build
 	./.bin/heatlog bench
+
+accuracy: deps
+	HEATLOG_TEST_BROWSER=1 HEATLOG_ACCURACY=$(CURDIR)/.bench/accuracy.json $(GO) test -count 1 -timeout 20m -v ./cmd/heatlog/internal/accuracy
 
 torture: deps
 	$(TORTURE) -rows '$(ROWS)' -seed '$(SEED)' -part $(or $(PART),1)

@@ -9,6 +9,18 @@ export function guard<A extends unknown[]>(fn: (...args: A) => void): (...args: 
   };
 }
 
+/** The element that an element is in as it is drawn: out of slots, shadow roots and frames too. */
+export function parentOf(e: Element): Element | null {
+  const host = e.parentNode instanceof ShadowRoot ? e.parentNode.host : null;
+  return e.assignedSlot ?? e.parentElement ?? host ?? frameOf(e);
+}
+
+/** The frame that shows the document of an element, null for the page itself. */
+export function frameOf(e: Element): Element | null {
+  const view = e.ownerDocument.defaultView;
+  return view && view !== window ? view.frameElement : null;
+}
+
 type Child = Node | string;
 
 /** Makes an element of a class with attributes and children; strings become text, never markup. */

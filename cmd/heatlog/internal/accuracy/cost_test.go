@@ -1,0 +1,65 @@
+package accuracy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"heatlog/cmd/heatlog/internal/browser"
+)
+
+// manyPage has 10,000 elements: sections of rows, with all that makes an anchor long.
+func manyPage() string {
+	var b strings.Builder
+	b.WriteString(`<!doctype html><meta charset=utf-8><meta name=viewport content="width=device-width"><link rel=icon href="data:,">%TAG%<body style="margin:0;font:14px sans-serif"><main>`)
+	for i := range 50 {
+		fmt.Fprintf(&b, `<section><h2>Part %c%c</h2><div>`, 'A'+i%26, 'a'+i/26)
+		for j := range 50 {
+			fmt.Fprintf(&b, `<div class=row><b>Name %c%c%c</b> <span>some words about it</span> <button>Take</button></div>`, 'a'+i%26, 'a'+j%26, 'a'+j/26)
+		}
+		b.WriteString(`</div></section>`)
+	}
+	b.WriteString(`</main>`)
+	return b.String()
+}
+
+// cost measures what a click costs the page, and what it costs to find elements, on a page of 10,000 elements.
+func (s *site) cost(a *table) {
+	s.t.Helper()
+	p := chrome.Open(s.t, browser.Desktop)
+	// one listener is ahead of the tracker's, one behind
+	p.BeforeLoad(`addEventListener("click", () => { window.began = performance.now() }, true); window.costs = []`)
+	p.Goto(s.base + "/many.html")
+	p.Wait(`document.readyState === "complete" && performance.now() > 600`)
+	browser.Eval[bool](p, `addEventListener("click", () => costs.push(performance.now() - began), true), crossOriginIsolated`)
+	if n := browser.Eval[int](p, `document.querySelectorAll("*").length`); n < 10_000 {
+		s.t.Fatalf("the large page has %d elements", n)
+	}
+	for i := range 60 {
+		if i%6 == 0 {
+			p.ScrollTo(700 * i)
+		}
+		p.Click(40+float64(i%5)*40, 100+float64(i%7)*90)
+	}
+	costs := browser.Eval[[]float64](p, `costs`)
+	slices.Sort(costs)
+	a.atMost("cost of a click on 10,000 elements, p50", costs[len(costs)/2], "ms", 0.5)
+	a.atMost("cost of a click on 10,000 elements, p95", costs[len(costs)*95/100], "ms", 1)
+	a.told("cost of a click on 10,000 elements, most", costs[len(costs)-1], "ms")
+
+	browser.Eval[bool](p, s.resolver+`; window.hlResolve = hlResolve; true`)
+	steps := browser.Eval[[]float64](p, `(async () => {
+		const r = hlResolve.makeResolver("shop"), steps = []
+		for (let i = 0; i < 200; i++) r.find({sel: "body>main>section:nth-of-type(" + (i % 50 + 1) + ")>div>div:nth-of-type(" + (i % 50 + 1) + ")>button", check: 1000 + i})
+		for (let done = false; !done;) {
+			await new Promise(requestAnimationFrame)
+			const began = performance.now()
+			done = r.work(4)
+			steps.push(performance.now() - began)
+		}
+		return steps
+	})()`)
+	a.told("finding 200 elements among 10,000, frames", float64(len(steps)), "frames")
+	a.atMost("finding 200 elements among 10,000, longest part of a frame", slices.Max(steps), "ms", 8)
+	p.Close()
+}
