@@ -1,4 +1,5 @@
 import { guard } from "./dom";
+import type { ElementCount } from "./placing";
 
 /** Why a map is empty, as the server explains it. */
 export interface Why {
@@ -27,6 +28,18 @@ export interface HeatmapAnswer extends Tail {
   readonly minus?: { readonly hits: number; readonly generation: string; readonly why?: Why };
 }
 
+/** The clicks of a page by element. It has no visitors. */
+export interface ElementsAnswer extends Tail {
+  readonly hits: number;
+  /** Hits that are at an element. */
+  readonly anchored: number;
+  readonly elements: readonly ElementCount[];
+  /** Elements that the answer does not list, and their hits. */
+  readonly others: { readonly elements: number; readonly hits: number };
+  /** Hits at no element: by their places on the page. */
+  readonly rest: { readonly hits: number; readonly cell: number; readonly points: readonly (readonly number[])[] };
+}
+
 export interface ScrollAnswer extends Tail {
   readonly band: number;
   readonly reach: readonly (readonly number[])[];
@@ -34,7 +47,7 @@ export interface ScrollAnswer extends Tail {
   readonly fold: { readonly average: number };
 }
 
-export type Answer = HeatmapAnswer | ScrollAnswer;
+export type Answer = HeatmapAnswer | ElementsAnswer | ScrollAnswer;
 
 /** Why there is no answer. The status is 0 where the server could not be reached. */
 export interface Trouble {

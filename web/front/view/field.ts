@@ -40,8 +40,23 @@ export interface Field {
 
 /** Makes the field of a page at least pageWidth px wide, signed if weights may be below 0; null without points. */
 export function makeField(points: Points, pageWidth: number, signed = false): Field | null {
-  if (points.length === 0) return null;
-  const [right, bottom] = extent(points, Math.max(pageWidth, WIDE));
+  return makeFields([points], pageWidth, signed)[0]!;
+}
+
+/** Makes a field of each set of points, with colours that mean the same in all; null in the place of a set that is empty. */
+export function makeFields(sets: readonly Points[], pageWidth: number, signed = false): (Field | null)[] {
+  const lattices = sets.map((points) => (points.length ? makeLattice(points, Math.max(pageWidth, WIDE)) : null));
+  let max = 0;
+  for (const l of lattices) if (l) for (let i = 0; i < l.heat.length; i++) max = Math.max(max, Math.abs(l.heat[i]!));
+  return lattices.map((l) => l && { step: l.step, origin: l.origin, cols: l.cols, rows: l.rows, signed, max, colours: colour(l.heat, max, signed) });
+}
+
+interface Lattice extends Pick<Field, "step" | "origin" | "cols" | "rows"> {
+  readonly heat: Float32Array;
+}
+
+function makeLattice(points: Points, widest: number): Lattice {
+  const [right, bottom] = extent(points, widest);
   let step = 4;
   while ((right / step + 2) * (bottom / step + 2) > MAX_SAMPLES) step *= 2;
   const origin = step === 4 ? 0 : 4; // centres of cells are odd multiples of 4, and the greatest heat is near one
@@ -50,7 +65,7 @@ export function makeField(points: Points, pageWidth: number, signed = false): Fi
   for (let i = 0; i < points.length; i += 3) {
     add(heat, cols, rows, (points[i]! - origin) / step, (points[i + 1]! - origin) / step, points[i + 2]!, RADIUS / step);
   }
-  return { step, origin, cols, rows, signed, ...colour(heat, signed) };
+  return { step, origin, cols, rows, heat };
 }
 
 /** Where the heat ends to the right and below, page px. */
@@ -77,16 +92,14 @@ function add(heat: Float32Array, cols: number, rows: number, x: number, y: numbe
   }
 }
 
-function colour(heat: Float32Array, signed: boolean): { max: number; colours: Uint8Array } {
-  let max = 0;
-  for (let i = 0; i < heat.length; i++) max = Math.max(max, Math.abs(heat[i]!));
+function colour(heat: Float32Array, max: number, signed: boolean): Uint8Array {
   const colours = new Uint8Array(heat.length), zero = signed ? SAME : 0, last = COLOURS - 1 - zero;
   if (zero) colours.fill(zero);
   for (let i = 0; i < heat.length; i++) {
     const share = heat[i]! / max;
     if (share) colours[i] = zero + Math.sign(share) * last * Math.sqrt(Math.abs(share)) + 0.5;
   }
-  return { max, colours };
+  return colours;
 }
 
 /** The sum of the points that are nearer than RADIUS to a place of the page. */

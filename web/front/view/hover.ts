@@ -1,5 +1,8 @@
 import { guard, make, write } from "./dom";
 
+/** A place where no page has anything. */
+const NOWHERE = -1e6;
+
 /** Distance of the tip from the pointer, px. */
 const GAP = 16;
 
@@ -12,7 +15,7 @@ export interface Hover {
 }
 
 /**
- * Makes a Hover. textAt says what is at a place of the viewport, "" for nothing; ringed whether it is about the ring round
+ * Makes a Hover. textAt says what is at a place of the viewport, "" for nothing, and is asked about one far outside when the pointer leaves; ringed whether it is about the ring round
  * it; own whether an event's target is the overlay itself.
  */
 export function makeHover(textAt: (x: number, y: number) => string, ringed: () => boolean, own: (target: EventTarget | null) => boolean): Hover {
@@ -35,9 +38,9 @@ export function makeHover(textAt: (x: number, y: number) => string, ringed: () =
 
   function draw(): void {
     frame = 0;
-    const text = at ? textAt(at.x, at.y) : "";
-    tip.hidden = !text;
-    ring.hidden = !text || !ringed();
+    const text = textAt(at?.x ?? NOWHERE, at?.y ?? NOWHERE);
+    tip.hidden = !at || !text;
+    ring.hidden = tip.hidden || !ringed();
     if (!at || !text) return;
     write(tip, text);
     const { x, y } = at, width = tip.offsetWidth, height = tip.offsetHeight;

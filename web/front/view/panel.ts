@@ -1,5 +1,5 @@
 import { button, choice, guard, icon, make, write } from "./dom";
-import { bandOf, type Choices, type Compare, type ClickKind, type MapKind, type Range, type Width } from "./question";
+import { bandOf, type Choices, type Compare, comparedWith, type ClickKind, type MapKind, type Range, type Width } from "./question";
 import { differenceGradient, rampGradient } from "./ramp";
 import { capital, daysBefore, type Notice } from "./words";
 
@@ -11,6 +11,8 @@ export interface Actions {
   choose(some: Partial<Choices>): void;
   opacity(value: number): void;
   record(on: boolean): void;
+  /** Shows or hides the numbers on elements. */
+  numbers(on: boolean): void;
   close(): void;
 }
 
@@ -42,8 +44,8 @@ export interface Panel {
   fold(to: boolean): void;
 }
 
-/** Makes a panel that shows choices. */
-export function makePanel(c: Choices, opacity: number, recording: boolean, phone: boolean, actions: Actions): Panel {
+/** Makes a panel that shows choices. absent is the list of elements that are not drawn. */
+export function makePanel(c: Choices, opacity: number, recording: boolean, phone: boolean, actions: Actions, absent: HTMLElement): Panel {
   const name = make("span", "name"), live = make("span", "live off", {}, "Loading");
   const maps = segments((map) => actions.choose({ map }));
   const clicks = choice("Kind of clicks", [["click", "All clicks"], ["rage", "Rage clicks"], ["dead", "Dead clicks"]], (v) => actions.choose({ clicks: v as ClickKind }));
@@ -51,6 +53,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const width = choice("Width of the windows", [["phones"], ["tablets"], ["desktops"], ["this"], ["all"]], (v) => actions.choose({ width: v as Width }));
   const compare = choice("Compare with", [["", "Compare with nothing"], ["before"], ["rules", c.other && `Compare with ${c.other}`]], (v) => actions.choose({ compare: v as Compare }));
   const clicksPick = pick(clicks), rangePick = pick(range), comparePick = pick(compare, "wide");
+  const numbersSwitch = toggle("Numbers", "On: elements have their rank and share", false, actions.numbers);
   const names = ["Clicks", "Visitors", "Views"].map((text) => make("dt", "", {}, text)), values = names.map(() => make("dd", "", {}, "–"));
   const numbers = make("dl", "", {}, ...names.map((e, i) => make("div", "", {}, e, values[i]!)));
   const ticks = ["0", "", "–"].map((text) => make("span", "", {}, text));
@@ -61,8 +64,9 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const body = make("div", "body", { id: "body" },
     make("fieldset", "seg", { "aria-label": "Map" }, ...maps.map((m) => m.parentElement!)),
     message, numbers, keys,
+    absent,
     make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide"), comparePick),
-    make("div", "foot", {}, slider(opacity, actions), toggle(recording, actions)));
+    make("div", "foot", {}, slider(opacity, actions), toggle("Count my clicks", "Off: what you do on this page is not recorded", recording, actions.record), numbersSwitch));
   const element = make("section", "panel", { "aria-label": "Map of this page by heatlog" },
     make("div", "head", {}, make("span", "mark"), name, live, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
   let folded = phone;
@@ -81,6 +85,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     compare.value = c.compare === "before" && !days ? "" : c.compare;
     comparePick.hidden = c.map !== "clicks" || (!days && !c.other);
     clicksPick.hidden = c.map !== "clicks";
+    numbersSwitch.hidden = c.map !== "clicks" || comparedWith(c) !== "";
     rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
   }
 
@@ -167,11 +172,11 @@ function slider(opacity: number, actions: Actions): HTMLElement {
   return make("label", "slide", {}, "Opacity", input);
 }
 
-function toggle(recording: boolean, actions: Actions): HTMLElement {
+function toggle(text: string, title: string, on: boolean, turned: (on: boolean) => void): HTMLElement {
   const input = make("input", "", { type: "checkbox", role: "switch" });
-  input.checked = recording;
-  input.addEventListener("change", guard(() => actions.record(input.checked)));
-  return make("label", "switch", { title: "Off: what you do on this page is not recorded" }, "Count my clicks", input, make("i"));
+  input.checked = on;
+  input.addEventListener("change", guard(() => turned(input.checked)));
+  return make("label", "switch", { title }, text, input, make("i"));
 }
 
 function segments(choose: (map: MapKind) => void): HTMLInputElement[] {

@@ -1,10 +1,12 @@
 import { type Bands, valueAt } from "./bands";
+import { boxOf } from "./carrier";
 import { make } from "./dom";
-import type { Field } from "./field";
+import { type Field, RADIUS } from "./field";
+import type { Sheet } from "./placing";
 import { COLOURS, DIFFERENCE, RAMP } from "./ramp";
 
-/** What the picture shows: the heat of a field, or bands. */
-export type Drawing = { readonly field: Field } | { readonly bands: Bands } | null;
+/** What the picture shows: the heat of a field, that of elements, or bands. */
+export type Drawing = { readonly field: Field } | { readonly sheets: readonly Sheet[] } | { readonly bands: Bands } | null;
 
 /** The visible part of the page, page px, and where the page ends. */
 export interface Slice {
@@ -48,7 +50,25 @@ export function makePicture(): Picture {
     if (!drawing) return;
     context.setTransform(width / slice.width, 0, 0, height / slice.height, 0, 0);
     if ("field" in drawing) drawField(drawing.field, slice);
+    else if ("sheets" in drawing) for (const sheet of drawing.sheets) drawSheet(sheet, slice);
     else drawBands(drawing.bands, slice);
+  }
+
+  /** Draws heat where its carrier is now, in place of what was drawn behind that. */
+  function drawSheet({ carrier, field }: Sheet, { left, top, width, height, pageHeight }: Slice): void {
+    const clip = carrier.clip(), [x, y] = carrier.origin(), shiftX = scrollX - left, shiftY = scrollY - top; // from the viewport to the canvas
+    context.save();
+    if (clip) {
+      context.beginPath();
+      context.rect(clip.left + shiftX, clip.top + shiftY, Math.max(clip.right - clip.left, 0), Math.max(clip.bottom - clip.top, 0));
+      context.clip();
+    }
+    if (carrier.before) {
+      const box = boxOf(carrier.element!);
+      context.clearRect(box.left + shiftX, box.top + shiftY, box.right - box.left, box.bottom - box.top);
+    }
+    drawField(field, { left: RADIUS - x - shiftX, top: RADIUS - y - shiftY, width, height, pageHeight });
+    context.restore();
   }
 
   /** Colours the samples in sight, and one more between every two, and lets the browser draw that larger and smooth. */

@@ -62,9 +62,9 @@ export function partsOf(linked: string): [token: string, generation: string, oth
   return [token, generation, other];
 }
 
-/** The address of the reading route that answers the choices. */
-export function questionURL(base: string, site: string, c: Choices, zone: string | undefined): string {
-  const u = new URL(c.map === "clicks" ? "v1/heatmap" : "v1/scroll", base);
+/** The address of the reading route that answers the choices; byElement asks for clicks by element, without a comparison. */
+export function questionURL(base: string, site: string, c: Choices, zone: string | undefined, byElement = false): string {
+  const u = new URL(c.map !== "clicks" ? "v1/scroll" : byElement ? "v1/elements" : "v1/heatmap", base);
   const set = (name: string, value: string) => u.searchParams.set(name, value);
   set("site", site);
   set("url", pageURL());
@@ -72,7 +72,8 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
   if (c.map === "clicks") {
     set("kind", c.clicks);
     set("limit", "0");
-    if (c.cell > 8) set("cell", String(c.cell));
+    if (byElement) set("cells", "1");
+    else if (c.cell > 8) set("cell", String(c.cell));
   }
   if (c.width === "this") set("vw", bandOf(innerWidth).join("-"));
   else if (c.width !== "all") set("vw", GROUPS[c.width]);

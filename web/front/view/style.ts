@@ -20,6 +20,18 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .line span{position:absolute;left:16px;top:-13px;height:24px;padding:0 10px;border-radius:12px;background:#14171f;color:#fff;font-weight:600;font-size:12px;line-height:24px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .line.fold span{left:auto;right:16px;background:#fff;color:#14171f;box-shadow:inset 0 0 0 2px #14171f}
 .ring{position:absolute;left:-24px;top:-24px;width:48px;height:48px;border-radius:50%;box-shadow:0 0 0 1.5px #fff,0 0 0 2.5px rgb(20 23 31/.55),inset 0 0 0 1px rgb(20 23 31/.25)}
+.numbers{position:absolute;inset:0;overflow:hidden}
+.number{position:absolute;left:0;top:0;display:flex;height:20px;line-height:20px;border-radius:6px;overflow:hidden;background:rgb(20 23 31/.92);color:#fff;font-size:11px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums;box-shadow:0 0 0 1px rgb(255 255 255/.7)}
+.number b{min-width:20px;padding:0 5px;background:var(--press);text-align:center}
+.number span{padding:0 6px}
+.box{position:absolute;left:0;top:0;border-radius:4px;box-shadow:0 0 0 2px var(--accent),0 0 0 3px rgb(255 255 255/.8)}
+.absent{padding:8px 12px;border-radius:12px;background:var(--fill);flex:none}
+.absent summary{cursor:pointer;color:var(--soft);font-size:12px}
+.absent ul{list-style:none;padding:0;margin-top:8px;max-height:120px;overflow:auto}
+.absent li{display:flex;gap:8px;padding:2px 0}
+.absent li span{flex:1;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.absent em{color:var(--soft);font-style:normal}
+.absent b{font-weight:600;font-variant-numeric:tabular-nums}
 .tip{position:absolute;left:0;top:0;padding:4px 10px;border-radius:8px;background:rgb(20 23 31/.94);color:#fff;font-weight:600;font-size:12px;white-space:nowrap;font-variant-numeric:tabular-nums;box-shadow:0 2px 8px rgb(0 0 0/.25)}
 .panel{position:absolute;right:16px;bottom:16px;width:336px;max-width:calc(100% - 32px);max-height:calc(100% - 32px);display:flex;flex-direction:column;overflow:hidden;border-radius:16px;background:var(--card);box-shadow:var(--shade);backdrop-filter:blur(16px) saturate(1.5);pointer-events:auto}
 .head{display:flex;align-items:center;gap:8px;flex:none;height:48px;padding:0 8px 0 16px}
@@ -69,8 +81,8 @@ select{appearance:none;width:100%;height:36px;padding:0 28px 0 12px;border:0;bor
 select:hover{background:var(--hover)}
 option{background:Canvas;color:CanvasText}
 .pick svg{pointer-events:none;position:absolute;right:8px;top:50%;width:16px;height:16px;margin-top:-8px;color:var(--soft)}
-.foot{display:flex;align-items:center;gap:12px;flex:none;border-top:1px solid var(--line);padding-top:12px}
-.slide{display:flex;align-items:center;gap:8px;flex:1;min-width:0;color:var(--soft)}
+.foot{display:flex;flex-wrap:wrap;align-items:center;gap:12px;flex:none;border-top:1px solid var(--line);padding-top:12px}
+.slide{display:flex;align-items:center;gap:8px;flex:1 0 100%;min-width:0;color:var(--soft)}
 input[type=range]{--track:linear-gradient(90deg,var(--accent) var(--at),var(--line) 0);flex:1;min-width:0;width:0;height:20px;margin:0;background:none;cursor:pointer;appearance:none}
 ::-webkit-slider-runnable-track{height:4px;border-radius:2px;background:var(--track)}
 ::-webkit-slider-thumb{appearance:none;width:16px;height:16px;margin-top:-6px;border-radius:50%;background:#fff;box-shadow:var(--knob)}

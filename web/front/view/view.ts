@@ -1,12 +1,15 @@
 import { keptAs, type Link } from "../link";
 import { type Bands, type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
-import { type Answer, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
+import { boxOf } from "./carrier";
+import { type Answer, type ElementsAnswer, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
 import { centres, hitsNear, makeField, type Points, samePoints } from "./field";
 import { openHost } from "./host";
 import { makeHover } from "./hover";
+import { makeAbsent, makeNumbers } from "./numbers";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
+import { makePlacing, type Placed } from "./placing";
 import { type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, type Width } from "./question";
 import { capital, count, countOf, emptyNotice, finePercent, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
 
@@ -35,15 +38,19 @@ interface Sides {
 export function openView(link: Link, closed: () => void): () => void {
   const [token, generation, other] = partsOf(link.token);
   const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation, compare: other ? "rules" : "", other };
-  const picture = makePicture(), lines = make("div", "lines");
-  const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, close });
+  const picture = makePicture(), lines = make("div", "lines"), numbers = makeNumbers(), absent = makeAbsent(), outline = make("div", "box");
+  const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, numbers: showNumbers, close }, absent.element);
   const host = openHost();
-  const hover = makeHover(textAt, () => choices.map === "clicks", host.owns);
+  const hover = makeHover(textAt, () => choices.map === "clicks" && !!outline.hidden, host.owns);
+  const placing = makePlacing(link.site, () => schedule());
   const feed = makeFeed(token, { question, answer, trouble });
   let widthChosen = false, fitting = 0;
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
   let sides: Sides | null = null; // of a difference that is drawn
+  let listed: ElementsAnswer | null = null, listedText = "", placed = -1; // what is drawn by element, and the version of its places
+  let byPlace = false, unlisted = 0; // clicks are asked for by their places on the page: of so many none was at an element
+  let doubted = false; // by place because by element there was no answer
   let drawing: Drawing = null, marks: readonly Line[] = [];
   let version = 0; // of drawing and marks
   let frame = 0, drawn = ""; // what the canvas shows: version and slice
@@ -51,12 +58,12 @@ export function openView(link: Link, closed: () => void): () => void {
   let told = ""; // that and its numbers
 
   function question(): string {
-    return questionURL(link.base, link.site, choices, zone);
+    return questionURL(link.base, link.site, choices, zone, choices.map === "clicks" && comparedWith(choices) === "" && !byPlace);
   }
 
   function answer(url: string, a: Answer): boolean {
     answered = url;
-    const changed = "points" in a ? takeHeatmap(a) : takeScroll(a);
+    const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
     const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB");
@@ -65,6 +72,11 @@ export function openView(link: Link, closed: () => void): () => void {
   }
 
   function trouble(t: Trouble): boolean {
+    if ((t.status === 404 || t.status === 0) && choices.map === "clicks" && comparedWith(choices) === "" && !byPlace && !doubted) {
+      doubted = true; // it may be a server before there were elements, which lets nobody ask for them
+      return askByPlace(Infinity);
+    }
+    if (doubted) byPlace = doubted = false; // it is not reached at all
     const coarser = t.status === 400 && t.field === "cell" ? Number(/cell=(\d+)/.exec(t.message)?.[1]) : 0;
     if (coarser > choices.cell) { // the server keeps this map coarser than usual
       choices.cell = coarser;
@@ -80,7 +92,44 @@ export function openView(link: Link, closed: () => void): () => void {
     return again;
   }
 
+  /** Asks for places on the page: none of so many clicks is at an element. */
+  function askByPlace(hits: number): boolean {
+    byPlace = true;
+    unlisted = hits;
+    setTimeout(feed.ask);
+    return false;
+  }
+
+  function takeElements(a: ElementsAnswer): boolean {
+    if (!a.elements.length) return askByPlace(a.hits);
+    const text = JSON.stringify([a.elements, a.rest, choices.clicks]), same = text === listedText;
+    listed = a;
+    listedText = text;
+    if (same) tellElements();
+    else {
+      points = centres(a.rest.points, a.rest.cell);
+      sides = null;
+      placing.set(a.elements, points);
+      show({ sheets: placing.sheets }, []);
+    }
+    return !same;
+  }
+
+  /** Shows the numbers of what is drawn by element. */
+  function tellElements(): void {
+    const a = listed, name = nameOfHits(choices), max = placing.sheets[0]?.field.max ?? 0;
+    if (!a) return;
+    absent.show(placing.missing, a.others.hits, name);
+    settle(a, a.hits, name, {
+      numbers: [[capital(name), count(a.hits)], ["On elements", finePercent(a.anchored / Math.max(a.hits, 1))], ["Views", count(a.views)]],
+      ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
+    });
+  }
+
   function takeHeatmap(a: HeatmapAnswer): boolean {
+    doubted = false;
+    if (a.hits > unlisted && !a.minus) byPlace = false; // there are new ones, which may be at elements
+    if (listed) clear();
     const now = centres(a.points, a.cell), { minus } = a;
     const same = samePoints(now, points) && (!now.length || drawing !== null) && !minus === !sides;
     sides = minus ? { names: sideNames(choices, a.generation, minus.generation), hits: a.hits, minus: minus.hits, shown: centres(a.points, a.cell, 3), other: centres(a.points, a.cell, 4) } : null;
@@ -138,6 +187,7 @@ export function openView(link: Link, closed: () => void): () => void {
 
   function choose(some: Partial<Choices>): void {
     const { map } = choices, compare = comparedWith(choices);
+    byPlace = doubted = false;
     if (some.width) widthChosen = true;
     Object.assign(choices, some, { cell: 8 });
     panel.choices(choices);
@@ -150,11 +200,12 @@ export function openView(link: Link, closed: () => void): () => void {
     const now = pageURL();
     if (now !== page) {
       page = now;
+      byPlace = doubted = false;
       clear(); // heat of one page is no heat of another
       void fitWidth();
     }
     if (document.visibilityState === "visible") feed.look();
-    if (marks.length) schedule(); // the page may have grown
+    if (marks.length || listed) schedule(); // the page may have grown
   });
 
   const resized = guard(() => {
@@ -162,7 +213,7 @@ export function openView(link: Link, closed: () => void): () => void {
     if (!widthChosen) setWidth(groupOf(innerWidth));
     clearTimeout(fitting);
     fitting = setTimeout(() => void fitWidth(), SETTLED);
-    schedule();
+    placing.look();
   });
 
   function setWidth(width: Width): void {
@@ -191,9 +242,17 @@ export function openView(link: Link, closed: () => void): () => void {
   /** Takes the picture away until the next answer. */
   function clear(): void {
     points = new Float64Array(0);
-    sides = null;
+    sides = listed = null;
+    listedText = "";
+    absent.show([], 0, "");
+    numbers.clear();
     answered = told = "";
     show(null, []);
+  }
+
+  function showNumbers(on: boolean): void {
+    numbers.show(on);
+    schedule();
   }
 
   function show(what: Drawing, across: readonly Line[]): void {
@@ -225,9 +284,19 @@ export function openView(link: Link, closed: () => void): () => void {
   /** Draws what is in sight, if it is not what is drawn. */
   function draw(): void {
     frame = 0;
+    const again = listed !== null && placing.update();
+    if (listed && placed !== placing.version) {
+      placed = placing.version;
+      drawing = { sheets: placing.sheets };
+      version++;
+      tellElements();
+    }
     const { left, top, width, height } = host.box(), pageHeight = document.documentElement.scrollHeight;
     const s = { left: left + scrollX, top: top + scrollY, width, height, pageHeight };
-    const state = [version, s.left, s.top, width, height, pageHeight, devicePixelRatio].join();
+    const carriers = drawing && "sheets" in drawing ? drawing.sheets.map(({ carrier }) => [...carrier.origin(), ...Object.values(carrier.clip() ?? {})]) : [];
+    const state = [version, s.left, s.top, width, height, pageHeight, devicePixelRatio, ...carriers].join();
+    if (listed) numbers.draw(placing, listed.hits);
+    if (again) schedule();
     if (state === drawn) return;
     drawn = state;
     picture.draw(drawing, s);
@@ -241,7 +310,9 @@ export function openView(link: Link, closed: () => void): () => void {
 
   /** What is at a place of the viewport. */
   function textAt(x: number, y: number): string {
+    outline.hidden = true;
     if (!drawing) return "";
+    if ("sheets" in drawing) return textOfElement(placing.at(x, y), x, y);
     if (sides) return textOfSides(sides, x + scrollX, y + scrollY);
     if ("field" in drawing) {
       const hits = hitsNear(points, x + scrollX, y + scrollY);
@@ -249,6 +320,16 @@ export function openView(link: Link, closed: () => void): () => void {
     }
     const value = valueAt(drawing.bands, y + scrollY);
     return choices.map === "attention" ? `${seconds(value)} a view` : `${percent(value)} got here`;
+  }
+
+  /** What is known of an element, which is shown by a line round it, or of the clicks at none near a place of the viewport. */
+  function textOfElement(p: Placed | null, x: number, y: number): string {
+    const name = nameOfHits(choices), near = p ? 0 : hitsNear(points, x + scrollX, y + scrollY);
+    if (!p || !listed) return near > 0 ? countOf(near, name) : "";
+    const box = boxOf(p.element), more = (["rage", "dead"] as const).filter((kind) => p[kind] && choices.clicks !== kind);
+    outline.hidden = false;
+    outline.style.cssText = `transform:translate(${box.left}px,${box.top}px);width:${box.right - box.left}px;height:${box.bottom - box.top}px`;
+    return [countOf(p.hits, name), finePercent(p.hits / listed.hits), `rank ${p.rank}`, ...more.map((kind) => `${count(p[kind])} ${kind}`)].join(" · ");
   }
 
   /** What lies at a place of the page on both sides of a difference. */
@@ -279,6 +360,7 @@ export function openView(link: Link, closed: () => void): () => void {
   function close(): void {
     feed.close();
     hover.close();
+    placing.close();
     listen(removeEventListener);
     clearInterval(looking);
     clearTimeout(fitting);
@@ -290,7 +372,8 @@ export function openView(link: Link, closed: () => void): () => void {
   }
 
   keep();
-  host.root.append(make("div", "all", {}, picture.canvas, lines, ...hover.elements, panel.element));
+  host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, outline, ...hover.elements, panel.element));
+  outline.hidden = true;
   opacity(OPACITY);
   panel.widths(choices.width, innerWidth);
   listen(addEventListener);

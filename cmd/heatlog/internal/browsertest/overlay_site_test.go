@@ -32,6 +32,7 @@ type owner struct {
 	gate   string                  // origin that passes requests on to the server
 	outage *atomic.Pointer[outage] // what the gate does to reading routes instead
 	deaf   *atomic.Bool            // the gate keeps hits from the server
+	listed *atomic.Pointer[string] // what the gate answers for a page's elements instead
 }
 
 // outage is an answer in the server's place; status 0 breaks the connection off.
@@ -55,7 +56,7 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool)}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string])}
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -93,6 +94,13 @@ func (o *owner) openGate() string {
 		if r.Method == http.MethodPost && o.deaf.Load() {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if list := o.listed.Load(); list != nil && r.URL.Path == "/v1/elements" {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, *list)
 			return
 		}
 		out := o.outage.Load()
@@ -215,6 +223,7 @@ func wantPixel(t *testing.T, p *browser.Page, name string, x, y int, want color.
 
 // overlayPages are the pages that are not plain.
 var overlayPages = map[string]ownedPage{
+	"elements": {html: elementsPage},
 	"keyboard": {html: plainPage(600, 3000) + `<script>addEventListener("keydown", e => { if (e.key !== "Tab" && e.key !== "Escape") window.keys = 1 })</script>`},
 	"css": {html: plainPage(600, 3000) + `<style>
 		html { filter: hue-rotate(90deg) blur(1px); overflow-x: hidden }

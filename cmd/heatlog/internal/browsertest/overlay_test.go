@@ -24,6 +24,7 @@ func TestOverlay(t *testing.T) {
 		parallel bool // most of its time is waiting
 	}{
 		{"colours", (*owner).testColours, false},
+		{"elements", (*owner).testElements, false},
 		{"scroll map", (*owner).testScrollMap, false},
 		{"attention map", (*owner).testAttention, false},
 		{"new hits", (*owner).testNewHits, false},
@@ -219,7 +220,7 @@ func (o *owner) testOwnClicks(t *testing.T) {
 	panelSays(t, p, "No clicks to show")
 	p.Click(204, 204)
 	wantPixel(t, p, "overlay-own", 204, 204, hottest)
-	panelSays(t, p, "All visitors", "1 click in a spot")
+	panelSays(t, p, "On elements", "1 click in a spot")
 	inPanel[bool](p, `r => { r.querySelector("[role=switch]").click(); return true }`)
 	p.Click(404, 204)
 	press(p, "Close the map")

@@ -1,0 +1,91 @@
+import { boxOf } from "./carrier";
+import { make, write } from "./dom";
+import { nameOf } from "./path";
+import type { Missing, Placed, Placing } from "./placing";
+import { count, finePercent } from "./words";
+
+/** Most elements that have their number on the page. */
+const LABELS = 30;
+
+/** Most elements that the list has lines for. */
+const LINES = 50;
+
+/** Numbers on the elements of a page: rank and share of the clicks. */
+export interface Numbers {
+  readonly element: HTMLElement;
+  show(on: boolean): void;
+  /** Puts the numbers where the elements are now, of so many hits in all. */
+  draw(placing: Placing, hits: number): void;
+  clear(): void;
+}
+
+export function makeNumbers(): Numbers {
+  const element = make("div", "numbers"), labels: HTMLElement[] = [];
+  let on = false;
+
+  function draw({ placed }: Placing, hits: number): void {
+    if (!on) return;
+    const shown = placed.slice(0, LABELS).filter((p) => p.element.isConnected);
+    while (labels.length < shown.length) element.append((labels[labels.length] = make("div", "number", {}, make("b"), make("span"))));
+    labels.forEach((label, i) => {
+      const p = shown[i], box = p && boxOf(p.element);
+      label.hidden = !box || box.bottom < 0 || box.top > innerHeight || !seen(p!, box);
+      if (!p || !box || label.hidden) return;
+      write(label.firstElementChild!, String(p.rank));
+      write(label.lastElementChild!, finePercent(p.hits / Math.max(hits, 1)));
+      label.style.transform = `translate(${Math.max(box.left, 0)}px,${Math.max(box.top - 10, 0)}px)`;
+    });
+  }
+
+  function show(to: boolean): void {
+    on = to;
+    element.hidden = !to;
+  }
+
+  function clear(): void {
+    for (const label of labels) label.hidden = true;
+  }
+
+  show(false);
+  return { element, show, draw, clear };
+}
+
+/** Whether an element's middle is not scrolled out of the boxes around it. */
+function seen({ element }: Placed, { left, right, top, bottom }: { left: number; right: number; top: number; bottom: number }): boolean {
+  const x = (left + right) / 2, y = (top + bottom) / 2;
+  for (let e = element.parentElement; e && e !== document.body && e !== document.documentElement; e = e.parentElement) {
+    if (e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth) continue;
+    if (getComputedStyle(e).overflow === "visible") continue;
+    const box = boxOf(e);
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
+  }
+  return true;
+}
+
+/** The list of elements that have clicks and are not drawn. */
+export interface Absent {
+  readonly element: HTMLElement;
+  /** Shows elements, the hits of others that no answer names, and the name of hits. */
+  show(missing: readonly Missing[], others: number, name: string): void;
+}
+
+export function makeAbsent(): Absent {
+  const title = make("summary"), list = make("ul"), element = make("details", "absent", {}, title, list);
+  let shown = "";
+
+  function show(missing: readonly Missing[], others: number, name: string): void {
+    const hits = missing.reduce((sum, m) => sum + m.count.hits, others), now = [hits, ...missing.map((m) => m.count.sel + m.count.hits + m.why)].join();
+    element.hidden = hits === 0;
+    if (now === shown) return;
+    shown = now;
+    write(title, `${count(hits)} ${name} not drawn: hidden or gone`);
+    const lines = [...missing].sort((a, b) => b.count.hits - a.count.hits).slice(0, LINES).map(({ count: c, why }) =>
+      make("li", "", { title: c.sel }, make("span", "", {}, nameOf(c.sel)), make("em", "", {}, why), make("b", "", {}, count(c.hits))));
+    if (missing.length > LINES) lines.push(make("li", "", {}, make("span", "", {}, `${count(missing.length - LINES)} more elements`)));
+    if (others) lines.push(make("li", "", {}, make("span", "", {}, "Elements that are not listed"), make("b", "", {}, count(others))));
+    list.replaceChildren(...lines);
+  }
+
+  element.hidden = true;
+  return { element, show };
+}
