@@ -146,13 +146,61 @@ func (s *site) record(page string, size browser.Size, n int) []click {
 		s.t.Fatalf("%s: the page saw %d of %d clicks on %d elements", page, len(truths), clicked, n)
 	}
 	hits := s.export(page, clicked)
+	cells := s.cells(page, clicked)
 	clicks := make([]click, len(hits))
 	for i, h := range hits {
 		t := truths[i]
-		clicks[i] = click{K: t.K, FX: t.FX, FY: t.FY, Text: t.Text, Char: t.Char, Sel: h.Sel, Check: h.Check,
-			QX: cell(h.AX, h.BW), QY: cell(h.AY, h.BH), X: h.X, Y: h.Y, VW: h.VW}
+		clicks[i] = click{K: t.K, FX: t.FX, FY: t.FY, Text: t.Text, Char: t.Char, Sel: h.Sel, Check: h.Check, X: h.X, Y: h.Y, VW: h.VW}
+		c := nearest(cells[anchorOf(h.Sel, h.Check)], h.AX, h.AY)
+		if c == nil || math.Abs(c[0]-h.AX)*float64(h.BW) > 2.1 || math.Abs(c[1]-h.AY)*float64(h.BH) > 2.1 {
+			s.t.Errorf("%s: the click at %g, %g of %s, which is %d by %d, is in no cell of 4 px: %v", page, h.AX, h.AY, h.Sel, h.BW, h.BH, c)
+			continue
+		}
+		clicks[i].QX, clicks[i].QY = c[0], c[1]
 	}
 	return clicks
+}
+
+// anchorOf is an anchor as a key.
+func anchorOf(sel string, check *int) string {
+	if check == nil {
+		return sel
+	}
+	return fmt.Sprint(sel, "#", *check)
+}
+
+// nearest gives the cell whose middle is nearest to a place, nil if there is none.
+func nearest(cells [][3]float64, x, y float64) (best *[3]float64) {
+	far := func(c [3]float64) float64 { return math.Hypot(c[0]-x, c[1]-y) }
+	for i, c := range cells {
+		if best == nil || far(c) < far(*best) {
+			best = &cells[i]
+		}
+	}
+	return best
+}
+
+// cells asks the server for the cells of a page's elements, by anchor: the middle of each as shares of the box, and its clicks.
+func (s *site) cells(page string, clicks int) map[string][][3]float64 {
+	s.t.Helper()
+	s.server.WaitCounted("shop")
+	var a struct {
+		Hits     int
+		Elements []struct {
+			Sel   string
+			Check *int
+			Cells [][3]float64
+		}
+	}
+	s.server.Ask("/v1/elements", url.Values{"site": {"shop"}, "url": {s.base + "/" + page + ".html"}, "limit": {"0"}, "cells": {"1"}}, &a)
+	if a.Hits != clicks {
+		s.t.Fatalf("%s: the server has %d clicks, want %d", page, a.Hits, clicks)
+	}
+	all := map[string][][3]float64{}
+	for _, e := range a.Elements {
+		all[anchorOf(e.Sel, e.Check)] = e.Cells
+	}
+	return all
 }
 
 // hit is what the journal has of a click.
@@ -199,16 +247,6 @@ func (s *site) export(page string, n int) (hits []hit) {
 			s.t.Fatalf("%s: %d clicks came, want %d", page, len(hits), n)
 		}
 	}
-}
-
-// cell is the centre of the cell that a place of an element is stored in: sides are cut into the least power of two of steps,
-// up to 1,024, that makes them 4 px at most.
-func cell(share float64, side int) float64 {
-	steps := 1.0
-	for steps < 1024 && float64(side)/steps > 4 {
-		steps *= 2
-	}
-	return (min(math.Floor(share*steps), steps-1) + 0.5) / steps
 }
 
 // result is how one click was shown.
