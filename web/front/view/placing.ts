@@ -104,7 +104,7 @@ export function makePlacing(site: string, changed: () => void): Placing {
       resolver.changed(records);
       records = [];
     }
-    for (const c of counts) resolver.find(c);
+    if (fresh) for (const c of counts) resolver.find(c);
     const known = resolver.work(WORK);
     if (fresh || now - drawn > REDRAWN) {
       drawn = now;

@@ -3,6 +3,7 @@ package browsertest
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -30,13 +31,9 @@ func TestResolver(t *testing.T) {
 		if text != "" {
 			anchor = fmt.Sprintf(`{sel: %q, check: %d}`, sel, textCheck(text))
 		}
-		change := ""
-		for _, s := range script {
-			change += s
-		}
 		got := browser.Eval[string](p, fmt.Sprintf("(async () => { document.body.innerHTML = `%s`; const r = make('shop'), a = %s, records = []; r.find(a); while (!r.work(5));"+
 			"const o = new MutationObserver(l => records.push(...l)); o.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});"+
-			"%s; await 0; if (records.length) r.changed(records); o.disconnect(); while (!r.work(5)); const e = r.find(a); return e ? e.className || e.localName : 'none' })()", body, anchor, change))
+			"%s; await 0; if (records.length) r.changed(records); o.disconnect(); while (!r.work(5)); const e = r.find(a); return e ? e.className || e.localName : 'none' })()", body, anchor, strings.Join(script, "")))
 		if got != id {
 			t.Errorf("%s with %q: found %s, want %s", sel, text, got, id)
 		}
