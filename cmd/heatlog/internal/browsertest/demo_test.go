@@ -167,6 +167,7 @@ func measure(t *testing.T, p *browser.Page, link string, width int) measured {
 	t.Helper()
 	p.Resize(demoSize(width))
 	p.Goto(link)
+	browser.Eval[bool](p, bundle(t, "hlAnchor", "anchor.ts")+`; window.hlAnchor = hlAnchor; true`)
 	m := browser.Eval[measured](p, measureScript)
 	for _, wrong := range m.Wrong {
 		t.Errorf("%s at %d px: %s", link, width, wrong)

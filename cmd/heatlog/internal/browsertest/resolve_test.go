@@ -14,16 +14,9 @@ import (
 // TestResolver looks for anchors on pages that became others. An element is found, or nobody knows which it is: never another.
 func TestResolver(t *testing.T) {
 	t.Parallel()
-	r := api.Build(api.BuildOptions{
-		EntryPoints: []string{filepath.Join("..", "..", "..", "..", "web", "front", "view", "resolve.ts")},
-		Bundle:      true, Format: api.FormatIIFE, GlobalName: "hlResolve", Target: api.ES2020, Outfile: "resolve.js",
-	})
-	if len(r.Errors) > 0 {
-		t.Fatal(r.Errors[0].Text)
-	}
 	h := newHost(t, map[string]string{"/p": `<!doctype html><link rel=icon href="data:,"><body>`})
 	p := h.open(browser.Desktop, "/p")
-	browser.Eval[bool](p, string(r.OutputFiles[0].Contents)+`; window.make = hlResolve.makeResolver; true`)
+	browser.Eval[bool](p, bundle(t, "hlResolve", "view/resolve.ts")+`; window.make = hlResolve.makeResolver; true`)
 	// f wants the element with the id found, in a body; after a script too, which changes it.
 	f := func(body, sel, text, id string, script ...string) {
 		t.Helper()
@@ -56,4 +49,17 @@ func TestResolver(t *testing.T) {
 	f(`<div id=box></div>`, `#box>>>p`, "In", "q", `box.attachShadow({mode: "open"}).innerHTML = "<p>Not<p class=q>In"; box.title = 1`)
 	h.quiet(p)
 	p.Close()
+}
+
+// bundle gives a script that has what a file of web/front exports, as a global name.
+func bundle(t testing.TB, name, file string) string {
+	t.Helper()
+	r := api.Build(api.BuildOptions{
+		EntryPoints: []string{filepath.Join("..", "..", "..", "..", "web", "front", file)},
+		Bundle:      true, Format: api.FormatIIFE, GlobalName: name, Target: api.ES2020, Outfile: "bundle.js",
+	})
+	if len(r.Errors) > 0 {
+		t.Fatalf("bundle %s: %s", file, r.Errors[0].Text)
+	}
+	return string(r.OutputFiles[0].Contents)
 }

@@ -15,6 +15,7 @@ import (
 type line struct {
 	T                                   int64
 	Site, URL, Kind, Sel, View, Visitor string
+	Check                               *uint16
 	UA, Pointer                         string
 	X, Y, VW, VH, DW, DH, Depth, From   int
 	Dwell, BW, BH                       int

@@ -36,11 +36,12 @@ const (
 
 // Element is something that can be clicked.
 type Element struct {
-	Selector string `json:"sel"` // as the tracker names it
-	Kind     string `json:"kind"`
-	Weight   int    `json:"weight,omitempty"` // how often it is clicked, beside the others
-	To       string `json:"to,omitempty"`     // path of the page that it opens
-	Around   int    `json:"around,omitempty"` // index of the area that it is in
+	Selector string  `json:"sel"`             // as the tracker names it
+	Check    *uint16 `json:"check,omitempty"` // the tracker's hash of its text, nil = none
+	Kind     string  `json:"kind"`
+	Weight   int     `json:"weight,omitempty"` // how often it is clicked, beside the others
+	To       string  `json:"to,omitempty"`     // path of the page that it opens
+	Around   int     `json:"around,omitempty"` // index of the area that it is in
 }
 
 // Layout is a page at one width. Boxes has one entry for each element, empty for one that is not visible.

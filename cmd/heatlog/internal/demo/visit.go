@@ -261,6 +261,9 @@ func (v *visit) at(e, dx, dy int) heatmap.Hit {
 		AnchorX: anchor(dx, box[BoxW]), AnchorY: anchor(dy, box[BoxH]),
 		BoxW: uint16(box[BoxW]), BoxH: uint16(box[BoxH]),
 	}
+	if element.Check != nil {
+		h.Check, h.HasCheck = *element.Check, true
+	}
 	if sticks(box) {
 		h.Flags |= heatmap.FlagFixed
 	}

@@ -17,12 +17,11 @@
   const wrong = [], elements = [], boxes = [], areas = new Map()
   const round = (v) => Math.round(v)
 
-  // As the tracker names elements: from the nearest id.
+  // As the tracker names elements, by its own code.
   const selector = (e) => {
-    if (e.id) return "#" + e.id
-    const like = [...e.parentElement.children].filter((o) => o.localName === e.localName)
-    const step = e.localName + (like.length > 1 ? `:nth-of-type(${like.indexOf(e) + 1})` : "")
-    return e === document.body ? "body" : selector(e.parentElement) + ">" + step
+    const path = []
+    for (let o = e; o; o = o.parentElement) path.push(o)
+    return hlAnchor.selector(path, "demo")
   }
   // What the text in it takes of an element; all of it if there is none.
   const label = (e) => {
@@ -49,7 +48,7 @@
   const add = (e, kind, weight, to) => {
     const name = selector(e)
     if (document.querySelectorAll(name).length !== 1 || document.querySelector(name) !== e) wrong.push(`${name} is another element`)
-    elements.push({ sel: name, kind, weight, to })
+    elements.push({ sel: name, check: e.matches("input,select,textarea") ? undefined : hlAnchor.hash(e, "demo"), kind, weight, to })
     boxes.push(box(e))
     return elements.length - 1
   }
