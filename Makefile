@@ -8,6 +8,8 @@ FUZZTIME    ?= 30s
 TORTURE     := $(GO) run ./cmd/heatlog/internal/torture
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
+# long tests in which nothing happens at once: the race detector would learn nothing from them
+SEQUENTIAL  := ^(TestEveryOperation.*|TestCutAtEveryByte|TestSeal(Memory|LargeBlocks)|TestWorkOfAURL|TestStreamWarmUp|TestParseRulesTime|TestSchemaValues)$$
 export CGO_ENABLED = 0
 
 .PHONY: run build web test bench accuracy lint check torture fuzz deps types
@@ -36,7 +38,7 @@ lint: types
 
 test: deps
 	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 20m ./...
-	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 20m $(CONCURRENT)
+	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 20m -skip '$(SEQUENTIAL)' $(CONCURRENT)
 	$(TORTURE) -short -rows fuzz
 
 deps:
