@@ -149,7 +149,7 @@ func BenchmarkBlobLayers(b *testing.B) {
 	blob := hotDay(1, 2).Append(nil)
 	b.ReportAllocs()
 	for range b.N {
-		_ = BlobLayers(blob, func(LayerID, uint64) {})
+		_, _ = BlobLayers(blob, func(LayerID, uint64) {})
 	}
 }
 

@@ -12,16 +12,15 @@ import (
 // must be dropped: a blob that passes its checksum and is still malformed is too rare to decode every one twice.
 func (d *Delta) MergeBlob(blob []byte) error { return d.MergeBlobSelected(blob, all) }
 
-// MergeBlobSelected adds the layers of a blob that sel keeps, and the visitors; other layers are not decoded. Errors are
-// those of MergeBlob.
+// MergeBlobSelected adds the layers of a blob that sel keeps, the visitors and the sampled hits; other layers are not decoded.
+// Errors are those of MergeBlob.
 func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
 	d.count(false)
 	var h blobHead
 	if err := h.parse(blob); err != nil {
 		return err
 	}
-	h.people.mergeInto(&d.people)
-	h.bots.mergeInto(&d.bots)
+	d.mergePageScope(&h)
 	err := d.mergeTable(&h)
 	if err == nil {
 		err = d.mergeBodies(&h, sel)
@@ -30,24 +29,30 @@ func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
 	return err
 }
 
-// BlobLayers calls fn for every layer of a blob with its number of hits, in ascending order of id. It reads the blob's
-// directory alone. A *BlobError may come after some calls.
-func BlobLayers(blob []byte, fn func(id LayerID, hits uint64)) error {
+func (d *Delta) mergePageScope(h *blobHead) {
+	h.people.mergeInto(&d.people)
+	h.bots.mergeInto(&d.bots)
+	d.mergeSamples(&h.samples)
+}
+
+// BlobLayers calls fn for every layer of a blob with its number of hits, in ascending order of id, and gives the sampled hits.
+// It reads the blob's directory alone. A *BlobError may come after some calls.
+func BlobLayers(blob []byte, fn func(id LayerID, hits uint64)) (Samples, error) {
 	var h blobHead
 	if err := h.open(blob); err != nil {
-		return err
+		return Samples{}, err
 	}
 	for h.id = 0; h.left > 0; {
 		l, err := h.entry()
 		if err != nil {
-			return err
+			return Samples{}, err
 		}
 		fn(l.id, l.hits)
 	}
-	return nil
+	return h.samples, nil
 }
 
-// CountBlob adds the visitors of a blob to d and calls fn for every layer with its number of hits, in ascending order of id;
+// CountBlob adds the visitors and the sampled hits of a blob to d and calls fn for every layer with its number of hits, in ascending order of id;
 // no layer is decoded. ScrollWidth is that of the delta which the blob is of. The error is a *BlobError; then d is unchanged
 // and fn was not called.
 func (d *Delta) CountBlob(blob []byte, fn func(id LayerID, hits uint64)) (scrollWidth int, err error) {
@@ -55,8 +60,7 @@ func (d *Delta) CountBlob(blob []byte, fn func(id LayerID, hits uint64)) (scroll
 	if err := h.parse(blob); err != nil {
 		return 0, err
 	}
-	h.people.mergeInto(&d.people)
-	h.bots.mergeInto(&d.bots)
+	d.mergePageScope(&h)
 	for i := range h.layers {
 		fn(h.layers[i].id, h.layers[i].hits)
 	}
@@ -123,6 +127,7 @@ type blobHead struct {
 	layers       []blobLayer
 	few          [6]blobLayer // most blobs have few layers
 	people, bots blobSketch
+	samples      Samples
 	left         uint64  // entries of the directory that are not read yet
 	id           LayerID // of the last entry that was
 	features     byte
@@ -141,8 +146,8 @@ func (h *blobHead) open(blob []byte) (err error) {
 		return err
 	}
 	first, _ := h.byte()
-	h.features = first & 0x0f
-	if first&0xf0 != blobVersion {
+	h.features = first & blobFeatures
+	if first&^blobFeatures != blobVersion {
 		h.off = 0
 		return h.failf("first byte is %#02x, want version %#02x", first, blobVersion)
 	}
@@ -152,9 +157,18 @@ func (h *blobHead) open(blob []byte) (err error) {
 	if h.left > uint64(len(h.b)-h.off)/2 {
 		return h.failf("%d layers in %d bytes", h.left, len(h.b)-h.off)
 	}
-	if h.features&hasCoarse == 0 {
-		return nil
+	if h.features&hasCoarse != 0 {
+		if err := h.coarsening(); err != nil {
+			return err
+		}
 	}
+	if h.features&hasSamples != 0 {
+		return h.sampled()
+	}
+	return nil
+}
+
+func (h *blobHead) coarsening() (err error) {
 	if h.level, err = h.byte(); err != nil {
 		return err
 	}
@@ -306,85 +320,4 @@ func (h *blobHead) parseRest() (err error) {
 		return h.failf("%d bytes after the last layer", len(h.b)-h.off)
 	}
 	return nil
-}
-
-// blobSketch is a sketch inside a blob: one of the two, or none.
-type blobSketch struct {
-	hashes []byte
-	packed []byte
-}
-
-func (c *cursor) sketch() (s blobSketch, err error) {
-	n, err := c.uvarint()
-	if err != nil {
-		return s, err
-	}
-	if n > ExactVisitors {
-		return s, c.failf("%d visitors by themselves, limit %d", n, ExactVisitors)
-	}
-	size := int(n) * 8
-	if n == 0 {
-		size = packedRegisters
-	}
-	if size > len(c.b)-c.off {
-		return s, c.fail(errShort)
-	}
-	p := c.b[c.off : c.off+size]
-	if n == 0 {
-		return blobSketch{packed: p}, c.checkRanks(p)
-	}
-	return blobSketch{hashes: p}, c.checkHashes(p)
-}
-
-func (c *cursor) checkHashes(p []byte) error {
-	last := uint64(0)
-	for i := 0; i < len(p); i += 8 {
-		h := binary.LittleEndian.Uint64(p[i:])
-		if h <= last {
-			return c.failf("visitor %016x after %016x, want ascending", h, last)
-		}
-		last = h
-		c.off += 8
-	}
-	return nil
-}
-
-func (c *cursor) checkRanks(p []byte) error {
-	any := byte(0)
-	for i := 0; i < len(p); i += 3 {
-		v := uint32(p[i]) | uint32(p[i+1])<<8 | uint32(p[i+2])<<16
-		if max(v&63, v>>6&63, v>>12&63, v>>18) > maxRank {
-			return c.failf("register is over %d", maxRank)
-		}
-		any |= p[i] | p[i+1] | p[i+2]
-		c.off += 3
-	}
-	if any == 0 {
-		return c.failf("all registers are 0")
-	}
-	return nil
-}
-
-func (b *blobSketch) mergeInto(s *sketch) {
-	s.count()
-	if n := len(b.hashes) / 8; n > 0 {
-		hashes := make([]uint64, n)
-		for i := range hashes {
-			hashes[i] = binary.LittleEndian.Uint64(b.hashes[8*i:])
-		}
-		s.addAll(hashes)
-	}
-	if b.packed == nil {
-		return
-	}
-	s.needRanks()
-	for i := 0; i < registers; i += 4 {
-		p := b.packed[i/4*3 : i/4*3+3]
-		v := uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
-		r := s.ranks[i : i+4 : i+4]
-		r[0] = max(r[0], uint8(v&63))
-		r[1] = max(r[1], uint8(v>>6&63))
-		r[2] = max(r[2], uint8(v>>12&63))
-		r[3] = max(r[3], uint8(v>>18))
-	}
 }

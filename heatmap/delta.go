@@ -40,6 +40,8 @@ type Delta struct {
 	noted  noted
 	limits *limits // nil = published
 
+	samples *Samples // nil = none
+
 	elements elements
 	cut      ElementID // the smallest element that is left out, 0 = none
 
@@ -52,7 +54,10 @@ type Delta struct {
 	plain  bool  // anchors are left out of what is merged
 }
 
-const deltaBytes = int(unsafe.Sizeof(Delta{}))
+const (
+	deltaBytes   = int(unsafe.Sizeof(Delta{}))
+	samplesBytes = int(unsafe.Sizeof(Samples{}))
+)
 
 // newDelta is a Delta with other limits.
 func newDelta(l limits) *Delta { return &Delta{limits: &l} }
@@ -70,12 +75,16 @@ func NewDelta(cell int) Delta { return Delta{level: uint8(bits.TrailingZeros(uin
 
 // Size is the memory that d holds, in bytes. It costs no time.
 func (d *Delta) Size() int {
-	return deltaBytes + d.held + d.noted.bytes() + d.people.bytes() + d.bots.bytes() + d.elements.size()
+	size := deltaBytes + d.held + d.noted.bytes() + d.people.bytes() + d.bots.bytes() + d.elements.size()
+	if d.samples != nil {
+		size += samplesBytes
+	}
+	return size
 }
 
 // Empty reports whether nothing was counted.
 func (d *Delta) Empty() bool {
-	return len(d.layers) == 0 && len(d.noted.points) == 0 && d.people.empty() && d.bots.empty()
+	return len(d.layers) == 0 && len(d.noted.points) == 0 && d.people.empty() && d.bots.empty() && d.samples == nil
 }
 
 // AddView counts a page view. The layer's kind must be KindView.
@@ -174,14 +183,14 @@ func all(id LayerID) (LayerID, bool) { return id, true }
 // Merge adds everything that o counted. o is not changed; it may be d itself.
 func (d *Delta) Merge(o *Delta) { d.MergeSelected(o, all) }
 
-// MergeSelected adds the layers of o that sel keeps, and the visitors.
+// MergeSelected adds the layers of o that sel keeps, and what MergePageScope does.
 func (d *Delta) MergeSelected(o *Delta, sel Select) {
 	o.count(false)
 	d.count(false)
 	if o == d {
 		o = d.Clone()
 	}
-	d.MergeVisitors(o)
+	d.MergePageScope(o)
 	d.mergeElements(o)
 	for i := range o.layers {
 		if to, keep := sel(o.layers[i].id); keep {
@@ -191,10 +200,11 @@ func (d *Delta) MergeSelected(o *Delta, sel Select) {
 	d.settle()
 }
 
-// MergeVisitors adds the visitors of o and nothing else.
-func (d *Delta) MergeVisitors(o *Delta) {
+// MergePageScope adds what o counts of the whole page and not by layer, visitors and sampled hits, and nothing else.
+func (d *Delta) MergePageScope(o *Delta) {
 	d.people.merge(&o.people)
 	d.bots.merge(&o.bots)
+	d.mergeSamples(o.samples)
 }
 
 func (d *Delta) mergeLayer(o *Delta, from *layer, to LayerID) {
@@ -252,6 +262,10 @@ func (d *Delta) Clone() *Delta {
 	c.noted = noted{}
 	c.people, c.bots = d.people.clone(), d.bots.clone()
 	c.elements = d.elements.clone()
+	if d.samples != nil {
+		samples := *d.samples
+		c.samples = &samples
+	}
 	c.layers = make([]layer, len(d.layers))
 	for i := range d.layers {
 		c.layers[i] = d.layers[i].clone()

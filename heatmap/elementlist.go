@@ -28,6 +28,8 @@ type ElementList struct {
 	RestPoints    []Point // where these were, heaviest first, then by Y, then by X; nil unless Query.Cells
 	Cell          int     // side of the cells of RestPoints, px
 	Views         uint64  // view hits under the same filters
+	Visitors      uint64  // distinct, whatever the kind, width and device
+	Sampled       Sampled // as in Heatmap
 	From, To      Date
 	Dated         bool
 	Scanned       bool

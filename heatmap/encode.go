@@ -6,10 +6,13 @@
 // uvarint (encoding/binary) in their shortest form, or little-endian.
 //
 //	size     field
-//	1        version, 1, in the high four bits; features: 1 people, 2 bots, 4 coarsened, 8 elements
+//	1        16, which stands for version 1, and features: 1 people, 2 bots, 4 coarsened, 8 elements, 32 sampled hits
 //	uvarint  number of layers
 //	1        if coarsened: level of the delta, 0 to 13
 //	1        if coarsened: steps of its scroll layers, 0 to 27
+//	         if sampled hits: of people, then of bots, one of which has any:
+//	uvarint    hits, at most 2^40
+//	uvarint    if not 0: least share of page loads in millionths, 1 to 999,999
 //	         directory, for each layer in ascending order of id:
 //	uvarint    distance from the id before, from 0 for the first: 2·kinds + 1 if it is whole kinds, else 2·distance
 //	uvarint    hits; of all layers together at most 2^40
@@ -76,12 +79,14 @@ import (
 )
 
 const (
-	blobVersion = 0x10 // in the high four bits of the first byte
+	blobVersion  = 0x10 // of the bits of the first byte that stand for no feature
+	blobFeatures = hasPeople | hasBots | hasCoarse | hasElements | hasSamples
 
 	hasPeople   = 1 << 0
 	hasBots     = 1 << 1
 	hasCoarse   = 1 << 2
 	hasElements = 1 << 3
+	hasSamples  = 1 << 5
 
 	maxHits = 1 << 40 // of all layers: with MaxDwell each, their sum fits an int64
 
@@ -142,6 +147,9 @@ func (d *Delta) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(d.layers)))
 	if features&hasCoarse != 0 {
 		dst = append(dst, d.storedLevel(), d.step)
+	}
+	if features&hasSamples != 0 {
+		dst = d.samples.Bots.append(d.samples.People.append(dst))
 	}
 	var table []byte
 	var places []int32
@@ -206,6 +214,9 @@ func (d *Delta) features() (f byte) {
 	}
 	if d.hasAnchors() {
 		f |= hasElements
+	}
+	if d.samples != nil {
+		f |= hasSamples
 	}
 	return f
 }

@@ -43,6 +43,7 @@ func goldenDeltas() map[string]*Delta {
 	coarse.limits = nil
 	goldens := map[string]*Delta{"empty": new(Delta), "click": one, "view": view, "many": many, "coarse": coarse}
 	maps.Copy(goldens, goldenElements())
+	maps.Copy(goldens, goldenSamples(coarse))
 	return goldens
 }
 
@@ -215,7 +216,7 @@ func decodesToItself(t *testing.T, blob []byte) bool {
 	var d Delta
 	err := d.MergeBlob(blob)
 	layers := 0
-	listErr := BlobLayers(blob, func(LayerID, uint64) { layers++ })
+	_, listErr := BlobLayers(blob, func(LayerID, uint64) { layers++ })
 	if err != nil {
 		return false
 	}
@@ -316,11 +317,11 @@ func TestBlobLayers(t *testing.T) {
 	}
 	var want, got []row
 	d.Layers(func(id LayerID, hits uint64) { want = append(want, row{id, hits}) })
-	if err := BlobLayers(d.Append(nil), func(id LayerID, hits uint64) { got = append(got, row{id, hits}) }); err != nil {
+	if _, err := BlobLayers(d.Append(nil), func(id LayerID, hits uint64) { got = append(got, row{id, hits}) }); err != nil {
 		t.Fatal(err)
 	}
 	same(t, "layers", want, got)
-	if err := BlobLayers(nil, func(LayerID, uint64) {}); err == nil {
+	if _, err := BlobLayers(nil, func(LayerID, uint64) {}); err == nil {
 		t.Error("nothing is taken for a blob")
 	}
 }
@@ -339,7 +340,7 @@ func TestCountBlob(t *testing.T) {
 		want := make(map[LayerID]uint64)
 		d.Layers(func(id LayerID, hits uint64) { want[id] = hits })
 		same(t, name, want, got)
-		merged.MergeVisitors(d)
+		merged.MergePageScope(d)
 	}
 	for _, bots := range []bool{false, true} {
 		same(t, "visitors", merged.Visitors(bots), counted.Visitors(bots))

@@ -18,6 +18,7 @@ type op struct {
 	dwell           uint32
 	visitor         uint64
 	bot             bool
+	share           uint32 // of a sampled hit
 	at              Anchor
 	name            *ElementName
 }
@@ -26,6 +27,8 @@ func (o op) apply(d *Delta) {
 	switch {
 	case o.visitor != 0:
 		d.AddVisitor(o.bot, o.visitor)
+	case o.share != 0:
+		d.AddSampled(o.bot, o.share)
 	case o.id.Kind() == KindView:
 		d.AddView(o.id)
 	case o.id.Kind() == KindScroll:
@@ -101,6 +104,7 @@ type naive struct {
 	heights  map[LayerID][]int
 	views    map[LayerID]uint64
 	visitors [2]map[uint64]bool
+	shares   [2][]uint32                // of sampled hits
 	anchored map[LayerID]bool           // a hit has an anchor
 	rest     map[LayerID]map[[2]int]int // cells of hits without one
 	step     uint8                      // heights are rounded as after so many steps
@@ -124,6 +128,11 @@ func newNaiveStepped(ops []op, step uint8) *naive {
 func (n *naive) add(o op) {
 	if o.visitor != 0 {
 		n.visitors[map[bool]int{true: 1}[o.bot]][o.visitor] = true
+		return
+	}
+	if o.share != 0 {
+		who := map[bool]int{true: 1}[o.bot]
+		n.shares[who] = append(n.shares[who], o.share)
 		return
 	}
 	n.hits[o.id]++
@@ -253,7 +262,17 @@ func (n *naive) check(t *testing.T, d *Delta) {
 		}
 	}
 	same(t, "people and bots", uint64(len(union)), d.Visitors(true))
-	same(t, "empty", len(n.hits)+len(union) == 0, d.Empty())
+	both := slices.Concat(n.shares[0], n.shares[1])
+	same(t, "sampled", naiveSampled(n.shares[0]), d.Sampled(false))
+	same(t, "sampled, bots too", naiveSampled(both), d.Sampled(true))
+	same(t, "empty", len(n.hits)+len(union)+len(both) == 0, d.Empty())
+}
+
+func naiveSampled(shares []uint32) Sampled {
+	if len(shares) == 0 {
+		return Sampled{}
+	}
+	return Sampled{uint64(len(shares)), slices.Min(shares)}
 }
 
 func (n *naive) checkScroll(t *testing.T, d *Delta, id LayerID) {
@@ -292,10 +311,21 @@ func TestDeltaModel(t *testing.T) {
 			ops := randomOps(r, s)
 			checkModel(t, r, ops)
 			addAnchors(r, ops, 1+r.IntN(40))
+			ops = addSamples(r, ops)
 			d := checkModel(t, r, ops)
 			checkRecount(t, d, ops, published)
 		}
 	}
+}
+
+// addSamples puts sampled hits between others: of people, of bots or of both.
+func addSamples(r *rand.Rand, ops []op) []op {
+	who := r.IntN(3)
+	for range len(ops) / 8 {
+		o := op{share: 1 + r.Uint32N(WholeShare-1), bot: who == 1 || who == 2 && r.IntN(2) == 0}
+		ops = slices.Insert(ops, r.IntN(len(ops)+1), o)
+	}
+	return ops
 }
 
 // TestTilesModel does the same with a layer that is dense enough for tiles.

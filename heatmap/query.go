@@ -76,6 +76,7 @@ type Heatmap struct {
 	Hits     uint64  // sum of all weights, and of noise
 	Noise    Noise   // what Query.Noise left out
 	Visitors uint64  // distinct, whatever the kind, width and device
+	Sampled  Sampled // among all hits, whatever the kind, width and device
 	Views    uint64  // view hits under the same filters
 	Cell     int     // px
 	From, To Date    // the days that were asked for, or the first and last with hits where a bound was open; To inclusive
@@ -108,6 +109,7 @@ type Scroll struct {
 	FoldAverage float64   // mean viewport height over the hits that begin a view and know it, px
 	FoldP50     float64   // exact median of the same, px
 	Visitors    uint64
+	Sampled     Sampled // as in Heatmap
 	From, To    Date
 	Dated       bool
 	Scanned     bool
@@ -120,15 +122,17 @@ type PageCount struct {
 	Hits                         uint64 // views, clicks, scrolls and moves
 	Views, Clicks, Scrolls, Move uint64
 	Rage, Dead                   uint64
+	Sampled                      Sampled // among all hits, whatever their width and device
 }
 
 // PageList answers a Query for pages, those with most hits first, then by page.
 type PageList struct {
 	Prefix
-	Pages []PageCount
-	Total int // pages that match, before Offset and Limit
-	Hits  uint64
-	Why   *Why // set if Total is 0
+	Pages   []PageCount
+	Total   int // pages that match, before Offset and Limit
+	Hits    uint64
+	Sampled Sampled // of all pages that match
+	Why     *Why    // set if Total is 0
 }
 
 // MaxTrendBuckets is how many buckets a Trend has at most.
@@ -156,11 +160,12 @@ type Trend struct {
 	Hourly   bool
 	Zone     *time.Location // in which the days and hours are, nil = UTC
 	Buckets  []TrendBucket
-	Hits     uint64 // of all buckets
-	Views    uint64 // the same
-	Visitors uint64 // distinct over all pages and the range that was asked for, whatever the kind, width and device
-	From, To Date   // the days of the first and the last bucket
-	Dated    bool   // From and To hold: there are buckets
+	Hits     uint64  // of all buckets
+	Views    uint64  // the same
+	Visitors uint64  // distinct over all pages and the range that was asked for, whatever the kind, width and device
+	Sampled  Sampled // as Visitors
+	From, To Date    // the days of the first and the last bucket
+	Dated    bool    // From and To hold: there are buckets
 	Scanned  bool
 	Why      *Why // set if Hits is 0
 }

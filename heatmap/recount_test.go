@@ -10,6 +10,8 @@ func (o op) recount(r *Recount) {
 	switch {
 	case o.visitor != 0:
 		r.Visitor(o.bot, o.visitor)
+	case o.share != 0:
+		r.Sampled(o.bot, o.share)
 	case o.id.Kind() == KindView:
 		r.View(o.id)
 	case o.id.Kind() == KindScroll:
@@ -27,7 +29,7 @@ func TestRecount(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	f := func(name string, cell int, s shape) {
 		t.Helper()
-		ops := randomOps(r, s)
+		ops := addSamples(r, randomOps(r, s))
 		d, n := NewDelta(cell), NewRecount(cell)
 		for _, o := range ops {
 			o.apply(&d)

@@ -141,7 +141,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 func (x *Index) mapOf(pl *plan, s *sum, prefix heatmap.Prefix, kind heatmap.Kind) *heatmap.Heatmap {
 	return &heatmap.Heatmap{
 		Prefix: prefix, Page: pl.page, Scanned: pl.scan, Hits: s.delta.Hits(sumLayer(kind)),
-		Visitors: s.delta.Visitors(pl.query.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
+		Visitors: s.delta.Visitors(pl.query.Bots), Sampled: s.delta.Sampled(pl.query.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
 	}
 }
 
@@ -188,7 +188,7 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 		return nil, err
 	}
 	layer := sumLayer(heatmap.KindScroll)
-	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots)}
+	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots), Sampled: s.delta.Sampled(q.Bots)}
 	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
 	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
 	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
@@ -220,6 +220,7 @@ func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, 
 	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
 	for _, c := range list {
 		a.Hits += c.Hits
+		a.Sampled.Add(c.Sampled)
 	}
 	a.Pages = pageOf(list, q.Offset, q.Limit)
 	switch {

@@ -116,7 +116,7 @@ func (s *summing) write(ctx context.Context, site string, cut heatmap.Period) er
 
 // blobHits is the number of hits that a blob counts.
 func blobHits(blob []byte) (hits uint64, err error) {
-	err = heatmap.BlobLayers(blob, func(id heatmap.LayerID, n uint64) {
+	_, err = heatmap.BlobLayers(blob, func(id heatmap.LayerID, n uint64) {
 		if k := id.Kind(); k != heatmap.KindRage && k != heatmap.KindDead {
 			hits += n
 		}

@@ -87,7 +87,7 @@ func (a *docAudit) doc(d *Doc) {
 	a.docs++
 	sums := a.sums[d.Source]
 	var own layerSums
-	damage := heatmap.BlobLayers(d.Blob, own.add)
+	_, damage := heatmap.BlobLayers(d.Blob, own.add)
 	for _, s := range a.cuts {
 		if s.id == d.Source && d.Watermark > s.position {
 			a.badDoc(d, "holds hits up to position %d, the generation counts up to %d", d.Watermark, s.position)

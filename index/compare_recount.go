@@ -376,6 +376,7 @@ func (k *recountedKey) event(ev *Event, source string) {
 		k.count.Click(layer(heatmap.KindRage), at.X, at.Y, at.Anchor(), nil)
 	}
 	k.count.Visitor(ev.Bot, ev.Visitor)
+	k.count.Sampled(ev.Bot, ev.Sampled)
 }
 
 // differs says what a stored blob has otherwise than the journal, "" for nothing.
@@ -384,7 +385,7 @@ func (k *recountedKey) differs(blob []byte) string {
 		return ""
 	}
 	var has, want kindCounts
-	if err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, n uint64) { has[id.Kind()] += n }); err != nil {
+	if _, err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, n uint64) { has[id.Kind()] += n }); err != nil {
 		return fmt.Sprintf("cannot be read: %v", err)
 	}
 	k.count.Hits(func(id heatmap.LayerID, n uint64) { want[id.Kind()] += n })
@@ -393,5 +394,5 @@ func (k *recountedKey) differs(blob []byte) string {
 			return fmt.Sprintf("has %d %s hits, the journal has %d", has[kind], kind, want[kind])
 		}
 	}
-	return "has its hits in other places, layers or from other visitors than the journal"
+	return "has its hits in other places, layers or from other visitors or shares of page loads than the journal"
 }

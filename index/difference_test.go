@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"heatlog/heatmap"
 )
@@ -35,6 +36,11 @@ func checkDifference(ctx context.Context, x *Index, l *memLog, r *rand.Rand, q h
 	if d.Shown.Hits != shownHits || d.Minus.Hits != otherHits || d.Shown.Views != views || d.Shown.Visitors != uint64(len(visitors)) {
 		return fmt.Errorf("difference of %+v and %+v at %d: %d and %d hits, %d views, %d visitors; recount %d and %d, %d, %d",
 			q, minus, position, d.Shown.Hits, d.Minus.Hits, d.Shown.Views, d.Shown.Visitors, shownHits, otherHits, views, len(visitors))
+	}
+	for side, q := range map[*heatmap.Heatmap]heatmap.Query{d.Shown: q, d.Minus: minus} {
+		if want := l.recountSampled(q, time.UTC, position); side.Sampled != want {
+			return fmt.Errorf("difference of %+v and %+v: sampled %v, recount %v", d.Shown, d.Minus, side.Sampled, want)
+		}
 	}
 	if shownHits == 0 || otherHits == 0 {
 		if d.Points != nil || shownHits == 0 && d.Shown.Why == nil || otherHits == 0 && d.Minus.Why == nil {

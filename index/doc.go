@@ -82,6 +82,14 @@
 //
 // What was counted before has no anchors. Its recorded algorithms do not name elements/1, and so it goes on.
 //
+// # Sampled hits
+//
+// An owner may have a share of page loads recorded alone. Their hits have a tag that says the share, heatmap.SampledTag, and
+// counts are what was recorded: nothing is multiplied. So that no one takes them for all, each day and month has beside its
+// visitors how many of its hits have such a tag, of people and of bots, and the least share among them. As visitors they are of
+// the page, whatever the kind, width and device; a click that repeat_clicks leaves out is none. Generations whose recorded
+// algorithms do not name sampled/1 go on without.
+//
 // # Repeats
 //
 // Which batches are repeats is found out anew by whoever reads a log: live, after a start and in a replay. To write the verdict

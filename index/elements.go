@@ -120,6 +120,7 @@ func (s *elementSum) list(pl *plan, cell int) *heatmap.ElementList {
 	layer, d := sumLayer(pl.query.Kind), &s.delta
 	a := &heatmap.ElementList{
 		Page: pl.page, Scanned: pl.scan, Hits: d.Hits(layer), Views: d.Hits(sumLayer(heatmap.KindView)), InnerSize: d.InnerSize(),
+		Visitors: d.Visitors(pl.query.Bots), Sampled: d.Sampled(pl.query.Bots),
 	}
 	a.Rest, a.Cell, a.RestPoints = d.Rest(layer, cell)
 	if !pl.query.Cells {

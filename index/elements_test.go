@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -180,7 +181,15 @@ func checkElements(t *testing.T, x *Index, log *memLog, when string) {
 			if a.Hits == 0 || name == "all" && rulesCount(x) != (len(a.Elements) > 0) {
 				t.Fatalf("%s, %s, %s: %d hits at %d elements: the test shows nothing", when, name, kind, a.Hits, len(a.Elements))
 			}
+			sampled := log.recountSampled(q, time.UTC, log.Durable())
+			if !x.options.Rules.sampled {
+				sampled = heatmap.Sampled{}
+			}
+			if a.Sampled != sampled {
+				t.Fatalf("%s, %s, %s: sampled %v, recount %v", when, name, kind, a.Sampled, sampled)
+			}
 			got := *a
+			got.Visitors, got.Sampled = 0, heatmap.Sampled{}
 			got.Prefix, got.Page, got.From, got.To, got.Dated, got.Scanned, got.Why = heatmap.Prefix{}, "", 0, 0, false, false, nil
 			if len(got.RestPoints) == 0 {
 				got.RestPoints = nil

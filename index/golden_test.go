@@ -121,6 +121,28 @@ var golden = map[string]func(t *testing.T) string{
 		}
 		return out.String()
 	},
+	"sampled/1": func(t *testing.T) string {
+		var out strings.Builder
+		tags := [][]string{nil, {"sampled:0.5"}, {"variant:b", "sampled:0.125", "sampled:0.25"}, {"sampled:1"}, {"sampled:0.0000001", "sampled:.5"}, {"sampled:0.999999"}}
+		for _, rules := range []string{"", "repeat_clicks: {window: 5000, radius: 30}"} {
+			var d heatmap.Delta
+			s := NewStream(mustParseRules(t, rules), nil, StreamOptions{})
+			for _, c := range goldenLog(t, "log") {
+				for i := range c.Batches {
+					for j := range c.Batches[i].Hits {
+						h := &c.Batches[i].Hits[j]
+						h.Tags = tags[int(h.X+h.Y)%len(tags)]
+					}
+				}
+				s.Events(&c, func(e *Event) {
+					d.AddSampled(e.Bot, e.Sampled)
+					fmt.Fprintln(&out, e.Position, e.Sampled)
+				})
+				fmt.Fprintf(&out, "%x\n", d.Append(nil))
+			}
+		}
+		return out.String()
+	},
 	"hll/1": func(*testing.T) string {
 		var out strings.Builder
 		var d heatmap.Delta

@@ -154,7 +154,16 @@ func randomBatch(r *rand.Rand, pages int) heatmap.Batch {
 		}
 		b.Hits = append(b.Hits, h)
 	}
+	for i := range b.Hits {
+		b.Hits[i].Tags = testTags(visitor)
+	}
 	return b
+}
+
+// testTags are those of a visitor's hits: some are from shares of page loads.
+func testTags(visitor string) []string {
+	n, _ := strconv.Atoi(visitor[1:])
+	return map[int][]string{1: {"sampled:0.5"}, 2: {"variant:b", "sampled:0.125"}, 3: {"sampled:1"}}[n%7]
 }
 
 func openTest(t *testing.T, o Options) *Index {
@@ -206,6 +215,26 @@ func (l *memLog) recount(q heatmap.Query, kind heatmap.Kind, position uint64) (p
 	return points, hits, views, visitors
 }
 
+// recountSampled counts the sampled hits that a query's answer has to name, below a position: whatever the kind and width.
+func (l *memLog) recountSampled(q heatmap.Query, zone *time.Location, position uint64) (sampled heatmap.Sampled) {
+	l.all(func(at uint64, h *heatmap.Hit) {
+		prefix, pattern := strings.CutSuffix(q.URL, "**")
+		switch {
+		case at >= position, strings.Contains(h.UserAgent, "Googlebot") && !q.Bots, !inBounds(q, h.Time, zone):
+			return
+		case pattern && !strings.HasPrefix(h.URL, prefix), !pattern && q.URL != "" && h.URL != q.URL:
+			return
+		}
+		for tag, share := range map[string]uint32{"sampled:0.5": 500_000, "sampled:0.125": 125_000} {
+			if slices.Contains(h.Tags, tag) {
+				sampled.Hits++
+				sampled.Share = min(cmp.Or(sampled.Share, share), share)
+			}
+		}
+	})
+	return sampled
+}
+
 // check asks a random question and compares the answer with a recount at the position that it names.
 func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) error {
 	q := heatmap.Query{Site: testSite, Bots: r.IntN(2) == 0, Kind: []heatmap.Kind{heatmap.KindClick, heatmap.KindMove, heatmap.KindDead}[r.IntN(3)]}
@@ -233,6 +262,9 @@ func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) er
 	a, err := x.Heatmap(ctx, q)
 	if err != nil {
 		return fmt.Errorf("ask %+v: %w", q, err)
+	}
+	if sampled := l.recountSampled(q, time.UTC, a.Positions[l.ID()]); a.Sampled != sampled {
+		return fmt.Errorf("%+v at %v: sampled %v, recount %v", q, a.Positions, a.Sampled, sampled)
 	}
 	points, hits, views, visitors := l.recount(q, q.Kind, a.Positions[l.ID()])
 	got := make(map[[2]int]uint64)

@@ -150,7 +150,7 @@ func asOp(ev *Event) op {
 	o := op{
 		position: ev.Position, visitor: ev.Visitor, site: h.Site, page: ev.Page, date: ev.Date, layer: layerOf(ev),
 		dwell: h.Dwell, x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From,
-		dead: ev.Dead, repeat: ev.Repeat, anchor: ev.Anchor,
+		dead: ev.Dead, repeat: ev.Repeat, anchor: ev.Anchor, sampled: ev.Sampled,
 	}
 	if ev.Anchor.Element != 0 {
 		o.element = h.ElementName()

@@ -6,10 +6,15 @@ import (
 	"heatlog/heatmap"
 )
 
-// pageCounts reduces to the hits of each page by kind. Only the directories of blobs are read.
+// pageCounts reduces to the hits of each page by kind, and its sampled hits. Only the directories of blobs are read.
 type pageCounts struct {
 	plan  *plan
-	pages map[string]*kindCounts
+	pages map[string]*pageCount
+}
+
+type pageCount struct {
+	kindCounts
+	samples heatmap.Samples
 }
 
 // kindCounts are hits by kind.
@@ -39,36 +44,38 @@ func (n *kindCounts) hits() uint64 {
 }
 
 func newPageCounts(pl *plan) *pageCounts {
-	return &pageCounts{plan: pl, pages: make(map[string]*kindCounts)}
+	return &pageCounts{plan: pl, pages: make(map[string]*pageCount)}
 }
 
 func (c *pageCounts) part(d *heatmap.Delta) any {
-	counts := new(kindCounts)
-	d.Layers(func(id heatmap.LayerID, hits uint64) {
-		if c.plan.keeps(id) {
-			counts[id.Kind()] += hits
-		}
-	})
-	return counts
+	sum := &pageCount{samples: d.Samples()}
+	d.Layers(func(id heatmap.LayerID, hits uint64) { c.count(sum, id, hits) })
+	return sum
 }
 
 func (c *pageCounts) add(k heatmap.Key, part any) {
-	c.of(k.Page).add(part.(*kindCounts))
+	sum, p := c.of(k.Page), part.(*pageCount)
+	sum.add(&p.kindCounts)
+	sum.samples.Add(&p.samples)
 }
 
 func (c *pageCounts) blob(k heatmap.Key, blob []byte) error {
 	sum := c.of(k.Page)
-	return heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) {
-		if c.plan.keeps(id) {
-			sum[id.Kind()] += hits
-		}
-	})
+	samples, err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) { c.count(sum, id, hits) })
+	sum.samples.Add(&samples)
+	return err
 }
 
-func (c *pageCounts) of(page string) *kindCounts {
+func (c *pageCounts) count(sum *pageCount, id heatmap.LayerID, hits uint64) {
+	if c.plan.keeps(id) {
+		sum.kindCounts[id.Kind()] += hits
+	}
+}
+
+func (c *pageCounts) of(page string) *pageCount {
 	sum := c.pages[page]
 	if sum == nil {
-		sum = new(kindCounts)
+		sum = new(pageCount)
 		c.pages[strings.Clone(page)] = sum
 	}
 	return sum
@@ -79,10 +86,11 @@ func (c *pageCounts) reset() { clear(c.pages) }
 // list gives the pages that have hits and contain the search text, sorted.
 func (c *pageCounts) list(q heatmap.Query) []heatmap.PageCount {
 	var list []heatmap.PageCount
-	for page, n := range c.pages {
+	for page, sum := range c.pages {
+		n := &sum.kindCounts
 		p := heatmap.PageCount{
 			Page: page, Hits: n.hits(), Views: n[heatmap.KindView], Clicks: n[heatmap.KindClick], Scrolls: n[heatmap.KindScroll],
-			Move: n[heatmap.KindMove], Rage: n[heatmap.KindRage], Dead: n[heatmap.KindDead],
+			Move: n[heatmap.KindMove], Rage: n[heatmap.KindRage], Dead: n[heatmap.KindDead], Sampled: sum.samples.Of(q.Bots),
 		}
 		if p.Hits > 0 && strings.Contains(page, q.Search) {
 			list = append(list, p)

@@ -22,6 +22,7 @@ type Rules struct {
 	repeat   nearness // of repeat-clicks/1; a window of 0 ms is off
 	cell     int      // px
 	elements bool     // elements/1: clicks are counted inside their elements too
+	sampled  bool     // sampled/1: hits that are from a share of page loads are counted as such too
 	spec     []byte
 }
 
@@ -30,7 +31,7 @@ type Rules struct {
 func Algorithms() []string {
 	return []string{
 		"bots/1", "canon/1", "dead/1", "dead-log/1", "device/1", elementsName, "expressions/1", "grid/1", "groups/1", "hll/1", "rage/1", "repeat-clicks/1",
-		"repeats/2", "rewrites/1",
+		"repeats/2", "rewrites/1", sampledName,
 	}
 }
 
@@ -66,6 +67,9 @@ func isControl(c rune) bool { return c < 0x20 || c == 0x7f }
 
 // CountsElements reports whether clicks are counted inside their elements too. All rules do that but recorded ones of before.
 func (r *Rules) CountsElements() bool { return r.elements }
+
+// CountsSampled reports whether hits from a share of page loads are counted as such. All rules do that but recorded ones of before.
+func (r *Rules) CountsSampled() bool { return r.sampled }
 
 // CellSize is the side of the cells on which hits are counted, px: 8, 16, 32 or 64.
 func (r *Rules) CellSize() int { return r.cell }

@@ -55,10 +55,10 @@ const (
 //  5. Hits with one of internal_tags, those of which an expression of exclude is true, and those of which none of include
 //     is true, if there are any, are left out of everything. An expression that fails is false, and counted.
 //  6. rage, dead and repeat_clicks look at what is left.
-func ParseRules(text []byte) (*Rules, error) { return parseRules(text, false) }
+func ParseRules(text []byte) (*Rules, error) { return parseRules(text) }
 
-// parseRules is ParseRules, also for what was counted before there was elements/1.
-func parseRules(text []byte, noElements bool) (*Rules, error) {
+// parseRules is ParseRules, also for what was counted before there were some of the algorithms of keyless.
+func parseRules(text []byte, without ...string) (*Rules, error) {
 	if len(text) > MaxRules {
 		return nil, fmt.Errorf("rules have %d bytes, limit %d", len(text), MaxRules)
 	}
@@ -66,7 +66,7 @@ func parseRules(text []byte, noElements bool) (*Rules, error) {
 		return nil, errors.New("rules are not UTF-8")
 	}
 	f := rulesFile{rules: &Rules{zones: make(map[string]*time.Location)}, spec: defaultSpec()}
-	f.spec.noElements = noElements
+	f.spec.without = without
 	if err := f.read(text); err != nil {
 		return nil, err
 	}
@@ -248,7 +248,8 @@ func (f *rulesFile) finish() (*Rules, error) {
 	r.dead = deadRules{f.spec.Dead.From == deadLog, int64(f.spec.Dead.Window)}
 	r.repeat = nearness{int64(f.spec.RepeatClicks.Window), int64(f.spec.RepeatClicks.Radius)}
 	r.cell = f.spec.Cell
-	r.elements = !f.spec.noElements
+	r.elements = !slices.Contains(f.spec.without, elementsName)
+	r.sampled = !slices.Contains(f.spec.without, sampledName)
 	r.spec = f.spec.text()
 	return r, nil
 }

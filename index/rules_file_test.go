@@ -191,7 +191,8 @@ func TestSpecGolden(t *testing.T) {
     "grid/1",
     "hll/1",
     "rage/1",
-    "repeats/2"
+    "repeats/2",
+    "sampled/1"
   ],
   "urls": {
     "drop_params": [
@@ -240,7 +241,7 @@ func TestSpecOfBefore(t *testing.T) {
 		`"urls":{"drop_params":["fbclid","gclid","msclkid","utm_*"],"groups":[]},"exclude":[],"sites":{},"bots":{"headless":false,"patterns":[]}}`
 	spec := func(text string) []byte {
 		t.Helper()
-		r, err := parseRules([]byte(text), true)
+		r, err := parseRules([]byte(text), keyless()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -350,20 +351,24 @@ func TestParseSpec(t *testing.T) {
 		}
 	}
 	f(spec, "")
-	f(`{"algorithms":["canon/1","elements/1","rage/1"]}`, "")
+	f(`{"algorithms":["canon/1","elements/1","rage/1","sampled/1"]}`, "")
 	f(strings.Replace(spec, "repeats/2", "repeats/1", 1), "this build does not have repeats/1")
 	f(strings.Replace(spec, "dead/1", "dead-log/1", 1), "this build counts the same rules otherwise than by dead-log/1")
 	f("{", "recorded rules: ")
 	f(`{"urlz":1}`, `recorded rules 1:2: unknown key "urlz"`)
-	without := strings.Replace(spec, "    \"elements/1\",\n", "", 1)
-	if r, err := ParseSpec([]byte(without)); err != nil || r.elements || string(r.Spec()) != without {
+	before := strings.Replace(spec, ",\n    \"sampled/1\"", "", 1)
+	if r, err := ParseSpec([]byte(before)); err != nil || r.sampled || !r.elements || string(r.Spec()) != before {
+		t.Errorf("rules from before sampled/1 are read as\n%s\n%v", r.Spec(), err)
+	}
+	without := strings.Replace(before, "    \"elements/1\",\n", "", 1)
+	if r, err := ParseSpec([]byte(without)); err != nil || r.elements || r.sampled || string(r.Spec()) != without {
 		t.Errorf("rules from before elements/1 are read as\n%s\n%v", r.Spec(), err)
 	}
 	if !SameKeys([]byte(without), []byte(spec)) || SameKeys([]byte(spec), mustParseRules(t, "cell: 16").Spec()) || SameKeys(nil, nil) {
 		t.Error("keys are compared otherwise than by their values")
 	}
-	if r := DefaultRules(); !r.elements || !mustParseRules(t, without).elements {
-		t.Error("rules that are written now do not count anchors")
+	if r, again := DefaultRules(), mustParseRules(t, without); !r.elements || !r.sampled || !again.elements || !again.sampled {
+		t.Error("rules that are written now do not count anchors or sampled hits")
 	}
 	if sameRules([]byte(strings.Replace(spec, "dead/1", "dead-log/1", 1)), []byte(spec)) {
 		t.Error("rules that another algorithm counted by are the same")

@@ -24,7 +24,7 @@ type rulesSpec struct {
 	RepeatClicks repeatSpec          `json:"repeat_clicks"`
 	Cell         int                 `json:"cell"` // px
 
-	noElements bool // counted before there was elements/1
+	without []string // of keyless: counted before there were these
 }
 
 type urlsSpec struct {
@@ -71,9 +71,13 @@ type repeatSpec struct {
 	Radius int `json:"radius"` // px
 }
 
-// elementsName is the algorithm that counts clicks inside their elements. It has no key: what was counted before there was one
-// goes on without, and all else has it.
-const elementsName = "elements/1"
+// Algorithms that have no key: what was counted before there was one goes on without, and all else has it.
+const (
+	elementsName = "elements/1" // counts clicks inside their elements
+	sampledName  = "sampled/1"  // counts which hits are from a share of page loads alone
+)
+
+func keyless() []string { return []string{elementsName, sampledName} }
 
 // Values of urls.case, urls.trailing_slash and dead.from.
 const (
@@ -124,7 +128,8 @@ func (s *rulesSpec) algorithms() []string {
 		"rewrites/1":      len(s.URLs.Rewrites) > 0,
 		"dead/1":          s.Dead.From == deadTracker,
 		"dead-log/1":      s.Dead.From == deadLog,
-		elementsName:      !s.noElements,
+		elementsName:      !slices.Contains(s.without, elementsName),
+		sampledName:       !slices.Contains(s.without, sampledName),
 		"repeat-clicks/1": s.RepeatClicks.Window > 0,
 	}
 	return slices.DeleteFunc(Algorithms(), func(name string) bool {
@@ -152,8 +157,8 @@ func (s *rulesSpec) text() []byte {
 }
 
 // ParseSpec reads recorded rules by which something was counted. One that an earlier build wrote names fewer keys: those that
-// it had no other choice for, and whose defaults are that choice; without elements/1 no anchors are counted. The error says which algorithms made the counts and are not
-// here any more, or not what these rules stand for now.
+// it had no other choice for, and whose defaults are that choice; without elements/1 no anchors are counted, without sampled/1 no
+// sampled hits. The error says which algorithms made the counts and are not here any more, or not what these rules stand for now.
 func ParseSpec(spec []byte) (*Rules, error) {
 	var recorded, now struct{ Algorithms []string }
 	if err := json.Unmarshal(spec, &recorded); err != nil {
@@ -162,7 +167,7 @@ func ParseSpec(spec []byte) (*Rules, error) {
 	if lost := lacking(recorded.Algorithms, Algorithms()); len(lost) > 0 {
 		return nil, fmt.Errorf("this build does not have %s", strings.Join(lost, ", "))
 	}
-	r, err := parseRules(spec, !slices.Contains(recorded.Algorithms, elementsName))
+	r, err := parseRules(spec, lacking(keyless(), recorded.Algorithms)...)
 	if err != nil {
 		return nil, fmt.Errorf("recorded %w", err)
 	}

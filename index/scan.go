@@ -27,6 +27,7 @@ func (pl *plan) tallyEvent(s *sum, ev *Event, kinds []heatmap.Kind) {
 	if ev.Visitor != 0 {
 		s.delta.AddVisitor(ev.Bot, ev.Visitor)
 	}
+	s.delta.AddSampled(ev.Bot, ev.Sampled)
 	if o := asOp(ev); pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
 		tallyKinds(&s.delta, &o, kinds)
 	}
@@ -35,8 +36,10 @@ func (pl *plan) tallyEvent(s *sum, ev *Event, kinds []heatmap.Kind) {
 // scanPages counts the hits of each page by a scan.
 func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap.Prefix, error) {
 	return x.scanEvents(ctx, pl, func(ev *Event) error {
+		sum := c.of(ev.Page)
+		sum.samples.AddHit(ev.Bot, ev.Sampled)
 		if pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
-			c.of(ev.Page).event(ev)
+			sum.event(ev)
 		}
 		return nil
 	})
@@ -77,7 +80,7 @@ func (pl *plan) keepsWidthOf(w uint16) bool {
 }
 
 // keepsEvent reports whether an event is of a page, a time and a sort that the plan asks for. Width and device are left
-// out: visitors are counted whatever they are.
+// out: visitors and sampled hits are counted whatever they are.
 func (pl *plan) keepsEvent(ev *Event) bool {
 	t := ev.Hit.Time
 	return ev.Hit.Site == pl.query.Site && pl.from <= t && t < pl.to && pl.keepsBot(ev.Bot) && pl.match(ev.Page) &&

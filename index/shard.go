@@ -77,6 +77,7 @@ type op struct {
 	depth, from uint16
 	repeat      bool // a click that does not count itself
 	dead        bool
+	sampled     uint32   // as in Event
 	derived     *derived // nil = nothing
 	anchor      heatmap.Anchor
 	element     heatmap.ElementName // that the anchor is at
@@ -241,6 +242,7 @@ func (s *shard) add(e *entry, o *op) {
 		e.delta.AddVisitor(bot, o.visitor)
 		e.visitor, e.bot = o.visitor, bot
 	}
+	e.delta.AddSampled(o.layer.Bot(), o.sampled)
 	s.weigh(e)
 	s.touch(e)
 }

@@ -251,11 +251,14 @@ func (w *sim) newBatch() heatmap.Batch {
 		day, _ := heatmap.ParseDate(simDays[w.rand.IntN(len(simDays))])
 		b.Hits = append(b.Hits, heatmap.Hit{
 			Time: day.Start(time.UTC) + int64(w.rand.IntN(86_400_000)), Site: simSite, URL: page, Visitor: b.Visitor, View: view, UserAgent: agent,
-			Kind: heatmap.KindClick, X: w.serial % 1000 * 8, Y: w.serial / 1000 * 8,
+			Kind: heatmap.KindClick, X: w.serial % 1000 * 8, Y: w.serial / 1000 * 8, Tags: simTags[w.serial%3],
 		})
 	}
 	return b
 }
+
+// simTags are what hits have in turn.
+var simTags = [3][]string{nil, {"sampled:0.1"}, {"variant:b"}}
 
 // simCut says what an answer holds of a log: all below position, and perhaps some of what is lost above it.
 type simCut struct{ position, high uint64 }
@@ -288,6 +291,7 @@ func (w *sim) recount(pl *plan, cuts map[string]simCut) map[[2]uint16]*simCount 
 // simDay is what a trend has of a day.
 type simDay struct {
 	clicks    simCount
+	sampled   simCount
 	must, may map[string]bool // visitors
 }
 
@@ -302,6 +306,9 @@ func (w *sim) recountDays(pl *plan, cuts map[string]simCut) map[int64]*simDay {
 			days[start] = d
 		}
 		d.clicks.add(must)
+		if slices.Contains(h.Tags, "sampled:0.1") {
+			d.sampled.add(must)
+		}
 		d.may[h.Visitor] = true
 		if must {
 			d.must[h.Visitor] = true

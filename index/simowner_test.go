@@ -452,6 +452,14 @@ func (o *owner) compare(q *simQuestion, f *fold) error {
 	return nil
 }
 
+// sampled gives the sampled hits of a day, which may have none at all.
+func (b *trendBucket) sampled() heatmap.Sampled {
+	if b == nil {
+		return heatmap.Sampled{}
+	}
+	return b.scope.Sampled(false)
+}
+
 func (o *owner) compareTrend(q *simQuestion, cuts map[string]simCut) error {
 	got, err := q.trend.list()
 	if err != nil {
@@ -465,8 +473,9 @@ func (o *owner) compareTrend(q *simQuestion, cuts map[string]simCut) error {
 			day = new(simDay)
 		}
 		visitors := simCount{uint64(len(day.must)), uint64(len(day.may))}
-		if !day.clicks.holds(b.Clicks) || b.Hits() != b.Clicks || !visitors.holds(b.Visitors) {
-			return fmt.Errorf("trend of %s at %v: %+v, recount %+v", q.plan.page, cuts, b, day)
+		sampled := q.trend.buckets[int64(heatmap.DateOf(b.Start, time.UTC))].sampled()
+		if !day.clicks.holds(b.Clicks) || b.Hits() != b.Clicks || !visitors.holds(b.Visitors) || !day.sampled.holds(sampled.Hits) {
+			return fmt.Errorf("trend of %s at %v: %+v, sampled %+v, recount %+v", q.plan.page, cuts, b, sampled, day)
 		}
 		delete(want, b.Start)
 	}

@@ -41,6 +41,7 @@ type Event struct {
 	RageAt   []Spot         // the burst that the hit completes, in the order of the log, nil = none; may be kept
 	Visitor  uint64         // xxhash64 of site, 0, visitor; 0 = unknown
 	Anchor   heatmap.Anchor // of a click: the element that it was at, if the rules count those
+	Sampled  uint32         // share of page loads that the hit is from, millionths, if it is a sampled one that counts itself; else 0
 
 	zone *time.Location
 }
@@ -292,7 +293,9 @@ func (s *Stream) derive(h *heatmap.Hit, in verdict) {
 	var repeat verdict
 	if isClick && r.repeat.window > 0 {
 		repeat = s.clicks.click(r.repeat, key, in, h.Time, at)
-		e.Repeat, e.Dead = repeat.counts, e.Dead && !repeat.counts
+		if e.Repeat = repeat.counts; e.Repeat {
+			e.Dead, e.Sampled = false, 0
+		}
 	}
 	if isClick && trusted {
 		e.RageAt = s.rage.click(&r.rage, key, in, h.Time, at)
@@ -325,6 +328,9 @@ func (s *Stream) describe(h *heatmap.Hit, position uint64) {
 	e.Repeat, e.RageAt, e.DeadAt = false, nil, nil
 	if e.Anchor = (heatmap.Anchor{}); h.Kind == heatmap.KindClick && s.rules.elements {
 		e.Anchor = h.Anchor()
+	}
+	if e.Sampled = 0; s.rules.sampled {
+		e.Sampled = h.Sampled()
 	}
 }
 

@@ -27,12 +27,13 @@ type told struct {
 	DeadAt   []Spot
 	RageAt   []Spot
 	Visitor  uint64
+	Sampled  uint32
 }
 
 func tellEvent(e *Event) told {
 	return told{
 		Time: e.Hit.Time, At: Spot{X: e.Hit.X, Y: e.Hit.Y, Cell: e.Anchor.Cell, Element: e.Anchor.Element}, Position: e.Position, Page: e.Page, Date: e.Date.String(), Device: e.Device, Bot: e.Bot, Dead: e.Dead,
-		Repeat: e.Repeat, DeadAt: e.DeadAt, RageAt: e.RageAt, Visitor: e.Visitor,
+		Repeat: e.Repeat, DeadAt: e.DeadAt, RageAt: e.RageAt, Visitor: e.Visitor, Sampled: e.Sampled,
 	}
 }
 

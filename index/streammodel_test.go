@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,6 +134,14 @@ func (s *naiveState) event(t *testing.T, r *Rules, h heatmap.Hit, position uint6
 			s.open[key] = append(s.open[key], &waiting)
 		}
 	}
+	if !e.Repeat && r.sampled {
+		switch {
+		case slices.Contains(h.Tags, "sampled:0.125"):
+			e.Sampled = 125_000
+		case slices.Contains(h.Tags, "sampled:0.5"):
+			e.Sampled = 500_000
+		}
+	}
 	return e
 }
 
@@ -243,6 +252,7 @@ func randomLog(rng *rand.Rand, chunks int) []heatmap.Chunk {
 				if rng.IntN(8) == 0 {
 					h.Flags |= heatmap.FlagUntrusted
 				}
+				h.Tags = [][]string{nil, {"a"}, {"sampled:0.5"}, {"b", "sampled:0.125", "sampled:0.5"}, {"sampled:1", "sampled"}}[rng.IntN(5)]
 				b.Hits = append(b.Hits, h)
 			}
 			c.Batches = append(c.Batches, b)

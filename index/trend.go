@@ -9,7 +9,7 @@ import (
 	"heatlog/heatmap"
 )
 
-// trend reduces to hits by kind, and visitors, of each day or hour. A bucket's key is the number of the day, or the first
+// trend reduces to hits by kind, visitors and sampled hits of each day or hour. A bucket's key is the number of the day, or the first
 // instant of the hour in Unix ms. However many pages there are, a bucket holds one set of visitors.
 type trend struct {
 	plan      *plan
@@ -22,8 +22,8 @@ type trend struct {
 
 // trendBucket is one day or hour.
 type trendBucket struct {
-	counts   kindCounts
-	visitors heatmap.Delta // nothing else in it
+	counts kindCounts
+	scope  heatmap.Delta // visitors and sampled hits, nothing else
 }
 
 func newTrend(pl *plan) *trend {
@@ -77,7 +77,7 @@ type trendPart struct {
 func (t *trend) part(d *heatmap.Delta) any {
 	p := &trendPart{joined: d.ScrollWidth() > heatmap.WidthBandSize}
 	d.Layers(func(id heatmap.LayerID, hits uint64) { t.count(&p.counts, id, hits) })
-	p.visitors.MergeVisitors(d)
+	p.scope.MergePageScope(d)
 	return p
 }
 
@@ -89,7 +89,7 @@ func (t *trend) add(k heatmap.Key, part any) {
 	}
 	p := part.(*trendPart)
 	b.counts.add(&p.counts)
-	b.visitors.MergeVisitors(&p.visitors)
+	b.scope.MergePageScope(&p.scope)
 	t.joined = t.joined || p.joined
 }
 
@@ -98,7 +98,7 @@ func (t *trend) blob(k heatmap.Key, blob []byte) error {
 	if err != nil {
 		return err
 	}
-	width, err := b.visitors.CountBlob(blob, func(id heatmap.LayerID, hits uint64) { t.count(&b.counts, id, hits) })
+	width, err := b.scope.CountBlob(blob, func(id heatmap.LayerID, hits uint64) { t.count(&b.counts, id, hits) })
 	t.joined = t.joined || width > heatmap.WidthBandSize
 	return err
 }
@@ -121,7 +121,8 @@ func (t *trend) event(ev *Event) error {
 	if err != nil {
 		return err
 	}
-	b.visitors.AddVisitor(ev.Bot, ev.Visitor)
+	b.scope.AddVisitor(ev.Bot, ev.Visitor)
+	b.scope.AddSampled(ev.Bot, ev.Sampled)
 	if t.plan.keepsWidthOf(ev.Hit.ViewportW) && t.plan.keepsDevice(ev.Device) {
 		b.counts.event(ev)
 	}
@@ -214,19 +215,19 @@ func (t *trend) skipped(key int64) bool {
 func (b *trendBucket) answer(start int64, bots bool) heatmap.TrendBucket {
 	n := &b.counts
 	return heatmap.TrendBucket{
-		Start: start, Visitors: b.visitors.Visitors(bots),
+		Start: start, Visitors: b.scope.Visitors(bots),
 		Views: n[heatmap.KindView], Clicks: n[heatmap.KindClick], Scrolls: n[heatmap.KindScroll], Moves: n[heatmap.KindMove],
 		Rage: n[heatmap.KindRage], Dead: n[heatmap.KindDead],
 	}
 }
 
-// visitors is how many there are in all buckets.
-func (t *trend) visitors() uint64 {
-	var all heatmap.Delta
+// scope gives the visitors and sampled hits of all buckets.
+func (t *trend) scope() *heatmap.Delta {
+	all := new(heatmap.Delta)
 	for _, key := range slices.Sorted(maps.Keys(t.buckets)) {
-		all.MergeVisitors(&t.buckets[key].visitors)
+		all.MergePageScope(&t.buckets[key].scope)
 	}
-	return all.Visitors(t.plan.query.Bots)
+	return all
 }
 
 // Trend answers a query for hits by day, from blobs and live deltas, or by hour, from the journal. The error is a
@@ -252,7 +253,11 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 	if err != nil {
 		return nil, err
 	}
-	a := &heatmap.Trend{Prefix: prefix, Page: pl.page, Hourly: q.Hourly, Zone: pl.zone, Visitors: t.visitors(), Scanned: pl.scan}
+	scope := t.scope()
+	a := &heatmap.Trend{
+		Prefix: prefix, Page: pl.page, Hourly: q.Hourly, Zone: pl.zone,
+		Visitors: scope.Visitors(q.Bots), Sampled: scope.Sampled(q.Bots), Scanned: pl.scan,
+	}
 	if a.Buckets, err = t.list(); err != nil {
 		return nil, err
 	}

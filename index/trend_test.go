@@ -95,6 +95,9 @@ func (l *memLog) compareTrend(q heatmap.Query, a *heatmap.Trend) error {
 	if a.Visitors != uint64(len(want.everyone)) {
 		return fmt.Errorf("%d visitors, recount %d", a.Visitors, len(want.everyone))
 	}
+	if sampled := l.recountSampled(q, a.Zone, a.Positions[l.ID()]); a.Sampled != sampled {
+		return fmt.Errorf("sampled %v, recount %v", a.Sampled, sampled)
+	}
 	if (a.Why != nil) != (a.Hits == 0) || a.Dated != (len(a.Buckets) > 0) {
 		return fmt.Errorf("%d hits in %d buckets: why %v, dated %v", a.Hits, len(a.Buckets), a.Why, a.Dated)
 	}

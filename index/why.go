@@ -32,9 +32,10 @@ func (t *layerTable) add(k heatmap.Key, part any) {
 }
 
 func (t *layerTable) blob(k heatmap.Key, blob []byte) error {
-	return heatmap.BlobLayers(blob, func(id heatmap.LayerID, _ uint64) {
+	_, err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, _ uint64) {
 		t.rows[layerRow{k.Period.First(), id}] = true
 	})
+	return err
 }
 
 func (t *layerTable) reset() { clear(t.rows) }

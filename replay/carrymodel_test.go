@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -83,6 +84,18 @@ func (m *carryModel) grow(batches int, days float64) {
 	}
 }
 
+// sampledTags are the tags of visitors whose page loads are a share of all.
+var sampledTags = map[string][]string{"v0": {"sampled:0.5"}, "v1": {"variant:b", "sampled:0.125"}}
+
+// sampledOf adds a hit to those that are from a share of page loads.
+func sampledOf(sum heatmap.Sampled, h heatmap.Hit) heatmap.Sampled {
+	share := map[string]uint32{"v0": 500_000, "v1": 125_000}[h.Visitor]
+	if share == 0 {
+		return sum
+	}
+	return heatmap.Sampled{Hits: sum.Hits + 1, Share: min(cmp.Or(sum.Share, share), share)}
+}
+
 // append appends a batch, sometimes twice, of hits of about now, late ones, and some from the day to come.
 func (m *carryModel) append() {
 	m.t.Helper()
@@ -100,7 +113,7 @@ func (m *carryModel) append() {
 		}
 		hit := heatmap.Hit{
 			Time: at, Site: site, URL: fmt.Sprintf("https://%s.example/product/%d", site, m.r.IntN(3)), Visitor: visitor,
-			View: fmt.Sprint("w", m.batches%7), Kind: heatmap.KindClick, X: uint16(m.r.IntN(1200)), Y: uint16(m.r.IntN(40)),
+			View: fmt.Sprint("w", m.batches%7), Kind: heatmap.KindClick, X: uint16(m.r.IntN(1200)), Y: uint16(m.r.IntN(40)), Tags: sampledTags[visitor],
 		}
 		if m.r.IntN(3) == 0 {
 			hit.Kind = heatmap.KindView
@@ -179,14 +192,21 @@ func (m *carryModel) carried(id string, at place) bool {
 func (m *carryModel) check(id string) {
 	m.t.Helper()
 	want, got := make(map[heatmap.Key]uint64), make(map[heatmap.Key]uint64)
+	sampled := make(map[heatmap.Key]heatmap.Sampled)
 	for at, is := range m.has[id] {
 		if is.counted {
 			site := m.hits[at].Site
-			want[heatmap.Key{Site: site, Page: is.page, Period: heatmap.DayPeriod(is.day)}]++
-			want[heatmap.Key{Site: site, Page: is.page, Period: heatmap.MonthPeriod(is.day)}]++
+			for _, period := range []heatmap.Period{heatmap.DayPeriod(is.day), heatmap.MonthPeriod(is.day)} {
+				key := heatmap.Key{Site: site, Page: is.page, Period: period}
+				want[key]++
+				sampled[key] = sampledOf(sampled[key], m.hits[at])
+			}
 		}
 	}
 	for key, sum := range m.sums(id) {
+		if has := sum.Sampled(false); has != sampled[key] {
+			m.t.Errorf("%s has sampled %v of %v %s, want %v", id, has, key, key.Period, sampled[key])
+		}
 		sum.Layers(func(layer heatmap.LayerID, n uint64) {
 			if k := layer.Kind(); k != heatmap.KindRage && k != heatmap.KindDead {
 				got[key] += n
@@ -232,15 +252,16 @@ func (m *carryModel) checkView(id string) {
 		m.t.Errorf("counts of %s do not add up: %+v", id, c)
 	}
 	for _, site := range carrySites {
-		hits := uint64(0)
+		hits, sampled := uint64(0), heatmap.Sampled{}
 		for at, is := range m.has[id] {
 			if is.counted && m.hits[at].Site == site {
 				hits++
+				sampled = sampledOf(sampled, m.hits[at])
 			}
 		}
 		a, err := m.g.Pages(m.t.Context(), heatmap.Query{Site: site, Generation: id, Bots: true})
-		if err != nil || a.Hits != hits {
-			m.t.Errorf("%s answers %+v, %v; want %d hits of %s", id, a, err, hits, site)
+		if err != nil || a.Hits != hits || a.Sampled != sampled {
+			m.t.Errorf("%s answers %+v, %v; want %d hits of %s, sampled %v", id, a, err, hits, site, sampled)
 		}
 		if h, err := m.g.Heatmap(m.t.Context(), heatmap.Query{Site: site, URL: "https://**", Generation: id, Bots: true}); err != nil || h.Hits > hits {
 			m.t.Errorf("%s answers %+v, %v; want at most %d clicks of %s", id, h, err, hits, site)

@@ -220,10 +220,14 @@ func (h *house) batch() heatmap.Batch {
 	b := heatmap.Batch{Site: testSite, Visitor: visitor, ID: fmt.Sprint("b", n)}
 	day := h.clock.Load() - int64(r.IntN(3))*86_400_000
 	page := fmt.Sprintf("https://shop.example/product/%d", r.IntN(30))
+	var tags []string
+	if n%8 == 0 {
+		tags = []string{fmt.Sprintf("sampled:0.%d", 1+n%9)}
+	}
 	for range 1 + r.IntN(8) {
 		hit := heatmap.Hit{
 			Time: day, Site: testSite, URL: page, Visitor: visitor, View: fmt.Sprint("w", n), ViewportW: uint16(320 + 32*r.IntN(20)), ViewportH: 700,
-			X: uint16(r.IntN(1200)), Y: uint16(r.IntN(4000)), Kind: heatmap.KindClick,
+			X: uint16(r.IntN(1200)), Y: uint16(r.IntN(4000)), Kind: heatmap.KindClick, Tags: tags,
 		}
 		switch r.IntN(6) {
 		case 0:

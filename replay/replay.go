@@ -240,6 +240,9 @@ func (g *Generations) openAll(ctx context.Context) error {
 	if !active.rules.CountsElements() {
 		g.log.Info("generation " + active.id + " does not count clicks inside their elements, because it is from before that: heatlog replay builds one that does")
 	}
+	if !active.rules.CountsSampled() {
+		g.log.Info("generation " + active.id + " does not say which hits are sampled, because it is from before that: heatlog replay builds one that does")
+	}
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (s *bentStore) Record(ctx context.Context, name string) ([]byte, error) {
 func change(blob []byte, fn func(d *heatmap.Delta, id heatmap.LayerID, hits uint64) (keep bool)) []byte {
 	var d, part heatmap.Delta
 	drop := make(map[heatmap.LayerID]bool)
-	if err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) { drop[id] = !fn(&part, id, hits) }); err != nil {
+	if _, err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) { drop[id] = !fn(&part, id, hits) }); err != nil {
 		panic(err)
 	}
 	if err := d.MergeBlobSelected(blob, func(id heatmap.LayerID) (heatmap.LayerID, bool) { return id, !drop[id] }); err != nil {
@@ -155,6 +155,12 @@ func TestPlanted(t *testing.T) {
 			return true
 		})
 	}
+	sampled := func(blob []byte) []byte {
+		return change(blob, func(d *heatmap.Delta, l heatmap.LayerID, n uint64) bool {
+			d.AddSampled(false, 1)
+			return true
+		})
+	}
 	none := func([]byte) []byte { return nil }
 	flip := func(blob []byte) []byte {
 		blob[len(blob)/2] ^= 4
@@ -209,6 +215,7 @@ func TestPlanted(t *testing.T) {
 	f("hits of a day are elsewhere", one(false, true, move), "keys", "months")
 	f("hits of a month are elsewhere", one(true, false, move), "keys", "months")
 	f("a visitor too many", one(true, false, visitor), "keys", "months")
+	f("sampled hits too many", one(false, true, sampled), "keys", "months")
 	f("a day is gone", one(false, true, none), "months", "sums")
 	f("a month is gone", one(true, false, none), "months", "sums")
 	f("page is gone", func(id string, b *bend) {
