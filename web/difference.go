@@ -90,6 +90,7 @@ func sideMembers(o *object, h *heatmap.Heatmap) {
 	o.count("visitors", h.Visitors)
 	o.text("visitors_scope", "page")
 	o.count("views", h.Views)
+	sampledMember(o, h.Sampled)
 }
 
 // appendChanges appends points as [[x,y,difference,hits,minus hits],…]. The difference is the shortest number that reads as

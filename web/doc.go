@@ -119,6 +119,14 @@
 // Beside reason and message stands what the reason has: "nearest" (known URLs), "from" and "to" (days that have hits),
 // "widths" ([[MIN,MAX],…]), "kinds" or "devices". The reasons are the constants heatmap.WhyUnknownSite and so on.
 //
+// Where hits are from a share of page loads alone, because the site's owner asked for that, the answer says so:
+//
+//	"sampled":{"share":0.25,"hits":1204}
+//
+// It is about all hits of the pages and the range, also those that another kind, width or device hides, as "visitors" is; bots'
+// count with bots alone. "share" is the least of them, above 0 and below 1. Counts are what was recorded: none is multiplied. A
+// picture says it in Heatlog-Sampled-Share and Heatlog-Sampled-Hits, a difference map for each side.
+//
 // Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them but those that noise
 // leaves out, whose hits are "noise_hits", and a limit below their number is refused. The weights of points and
 // "noise_hits" add up to "hits".

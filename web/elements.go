@@ -50,6 +50,8 @@ func elementsMembers(o *object, q *heatmap.Query, a *heatmap.ElementList, took t
 	o.day("to", a.To, a.Dated)
 	o.count("hits", a.Hits)
 	o.count("anchored", a.Anchored())
+	o.count("visitors", a.Visitors)
+	o.text("visitors_scope", "page")
 	o.count("views", a.Views)
 	o.key("elements")
 	o.dst = append(o.dst, '[')
@@ -78,6 +80,7 @@ func elementsMembers(o *object, q *heatmap.Query, a *heatmap.ElementList, took t
 	if q.Cells {
 		o.count("inner_cell", uint64(a.InnerSize))
 	}
+	sampledMember(o, a.Sampled)
 	tail(o, &a.Prefix, a.Why, took)
 }
 

@@ -156,6 +156,9 @@ func (r *recorder) readingAnswers() {
 		r.ask("GET", readingTargets[0]+"&format=png&width=64&height=64", "", r.token)
 	}
 	each()
+	r.reader.sample(heatmap.Sampled{Hits: 1204, Share: 250_000})
+	each()
+	r.reader.sample(heatmap.Sampled{})
 	r.ask("GET", "/v1/trend?site=shop&by=hour", "", adminToken)
 	whys := []heatmap.Why{
 		{Reason: heatmap.WhyUnknownSite}, {Reason: heatmap.WhyNoHitsForURL, Nearest: []string{"https://shop.example/"}},

@@ -73,6 +73,10 @@ func setMapHeaders(ctx *fasthttp.RequestCtx, prefix string, h *heatmap.Heatmap) 
 	if len(h.KeptFrom) > 0 {
 		header.Set(prefix+"Kept-From", positionsText(h.KeptFrom))
 	}
+	if h.Sampled.Hits > 0 {
+		header.Set(prefix+"Sampled-Share", strconv.FormatFloat(shareOf(h.Sampled), 'f', -1, 64))
+		header.Set(prefix+"Sampled-Hits", strconv.FormatUint(h.Sampled.Hits, 10))
+	}
 	if h.Why != nil {
 		header.Set(prefix+"Why", h.Why.Reason)
 	}

@@ -101,6 +101,7 @@ func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, took time.D
 	o.count("noise_hits", h.Noise.Hits)
 	o.key("points")
 	o.dst = appendPoints(o.dst, h.Points)
+	sampledMember(o, h.Sampled)
 	tail(o, &h.Prefix, h.Why, took)
 }
 
@@ -122,6 +123,7 @@ func scrollMembers(o *object, q *heatmap.Query, a *heatmap.Scroll, took time.Dur
 	o.close()
 	o.count("visitors", a.Visitors)
 	o.text("visitors_scope", "page")
+	sampledMember(o, a.Sampled)
 	tail(o, &a.Prefix, a.Why, took)
 }
 
@@ -145,6 +147,7 @@ func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Du
 		o.dst = append(o.dst, "null"...)
 	}
 	o.count("hits", a.Hits)
+	sampledMember(o, a.Sampled)
 	tail(o, &a.Prefix, a.Why, took)
 }
 
@@ -158,8 +161,24 @@ func pageMembers(o *object, p *heatmap.PageCount) {
 	o.count("moves", p.Move)
 	o.count("rage", p.Rage)
 	o.count("dead", p.Dead)
+	sampledMember(o, p.Sampled)
 	o.close()
 }
+
+// sampledMember says that hits are from a share of page loads alone, if some are.
+func sampledMember(o *object, s heatmap.Sampled) {
+	if s.Hits == 0 {
+		return
+	}
+	o.key("sampled")
+	o.open()
+	o.number("share", shareOf(s), 6)
+	o.count("hits", s.Hits)
+	o.close()
+}
+
+// shareOf gives the share of page loads, above 0 and below 1.
+func shareOf(s heatmap.Sampled) float64 { return float64(s.Share) / heatmap.WholeShare }
 
 // tail writes what every answer about hits ends with.
 func tail(o *object, p *heatmap.Prefix, why *heatmap.Why, took time.Duration) {

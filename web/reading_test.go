@@ -76,6 +76,41 @@ func TestAnswers(t *testing.T) {
 			`"thinned":false,"cells":0,"noise_hits":0,"points":[],"why":{"reason":"unknown_site","message":"no site \"shop\""},"generation":"g1","positions":{},"lag_hits":0,"took_ms":1.5}`+"\n")
 }
 
+// TestSampled: every answer about hits says which are sampled, a page of a list and the minus side too.
+func TestSampled(t *testing.T) {
+	r := newFakeReader()
+	h := start(t, Options{Reader: r})
+	r.sample(heatmap.Sampled{Hits: 1204, Share: 250_000})
+	one := heatmap.Sampled{Hits: 1, Share: 1}
+	r.pages.Pages[0].Sampled, r.minusSampled = one, one
+	const said, alone = `"sampled":{"share":0.25,"hits":1204}`, `"sampled":{"share":0.000001,"hits":1}`
+	f := func(target, want string) {
+		t.Helper()
+		if a := h.get(target); a.StatusCode != 200 || !strings.Contains(a.body, want) || !json.Valid([]byte(a.body)) {
+			t.Errorf("%s: status %d, lacks %s: %s", target, a.StatusCode, want, a.body)
+		}
+	}
+	f("/v1/heatmap?site=shop&"+page, `]],`+said+`,"generation":"g1"`)
+	f("/v1/heatmap?site=shop&minus_where=x&"+page, `"views":9,`+said+`,"cell":16`)
+	f("/v1/heatmap?site=shop&minus_where=x&"+page, `"views":4,`+alone+`,"kept_cell":16`)
+	f("/v1/scroll?site=shop&"+page, `"visitors_scope":"page",`+said+`,"generation"`)
+	f("/v1/elements?site=shop&"+page, `"hits":1},`+said+`,"generation"`)
+	f("/v1/trend?site=shop", `"visitors":2,`+said+`,"generation"`)
+	f("/v1/pages?site=shop", `"dead":1,`+alone+`}],"total"`)
+	f("/v1/pages?site=shop", `"hits":21,`+said+`,"generation"`)
+	for name, want := range map[string]string{
+		"Heatlog-Sampled-Share": "0.25", "Heatlog-Sampled-Hits": "1204", "Heatlog-Minus-Sampled-Share": "0.000001", "Heatlog-Minus-Sampled-Hits": "1",
+	} {
+		if got := h.get("/v1/heatmap?site=shop&format=png&minus_where=x&" + page).Header.Get(name); got != want {
+			t.Errorf("header %s is %q, want %q", name, got, want)
+		}
+	}
+	r.heatmap.Sampled = heatmap.Sampled{}
+	if a := h.get("/v1/heatmap?site=shop&format=png&" + page); a.Header.Get("Heatlog-Sampled-Share") != "" || a.Header.Get("Heatlog-Sampled-Hits") != "" {
+		t.Errorf("a picture without sampled hits has headers %v", a.Header)
+	}
+}
+
 func TestWhy(t *testing.T) {
 	r := newFakeReader()
 	h := start(t, Options{Reader: r})

@@ -51,6 +51,7 @@ func trendMembers(o *object, q *heatmap.Query, a *heatmap.Trend, took time.Durat
 	o.count("hits", a.Hits)
 	o.count("views", a.Views)
 	o.count("visitors", a.Visitors)
+	sampledMember(o, a.Sampled)
 	tail(o, &a.Prefix, a.Why, took)
 }
 

@@ -23,15 +23,16 @@ const testToken = "t0ken"
 
 // fakeReader gives fixed answers and keeps the last query.
 type fakeReader struct {
-	heatmap  *heatmap.Heatmap
-	scroll   *heatmap.Scroll
-	elements *heatmap.ElementList
-	pages    *heatmap.PageList
-	trend    *heatmap.Trend
-	err      error
-	minusWhy *heatmap.Why // of a difference whose minus side is empty
-	block    bool         // wait for the end of the context
-	panics   any
+	heatmap      *heatmap.Heatmap
+	scroll       *heatmap.Scroll
+	elements     *heatmap.ElementList
+	pages        *heatmap.PageList
+	trend        *heatmap.Trend
+	err          error
+	minusWhy     *heatmap.Why    // of a difference whose minus side is empty
+	minusSampled heatmap.Sampled // of a difference
+	block        bool            // wait for the end of the context
+	panics       any
 
 	mu    sync.Mutex
 	last  heatmap.Query
@@ -70,6 +71,12 @@ func (f *fakeReader) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Hea
 	return f.heatmap, f.asked(ctx, q)
 }
 
+// sample makes all answers say that some of their hits are sampled.
+func (f *fakeReader) sample(s heatmap.Sampled) {
+	f.heatmap.Sampled, f.scroll.Sampled, f.elements.Sampled, f.trend.Sampled, f.pages.Sampled = s, s, s, s, s
+	f.pages.Pages[0].Sampled, f.minusSampled = s, s
+}
+
 // Difference gives the fixed map, less a fixed one.
 func (f *fakeReader) Difference(ctx context.Context, q, minus heatmap.Query) (*heatmap.Difference, error) {
 	f.mu.Lock()
@@ -77,7 +84,7 @@ func (f *fakeReader) Difference(ctx context.Context, q, minus heatmap.Query) (*h
 	f.mu.Unlock()
 	shown := *f.heatmap
 	shown.Points = nil
-	other := &heatmap.Heatmap{Prefix: prefix(), Page: "https://shop.example/:id", Hits: 4, Visitors: 2, Views: 4, Cell: 16, Why: f.minusWhy}
+	other := &heatmap.Heatmap{Prefix: prefix(), Page: "https://shop.example/:id", Hits: 4, Visitors: 2, Views: 4, Cell: 16, Why: f.minusWhy, Sampled: f.minusSampled}
 	other.Generation, other.KeptFrom = "g2", map[string]uint64{"ja": 5}
 	if other.Why != nil {
 		other.Hits = 0
@@ -127,7 +134,7 @@ func newFakeReader() *fakeReader {
 			FoldAverage: 720.5, FoldP50: 720, Visitors: 2, From: day("2026-01-01"), To: day("2026-01-31"), Dated: true,
 		},
 		elements: &heatmap.ElementList{
-			Prefix: prefix(), Page: "https://shop.example/p/1", Hits: 12, Views: 9, Cell: 8, InnerSize: 4, OtherElements: 1, OtherHits: 2, Unnamed: 1, Rest: 1,
+			Prefix: prefix(), Page: "https://shop.example/p/1", Hits: 12, Visitors: 5, Views: 9, Cell: 8, InnerSize: 4, OtherElements: 1, OtherHits: 2, Unnamed: 1, Rest: 1,
 			RestPoints: []heatmap.Point{{X: 512, Y: 1480, Weight: 1}},
 			Elements: []heatmap.ElementCount{
 				{

@@ -130,6 +130,12 @@ func (c *queryHeatmapCmd) draw(s *streams, query url.Values) error {
 	if err := saveAnswer(s, resp.Body, c.PNG); err != nil {
 		return err
 	}
+	if err := writeSampled(s.err, "", sampledOf(resp.Header, "Heatlog-")); err != nil {
+		return err
+	}
+	if err := writeSampled(s.err, "subtracted ", sampledOf(resp.Header, "Heatlog-Minus-")); err != nil {
+		return err
+	}
 	reason := cmp.Or(resp.Header.Get("Heatlog-Why"), resp.Header.Get("Heatlog-Minus-Why"))
 	if reason == "" {
 		return nil
@@ -211,7 +217,10 @@ func (f *serverFlags) print(s *streams, path string, query url.Values) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(s.out, answer)
+	if err := writeJSON(s.out, answer); err != nil {
+		return err
+	}
+	return tellSampled(s.err, answer)
 }
 
 // saveAnswer writes an answer as it is to a file, or to standard output for "-".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -58,7 +59,7 @@ func (c *queryTrendCmd) Run(s *streams) error {
 	if err := json.Unmarshal(text, &a); err != nil {
 		return fmt.Errorf("read answer %.60q: %w", text, err)
 	}
-	if err := printTrend(s.out, &a); err != nil || a.Why == nil {
+	if err := cmp.Or(printTrend(s.out, &a), tellSampled(s.err, text)); err != nil || a.Why == nil {
 		return err
 	}
 	for _, page := range a.Why.Nearest {
