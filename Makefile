@@ -24,7 +24,7 @@ web: types
 	cd web && $(GO) run ./bundle
 
 types: deps
-	cd web && npm ci --silent && npx tsc --noEmit
+	cd web && npm ci --silent && npx tsc --noEmit && npx tsc --noEmit -p package
 
 check: lint test
 
