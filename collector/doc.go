@@ -41,6 +41,7 @@
 //	visitor   string   at most 128 bytes           id of the visitor
 //	ua        string   cut to 256 bytes            user agent
 //	tags      strings  at most 16 of 64 bytes      A/B variants, segments
+//	                                               sampled:0.25: only that share of page loads is recorded
 //	id        string   at most 128 bytes           of this hit, for dropping repeats
 //
 // # A tracker's batch
