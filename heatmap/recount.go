@@ -139,17 +139,6 @@ func (r *Recount) Visitor(bot bool, hash uint64) {
 	}
 }
 
-// Sampled counts that a hit is from a share of page loads, as Delta.AddSampled does; 0 is from all.
-func (r *Recount) Sampled(bot bool, share uint32) {
-	of := r.shares[0]
-	if bot {
-		of = r.shares[1]
-	}
-	if share > 0 {
-		of[share]++
-	}
-}
-
 // Hits calls fn for every layer with its number of hits, in ascending order of id, before any layers are joined.
 func (r *Recount) Hits(fn func(id LayerID, hits uint64)) {
 	for _, id := range slices.Sorted(maps.Keys(r.layers)) {
@@ -233,25 +222,6 @@ func (r *Recount) Blob() []byte {
 		return append(blob, recountCRC8(blob))
 	}
 	return binary.LittleEndian.AppendUint32(blob, crc32.Checksum(blob, crc32.MakeTable(crc32.Castagnoli)))
-}
-
-// sampled is what a blob has of sampled hits, nil where there are none.
-func (r *Recount) sampled() (part []byte) {
-	if len(r.shares[0])+len(r.shares[1]) == 0 {
-		return nil
-	}
-	for _, shares := range r.shares {
-		hits, least := uint64(0), uint32(0)
-		for share, n := range shares {
-			if hits += n; least == 0 || share < least {
-				least = share
-			}
-		}
-		if part = binary.AppendUvarint(part, hits); hits > 0 {
-			part = binary.AppendUvarint(part, uint64(least))
-		}
-	}
-	return part
 }
 
 // ofLayer names the cells of a layer: of all of its hits, or of the rest.
