@@ -85,6 +85,7 @@ export interface Feed {
 
 /** Makes a feed; it begins with the first ask or look. */
 export function makeFeed(token: string, listener: Listener): Feed {
+  const read = reader();
   let timer = 0, failures = 0, changed = Date.now(), asked = "", ended = false;
   let request: AbortController | null = null;
 
@@ -110,7 +111,7 @@ export function makeFeed(token: string, listener: Listener): Feed {
     let again = true;
     try {
       const url = (asked = listener.question());
-      const got = await get(url, token, own.signal);
+      const got = await get<Answer>(url, token, own.signal, read);
       if (request === own && !ended) again = take(url, got); // else somebody asked something else meanwhile
     } catch {
       failures++; // an answer that makes no sense now may make some later
@@ -152,8 +153,22 @@ export function makeFeed(token: string, listener: Listener): Feed {
   return { ask, look, close };
 }
 
+/** What comes last in an answer: how much of the log it holds, which is another each time. */
+const TAIL = ',"generation":';
+
+/** Makes a function that reads answers, and gives what it gave before for what is the same: an answer may be megabytes. */
+function reader(): (text: string) => Answer {
+  let head = "", before: Answer | null = null;
+  return (text) => {
+    const end = Math.max(text.lastIndexOf(TAIL), 0), now = text.slice(0, end);
+    const answer = before && end && now === head ? { ...before, ...JSON.parse("{" + text.slice(end + 1)) } as Answer : JSON.parse(text) as Answer;
+    head = now;
+    return (before = answer);
+  };
+}
+
 /** Gets an answer of a reading route, or what is wrong. It never throws. */
-export async function get<A = Answer>(url: string, token: string, signal?: AbortSignal): Promise<A | Trouble> {
+export async function get<A = Answer>(url: string, token: string, signal?: AbortSignal, read: (text: string) => A = JSON.parse): Promise<A | Trouble> {
   let status = 0;
   try {
     const response = await fetch(url, {
@@ -164,8 +179,9 @@ export async function get<A = Answer>(url: string, token: string, signal?: Abort
       ...(signal && { signal }),
     });
     status = response.status;
-    const body = await response.json();
-    if (status === 200) return body as A;
+    const text = await response.text();
+    if (status === 200) return read(text);
+    const body = JSON.parse(text);
     return { status, code: String(body.error.code), message: String(body.error.message), field: String(body.error.field ?? "") };
   } catch {
     return { status: status === 200 ? 0 : status, code: "", message: "", field: "" };

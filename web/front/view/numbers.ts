@@ -1,4 +1,3 @@
-import { boxOf } from "./carrier";
 import { make, write } from "./dom";
 import { nameOf } from "./path";
 import type { Missing, Placed, Placing } from "./placing";
@@ -25,15 +24,15 @@ export function makeNumbers(): Numbers {
 
   function draw({ placed }: Placing, hits: number): void {
     if (!on) return;
-    const shown = placed.slice(0, LABELS).filter((p) => p.element.isConnected);
+    const shown = placed.slice(0, LABELS), places = shown.map(placeOf); // all is read before anything is written: else the page is laid out for each
     while (labels.length < shown.length) element.append((labels[labels.length] = make("div", "number", {}, make("b"), make("span"))));
     labels.forEach((label, i) => {
-      const p = shown[i], box = p && boxOf(p.element);
-      label.hidden = !box || box.bottom < 0 || box.top > innerHeight || !seen(p!, box);
-      if (!p || !box || label.hidden) return;
+      const p = shown[i], place = places[i];
+      label.hidden = !place;
+      if (!p || !place) return;
       write(label.firstElementChild!, String(p.rank));
       write(label.lastElementChild!, finePercent(p.hits / Math.max(hits, 1)));
-      label.style.transform = `translate(${Math.max(box.left, 0)}px,${Math.max(box.top - 10, 0)}px)`;
+      label.style.transform = `translate(${place[0]}px,${place[1]}px)`;
     });
   }
 
@@ -50,16 +49,12 @@ export function makeNumbers(): Numbers {
   return { element, show, draw, clear };
 }
 
-/** Whether an element's middle is not scrolled out of the boxes around it. */
-function seen({ element }: Placed, { left, right, top, bottom }: { left: number; right: number; top: number; bottom: number }): boolean {
-  const x = (left + right) / 2, y = (top + bottom) / 2;
-  for (let e = element.parentElement; e && e !== document.body && e !== document.documentElement; e = e.parentElement) {
-    if (e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth) continue;
-    if (getComputedStyle(e).overflow === "visible") continue;
-    const box = boxOf(e);
-    if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
-  }
-  return true;
+/** Where the number of an element is in the viewport, px; null where the element cannot be seen: it is scrolled out of the window or a box around it. */
+function placeOf({ element, carrier, left, top, width, height }: Placed): readonly [x: number, y: number] | null {
+  const [ox, oy] = carrier.origin(), clip = carrier.clip(), x = ox + left, y = oy + top, cx = x + width / 2, cy = y + height / 2;
+  if (!element.isConnected || y + height < 0 || y > innerHeight) return null;
+  if (clip && (cx < clip.left || cx > clip.right || cy < clip.top || cy > clip.bottom)) return null;
+  return [Math.max(x, 0), Math.max(y - 10, 0)];
 }
 
 /** The list of elements that have clicks and are not drawn. */

@@ -12,9 +12,14 @@ export interface ElementCount extends Anchor {
   readonly cells: readonly (readonly number[])[];
 }
 
-/** An element of the page and its clicks: those of all anchors that lead to it. */
+/** An element of the page, where it was when it was measured, px from the origin of its carrier, and its clicks: those of all anchors that lead to it. */
 export interface Placed {
   readonly element: Element;
+  readonly carrier: Carrier;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
   readonly sel: string;
   hits: number;
   rage: number;
@@ -39,10 +44,12 @@ export interface Sheet {
 export interface Placing {
   /** Takes the counts of an answer, and the clicks that were at no element, by places of the page. */
   set(counts: readonly ElementCount[], rest: Points): void;
-  /** Looks for elements and measures them if anything may have changed. Reports whether it is to be called in the next frame again. */
+  /** Goes on looking for elements and measuring them, for some ms, if anything may have changed. Reports whether it is to be called in the next frame again. */
   update(): boolean;
-  /** Something may have moved: a window was resized, or time has passed. */
+  /** Something has moved: a window was resized, or the page has changed. */
   look(): void;
+  /** Something may have moved that nothing tells of. */
+  check(): void;
   /** Changes with what is below. */
   readonly version: number;
   /** The page's own first. */
@@ -56,25 +63,54 @@ export interface Placing {
 }
 
 // Times in ms.
-const WORK = 4; // of a frame, for finding elements
+const SEARCH = 4; // of a frame, for finding elements
+const MEASURE = 2; // of a frame, for measuring them
 const CALM = 500; // between two searches on a page that changes all the time
 const FOLLOWED = 700; // how long a change of the page is followed frame by frame: menus open and boxes unfold in that time
-const REDRAWN = 120; // between two new fields
+const REDRAWN = 120; // between two new fields, and SHARE times what making one takes
+
+/** Time between two new fields, by the time that making one takes: where there is much to draw, a change is followed in fewer steps. */
+const SHARE = 4;
+
+/** What of a page moves elements without changing it. */
+const MOVES = ["load", "transitionrun", "animationstart"];
+
+/** Where an element was when it was measured, px from the origin of its carrier. */
+interface Measured {
+  readonly count: ElementCount;
+  readonly element: Element;
+  readonly carrier: Carrier;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One round of measuring, which takes as many frames as it needs. */
+interface Round {
+  readonly carrier: (e: Element) => Carrier;
+  readonly measured: Measured[];
+  readonly missing: Missing[];
+  next: number; // of counts
+}
 
 /** Makes a Placing for a site. changed is called when update has something to do. */
 export function makePlacing(site: string, changed: () => void): Placing {
-  const resolver = makeResolver(site), roots = new WeakSet<Node>();
-  const observer = new MutationObserver(guard(notice));
+  const resolver = makeResolver(site, watch), roots = new WeakSet<Node>();
+  const observer = new MutationObserver(guard(notice)), ended = new AbortController();
   let counts: readonly ElementCount[] = [], rest: Points = new Float64Array(0);
   let sheets: readonly Sheet[] = [], placed: readonly Placed[] = [], missing: readonly Missing[] = [];
   let byElement = new Map<Element, Placed>();
-  let version = 0, until = 0, searched = 0, drawn = 0, seen = "", fresh = true;
+  let version = 0, until = 0, searched = 0, verdicts = 0, drawn = 0, pause = REDRAWN;
+  let fresh = true, moved = false; // there are other counts; elements may be elsewhere than in the last round
+  let round: Round | null = null, last: Round | null = null; // under way, and shown
   let records: MutationRecord[] = [];
 
   function set(now: readonly ElementCount[], others: Points): void {
     counts = now;
     rest = others;
     fresh = true;
+    round = null;
     watch(document);
   }
 
@@ -82,7 +118,13 @@ export function makePlacing(site: string, changed: () => void): Placing {
     if (roots.has(root)) return;
     roots.add(root);
     observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    for (const type of MOVES) root.addEventListener(type, moves, { capture: true, passive: true, signal: ended.signal });
   }
+
+  const moves = guard(({ target }: Event) => {
+    if ((target as Element).localName === "iframe") resolver.changed([]); // it shows another page
+    look();
+  });
 
   function notice(all: MutationRecord[]): void {
     const of = all.filter(({ target, attributeName }) => attributeName !== "popover" && !(target instanceof Element && target.closest("[data-hl-ignore]")));
@@ -93,6 +135,12 @@ export function makePlacing(site: string, changed: () => void): Placing {
 
   function look(): void {
     until = performance.now() + FOLLOWED;
+    check();
+  }
+
+  function check(): void {
+    if (resolver.opened()) resolver.changed([]);
+    moved = true;
     changed();
   }
 
@@ -105,50 +153,78 @@ export function makePlacing(site: string, changed: () => void): Placing {
       records = [];
     }
     if (fresh) for (const c of counts) resolver.find(c);
-    const known = resolver.work(WORK);
-    if (fresh || now - drawn > REDRAWN) {
-      drawn = now;
-      measure();
-      fresh = false;
+    const known = resolver.work(SEARCH);
+    moved ||= fresh || verdicts !== resolver.verdicts || now < until;
+    verdicts = resolver.verdicts;
+    if (moved && !round && (fresh || now - drawn > pause)) {
+      moved = false;
+      round = { carrier: carriers(), measured: [], missing: [], next: 0 };
     }
-    return !known || records.length > 0 || now < until;
+    if (round && measure(round)) finish();
+    return !known || moved || records.length > 0 || round !== null || performance.now() < until;
   }
 
-  /** Measures all elements, and makes new fields if one of them is not where it was. */
-  function measure(): void {
-    const of = carriers(), points = new Map<Carrier, number[]>([[page, [...rest]]]), found = new Map<Element, Placed>();
-    const lacking: Missing[] = [], boxes: number[] = [];
-    for (const c of counts) {
-      const e = resolver.find(c);
-      if (e === undefined) continue;
-      if (!e || !visible(e)) {
-        lacking.push({ count: c, why: e ? "hidden" : "gone" });
-        continue;
-      }
-      watch(e.getRootNode());
-      const box = boxOf(e), carrier = of(e), [x, y] = carrier.origin();
-      const left = box.left - x, top = box.top - y, width = box.right - box.left, height = box.bottom - box.top;
-      const known = found.get(e);
+  /** Goes on measuring. Reports whether all elements are. */
+  function measure(r: Round): boolean {
+    const end = performance.now() + MEASURE;
+    while (r.next < counts.length) {
+      one(r, counts[r.next++]!);
+      if (r.next % 8 === 0 && performance.now() > end) break;
+    }
+    return r.next === counts.length;
+  }
+
+  function one(r: Round, count: ElementCount): void {
+    const element = resolver.find(count);
+    if (element === undefined) return;
+    if (!element || !visible(element)) {
+      r.missing.push({ count, why: element ? "hidden" : "gone" });
+      return;
+    }
+    const box = boxOf(element), carrier = r.carrier(element), [x, y] = carrier.origin();
+    r.measured.push({ count, element, carrier, left: box.left - x, top: box.top - y, width: box.right - box.left, height: box.bottom - box.top });
+  }
+
+  /** Ends the round, and makes new fields if an element is not where it was. */
+  function finish(): void {
+    const now = round!, begun = performance.now();
+    round = null;
+    drawn = begun;
+    if (!fresh && last && same(last, now)) return;
+    fresh = false;
+    last = now;
+    missing = now.missing;
+    rank(now);
+    draw(now);
+    version++;
+    drawn = performance.now();
+    pause = Math.max(REDRAWN, SHARE * (drawn - begun));
+  }
+
+  /** Adds up the clicks of elements that several anchors lead to. */
+  function rank(now: Round): void {
+    byElement = new Map();
+    for (const { element, carrier, left, top, width, height, count: c } of now.measured) {
+      const known = byElement.get(element);
       if (known) {
         known.hits += c.hits;
         known.rage += c.rage;
         known.dead += c.dead;
-      } else found.set(e, { element: e, sel: c.sel, hits: c.hits, rage: c.rage, dead: c.dead, rank: 0 });
-      const list = points.get(carrier) ?? [];
-      points.set(carrier, list);
-      for (const [fx = 0, fy = 0, n = 0] of c.cells) list.push(left + fx * width, top + fy * height, n);
-      boxes.push(left, top, width, height);
+      } else byElement.set(element, { element, carrier, left, top, width, height, sel: c.sel, hits: c.hits, rage: c.rage, dead: c.dead, rank: 0 });
     }
-    const state = boxes.map((v) => Math.round(v * 4)).join() + lacking.map((m) => m.count.sel + m.why).join();
-    if (!fresh && state === seen) return;
-    seen = state;
-    byElement = found;
-    placed = [...found.values()].sort((a, b) => b.hits - a.hits);
+    placed = [...byElement.values()].sort((a, b) => b.hits - a.hits);
     placed.forEach((p, i) => (p.rank = i + 1));
-    missing = lacking;
+  }
+
+  function draw(now: Round): void {
+    const points = new Map<Carrier, number[]>([[page, [...rest]]]);
+    for (const { carrier, left, top, width, height, count } of now.measured) {
+      let list = points.get(carrier);
+      if (!list) points.set(carrier, list = []);
+      for (const [fx = 0, fy = 0, n = 0] of count.cells) list.push(left + fx * width, top + fy * height, n);
+    }
     const list = [...points], fields = makeFields(list.map(([, p]) => shifted(p)), document.documentElement.scrollWidth);
     sheets = list.flatMap(([carrier], i) => (fields[i] ? [{ carrier, field: fields[i]! }] : [])).sort((a, b) => depth(a.carrier) - depth(b.carrier));
-    version++;
   }
 
   function at(x: number, y: number): Placed | null {
@@ -159,14 +235,29 @@ export function makePlacing(site: string, changed: () => void): Placing {
     return null;
   }
 
+  function close(): void {
+    observer.disconnect();
+    ended.abort();
+  }
+
   return {
-    set, update, look, at,
+    set, update, look, check, at, close,
     get version() { return version; },
     get sheets() { return sheets; },
     get placed() { return placed; },
     get missing() { return missing; },
-    close: () => observer.disconnect(),
   };
+}
+
+/** Whether two rounds found all elements in the same places, to a quarter of a px. */
+function same(a: Round, b: Round): boolean {
+  const near = (v: number, w: number) => Math.abs(v - w) < 0.25;
+  return a.measured.length === b.measured.length && a.missing.length === b.missing.length &&
+    a.missing.every((m, i) => m.count === b.missing[i]!.count && m.why === b.missing[i]!.why) &&
+    a.measured.every((m, i) => {
+      const n = b.measured[i]!;
+      return m.element === n.element && m.carrier.element === n.carrier.element && near(m.left, n.left) && near(m.top, n.top) && near(m.width, n.width) && near(m.height, n.height);
+    });
 }
 
 /** Whether anybody could see an element, if the window were large enough. */

@@ -11,6 +11,10 @@ export interface Resolver {
   find(a: Anchor): Found;
   /** Goes on looking for what is not known yet, for about some ms. Reports whether all is known. */
   work(ms: number): boolean;
+  /** How many anchors were looked for so far, again too: something may have been found since this was less. */
+  readonly verdicts: number;
+  /** Whether an element has got a shadow root or a document since it was looked for in it: nothing else tells of that. */
+  opened(): boolean;
   /** The page has changed, as records say: all that was found is looked for again by the next work, and holds until then. */
   changed(records: readonly MutationRecord[]): void;
 }
@@ -38,15 +42,20 @@ interface Entry {
   verdict?: Verdict;
 }
 
+/** A search that lets others have the thread when its time is over: whoever runs it goes on with it later. */
+type Search<T> = Generator<void, T, void>;
+
 /**
- * Makes a Resolver of the anchors of a site. An anchor's own selector is believed if what it finds says what the anchor's
+ * Makes a Resolver of the anchors of a site; entered is called with each document and shadow root that it looks into. An anchor's own selector is believed if what it finds says what the anchor's
  * hashes say; else all elements of its name that say so are looked at, and the one that is clearly it is taken. Where
  * several say the same, their order decides, unless another anchor has shown that things were moved there.
  */
-export function makeResolver(site: string): Resolver {
+export function makeResolver(site: string, entered: (root: Root) => void = () => {}): Resolver {
   const entries = new Map<string, Entry>();
   const said = new WeakMap<Element, number>();
-  let queue: Entry[] = [], stale = false, until = 0;
+  let queue: Entry[] = [], search: Search<Verdict> | null = null; // search is for the last of the queue
+  let stale = false, until = 0, verdicts = 0;
+  let shut = new Set<Element>(); // what was to be looked into and had nothing
   let indexes = new Map<Root, Map<string, Index>>();
   let moved = new Set<Element>(); // elements whose children are in other places than anchors say
 
@@ -59,7 +68,8 @@ export function makeResolver(site: string): Resolver {
     }
     if (!entry.verdict) return undefined;
     const [e, ordered] = entry.verdict;
-    return e && (!e.isConnected || (ordered && inMoved(e))) ? null : e;
+    if (e && !e.ownerDocument.defaultView) stale = true; // its frame shows another page
+    return e && (!e.isConnected || !e.ownerDocument.defaultView || (ordered && inMoved(e))) ? null : e;
   }
 
   function changed(records: readonly MutationRecord[]): void {
@@ -74,55 +84,62 @@ export function makeResolver(site: string): Resolver {
     until = performance.now() + ms;
     if (stale) begin();
     while (queue.length) {
-      const entry = queue[queue.length - 1]!, verdict = resolve(entry.anchor);
-      if (!verdict) return false; // there was no time to look at all
-      entry.verdict = verdict;
+      const entry = queue[queue.length - 1]!, step = (search ??= resolve(entry.anchor)).next();
+      if (!step.done) return false; // there was no time to look at all
+      entry.verdict = step.value;
+      verdicts++;
+      search = null;
       queue.pop();
-      if (performance.now() > until) break;
+      if (late()) break;
     }
     return !queue.length;
   }
+
+  const late = () => performance.now() > until;
+
+  const opened = () => [...shut].some((e) => e.isConnected && inside(e));
 
   /** Forgets what is known of the page, but not what was found on it. */
   function begin(): void {
     stale = false;
     indexes = new Map();
     moved = new Set();
+    shut = new Set();
+    search = null;
     queue = [...entries.values()];
   }
 
-  /** Looks for an element, through the shadow roots and frames around it; undefined if time is over. */
-  function resolve(a: Anchor): Verdict | undefined {
+  /** Looks for an element, through the shadow roots and frames around it. */
+  function* resolve(a: Anchor): Search<Verdict> {
     const parts = parse(a.sel), own = parts.pop();
-    let root: Root | null = document, ordered = false;
+    let root: Root = document, ordered = false;
     for (const part of parts) {
-      const v = inRoot(root, part, undefined);
-      if (!v) return v;
-      root = v[0] && inside(v[0]);
-      if (!root) return [null];
-      ordered ||= !!v[1];
+      const [host, byOrder]: Verdict = yield* inRoot(root, part, undefined), next: Root | null = host && inside(host);
+      if (host && !next) shut.add(host);
+      if (!next) return [null];
+      entered(root = next);
+      ordered ||= !!byOrder;
     }
-    const v = own && inRoot(root, own, a.check);
-    return v && [v[0], ordered || !!v[1]];
+    if (!own) return [null];
+    const [e, byOrder] = yield* inRoot(root, own, a.check);
+    return [e, ordered || !!byOrder];
   }
 
-  function inRoot(root: Root, { css, steps, near }: Part, check: number | undefined): Verdict | undefined {
+  function* inRoot(root: Root, { css, steps, near }: Part, check: number | undefined): Search<Verdict> {
     const matches = query(root, css), exact = matches[0] ?? null, leaf = steps[steps.length - 1]!;
     const numbered = steps.some((s) => s.nth > 0), only = !numbered && matches.length === 1;
     if (check === undefined && !near.length) return numbered ? [exact, true] : [only ? exact : null];
     if (only && check !== undefined && say(exact!) === check) return [exact];
 
-    const named = candidates(root, leaf.name, check);
-    if (!named) return undefined;
+    const named = yield* candidates(root, leaf.name, check);
     let beside = named, gone = false, vague = true;
     for (const { hash, up } of near) {
-      const texts = candidates(root, deep, hash);
-      if (!texts) return undefined;
+      const texts = yield* candidates(root, deep, hash);
       if (single(texts)) vague = false;
       if (!texts.length) gone = true;
-      else beside = beside.filter((e) => texts.some((t) => above(e, up).contains(outermost(t, root))));
+      else beside = yield* saidIn(beside, up, texts.map((t) => outermost(t, root)));
     }
-    const [best, tied] = nearest(beside, steps);
+    const [best, tied] = yield* nearest(beside, steps);
     const sure = (e: Element) => !gone || e.textContent!.length > distinct; // what is left of its kind need not be it
     if (exact && best.includes(exact) && sure(exact) && !(tied && (gone || matches.length > 1))) return [exact, tied];
     if (best.length === 1 && sure(best[0]!)) {
@@ -132,26 +149,64 @@ export function makeResolver(site: string): Resolver {
     if (best.length) return [null];
     if (only) return [exact]; // it says something else now, but there is nothing else that it could be
     if (check !== undefined && vague) { // what was near is gone, or could be anywhere
-      const [alone, several] = nearest(named, steps);
+      const [alone, several] = yield* nearest(named, steps);
       if (alone.length && !several && sure(alone[0]!)) return [alone[0]!];
     }
     if (exact) suspect(exact, steps);
     return [null];
   }
 
-  /** The elements of a name, of those the ones that say what a hash says; undefined if there was no time to ask all of them. */
-  function candidates(root: Root, name: string, check: number | undefined): readonly Element[] | undefined {
+  /** The elements of a name, of those the ones that say what a hash says. */
+  function* candidates(root: Root, name: string, check: number | undefined): Search<readonly Element[]> {
     let names = indexes.get(root), index = names?.get(name);
     if (!names) indexes.set(root, names = new Map());
-    if (!index) names.set(name, index = { all: name === deep ? everything(root) : [...root.querySelectorAll(name)], by: new Map(), next: 0 });
+    if (!index) names.set(name, index = { all: name === deep ? yield* everything(root) : [...root.querySelectorAll(name)], by: new Map(), next: 0 });
     if (check === undefined) return index.all;
     while (index.next < index.all.length) {
       const e = index.all[index.next++]!, h = say(e), like = index.by.get(h);
       if (like) like.push(e);
       else index.by.set(h, [e]);
-      if (index.next % 16 === 0 && performance.now() > until) return undefined;
+      if (index.next % 4 === 0 && late()) yield;
     }
     return index.by.get(check) ?? [];
+  }
+
+  /** All elements of a root, and those in the shadow roots of these. */
+  function* everything(root: Root): Search<Element[]> {
+    const all: Element[] = [];
+    for (const e of root.querySelectorAll("*")) {
+      all.push(e);
+      if (e.shadowRoot) all.push(...(yield* everything(e.shadowRoot)));
+      if (all.length % 64 === 0 && late()) yield;
+    }
+    return all;
+  }
+
+  /** Those of the elements that have one of some texts in the element around them, so many steps up. */
+  function* saidIn(elements: readonly Element[], up: number, texts: readonly Element[]): Search<Element[]> {
+    const beside: Element[] = [];
+    for (const e of elements) {
+      const around = above(e, up);
+      if (texts.some((t) => around.contains(t))) beside.push(e);
+      if (late()) yield;
+    }
+    return beside;
+  }
+
+  /** The elements that the steps lead to best, if well enough, and whether these are several. */
+  function* nearest(elements: readonly Element[], steps: readonly Step[]): Search<[best: Element[], tied: boolean]> {
+    const { mark } = steps[steps.length - 1]!;
+    let best: Element[] = [], most = alike;
+    for (const e of elements) {
+      const score = likeness(e, steps) + (mark && e.matches(mark) ? 1 : 0);
+      if (score > most) best = [];
+      if (score >= most) {
+        best.push(e);
+        most = score;
+      }
+      if (late()) yield;
+    }
+    return [best, best.length > 1];
   }
 
   function say(e: Element): number {
@@ -183,12 +238,7 @@ export function makeResolver(site: string): Resolver {
     return false;
   }
 
-  return { find, work, changed };
-}
-
-/** All elements of a root, and those in the shadow roots of these. */
-function everything(root: Root): Element[] {
-  return [...root.querySelectorAll("*")].flatMap((e) => (e.shadowRoot ? [e, ...everything(e.shadowRoot)] : [e]));
+  return { find, work, opened, changed, get verdicts() { return verdicts; } };
 }
 
 /** The element of a root that an element is in. */
@@ -212,21 +262,6 @@ function query(root: Root, css: string): readonly Element[] {
   } catch {
     return []; // whoever sent the hit wrote no selector
   }
-}
-
-/** The elements that the steps lead to best, if well enough, and whether these are several. */
-function nearest(elements: readonly Element[], steps: readonly Step[]): [best: Element[], tied: boolean] {
-  const { mark } = steps[steps.length - 1]!;
-  let best: Element[] = [], most = alike;
-  for (const e of elements) {
-    const score = likeness(e, steps) + (mark && e.matches(mark) ? 1 : 0);
-    if (score > most) best = [];
-    if (score >= most) {
-      best.push(e);
-      most = score;
-    }
-  }
-  return [best, best.length > 1];
 }
 
 /** Whether a text is in one place only: elements that say it are all in each other. */

@@ -48,11 +48,12 @@ export function openView(link: Link, closed: () => void): () => void {
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
   let sides: Sides | null = null; // of a difference that is drawn
-  let listed: ElementsAnswer | null = null, listedText = "", placed = -1; // what is drawn by element, and the version of its places
+  let listed: ElementsAnswer | null = null, placed = -1; // what is drawn by element, and the version of its places
   let byPlace = false, unlisted = 0; // clicks are asked for by their places on the page: of so many none was at an element
   let doubted = false; // by place because by element there was no answer
   let drawing: Drawing = null, marks: readonly Line[] = [];
   let version = 0; // of drawing and marks
+  let scrolled = 0; // when
   let frame = 0, drawn = ""; // what the canvas shows: version and slice
   let answered = ""; // the address that what is shown is the answer of
   let told = ""; // that and its numbers
@@ -102,9 +103,8 @@ export function openView(link: Link, closed: () => void): () => void {
 
   function takeElements(a: ElementsAnswer): boolean {
     if (!a.elements.length) return askByPlace(a.hits);
-    const text = JSON.stringify([a.elements, a.rest, choices.clicks]), same = text === listedText;
+    const same = listed !== null && listed.hits === a.hits && equal(listed.elements, a.elements) && equal(listed.rest, a.rest);
     listed = a;
-    listedText = text;
     if (same) tellElements();
     else {
       points = centres(a.rest.points, a.rest.cell);
@@ -205,7 +205,9 @@ export function openView(link: Link, closed: () => void): () => void {
       void fitWidth();
     }
     if (document.visibilityState === "visible") feed.look();
-    if (marks.length || listed) schedule(); // the page may have grown
+    if (performance.now() - scrolled < LOOK_EVERY) return; // frames are for scrolling now
+    if (listed) placing.check();
+    else if (marks.length) schedule(); // the page may have grown
   });
 
   const resized = guard(() => {
@@ -243,7 +245,6 @@ export function openView(link: Link, closed: () => void): () => void {
   function clear(): void {
     points = new Float64Array(0);
     sides = listed = null;
-    listedText = "";
     absent.show([], 0, "");
     numbers.clear();
     answered = told = "";
@@ -348,8 +349,13 @@ export function openView(link: Link, closed: () => void): () => void {
     if ("timezone" in got) zone = got.timezone;
   }
 
+  const scroll = guard(() => {
+    scrolled = performance.now();
+    schedule();
+  });
+
   function listen(change: typeof addEventListener | typeof removeEventListener): void {
-    change("scroll", schedule, { capture: true, passive: true });
+    change("scroll", scroll, { capture: true, passive: true });
     change("resize", resized);
     change("keydown", key as (e: Event) => void);
     change("popstate", look);
@@ -390,6 +396,13 @@ function store(use: (s: Storage) => void): void {
   } catch {
     // then the overlay is open on this page alone
   }
+}
+
+/** Whether two parts of answers say the same. */
+function equal(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a !== "object" || typeof b !== "object" || !a || !b) return a === b;
+  const names = Object.keys(a) as (keyof object)[];
+  return names.length === Object.keys(b).length && names.every((n) => equal(a[n], b[n]));
 }
 
 function sameBands(a: Bands, b: Bands): boolean {
