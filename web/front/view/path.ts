@@ -26,6 +26,8 @@ export interface Near {
 export interface Part {
   /** The selector as browsers read it. */
   readonly css: string;
+  /** Whether steps say all that css does, from an id or the body on, each a child of the one before. */
+  readonly whole: boolean;
   /** Its elements, the outermost first. */
   readonly steps: readonly Step[];
   /** What is said near the last step. */
@@ -40,9 +42,12 @@ export function parse(sel: string): Part[] {
       const hash = /\/\*([0-9a-z]{1,4})\*\/$/.exec(text)?.[1];
       return hash ? [{ hash: parseInt(hash, 36), up: texts.length - 1 - i }] : [];
     });
-    return { css, steps: texts.map(step), near };
+    return { css, whole: css.split(">").every((text, i) => (i ? plain : start).test(text)), steps: texts.map(step), near };
   });
 }
+
+const start = /^(#[\w-]+|body|html)$/;
+const plain = /^[a-z][\w-]*(\[[\w-]+="[\w-]+"\])?(:nth-of-type\(\d+\))?(\/\*\w+\*\/)?$/;
 
 function step(text: string): Step {
   return {

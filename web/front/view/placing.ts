@@ -67,9 +67,9 @@ const SEARCH = 4; // of a frame, for finding elements
 const MEASURE = 2; // of a frame, for measuring them
 const CALM = 500; // between two searches on a page that changes all the time
 const FOLLOWED = 700; // how long a change of the page is followed frame by frame: menus open and boxes unfold in that time
-const REDRAWN = 120; // between two new fields, and SHARE times what making one takes
+const REDRAWN = 120; // between two rounds, and after new fields SHARE times what making these took
 
-/** Time between two new fields, by the time that making one takes: where there is much to draw, a change is followed in fewer steps. */
+/** Where there is much to draw, a change is followed in fewer steps. */
 const SHARE = 4;
 
 /** What of a page moves elements without changing it. */
@@ -190,6 +190,7 @@ export function makePlacing(site: string, changed: () => void): Placing {
     const now = round!, begun = performance.now();
     round = null;
     drawn = begun;
+    pause = REDRAWN;
     if (!fresh && last && same(last, now)) return;
     fresh = false;
     last = now;

@@ -125,8 +125,8 @@ export function makeResolver(site: string, entered: (root: Root) => void = () =>
     return [e, ordered || !!byOrder];
   }
 
-  function* inRoot(root: Root, { css, steps, near }: Part, check: number | undefined): Search<Verdict> {
-    const matches = query(root, css), exact = matches[0] ?? null, leaf = steps[steps.length - 1]!;
+  function* inRoot(root: Root, part: Part, check: number | undefined): Search<Verdict> {
+    const { steps, near } = part, matches = query(root, part), exact = matches[0] ?? null, leaf = steps[steps.length - 1]!;
     const numbered = steps.some((s) => s.nth > 0), only = !numbered && matches.length === 1;
     if (check === undefined && !near.length) return numbered ? [exact, true] : [only ? exact : null];
     if (only && check !== undefined && say(exact!) === check) return [exact];
@@ -256,12 +256,25 @@ function inside(e: Element): Root | null {
   }
 }
 
-function query(root: Root, css: string): readonly Element[] {
+/** The elements that a selector finds. */
+function query(root: Root, { css, whole, steps }: Part): readonly Element[] {
   try {
-    return [...root.querySelectorAll(css)];
+    if (!whole) return [...root.querySelectorAll(css)];
+    // Step by step from above: a browser begins at the end, with all elements of the last name.
+    return steps.slice(1).reduce((found, s) => found.flatMap((e) => stepFrom(e, s)), [...root.querySelectorAll(css.split(">")[0]!)]);
   } catch {
     return []; // whoever sent the hit wrote no selector
   }
+}
+
+/** The children of an element that a step says. */
+function stepFrom(e: Element, { name, mark, nth }: Step): Element[] {
+  const found: Element[] = [];
+  let n = 0;
+  for (let c = e.firstElementChild; c; c = c.nextElementSibling) {
+    if (c.localName === name && (++n === nth || !nth) && (!mark || c.matches(mark))) found.push(c);
+  }
+  return found;
 }
 
 /** Whether a text is in one place only: elements that say it are all in each other. */

@@ -98,7 +98,9 @@ func (s *site) frames(query, clicks string) scrolled {
 				s.t.Fatalf("the overlay shows no %s clicks: %s", clicks, browser.InShadow[string](p, "[data-hl-ignore]", `r => r.querySelector(".panel").innerText`))
 			}
 		}
-		p.Wait(`new Promise(done => setTimeout(() => done(true), 1500))`) // it has found all elements and measured them
+		// it has found and measured all elements when it only has a look now and then
+		for !browser.Eval[bool](p, `new Promise(done => { const before = window.frames.size; setTimeout(() => done(window.frames.size - before < 50), 1000) })`) {
+		}
 	}
 	f := browser.Eval[scrolled](p, `scrollThrough()`)
 	if clicks != "" && len(f.Took) < 200 {
