@@ -67,7 +67,8 @@
 // credentials), if they come with an overlay token; errors too, so that an overlay can tell that it has expired. A request
 // with a token of the site and an Origin that is not listed is refused. OPTIONS answers the preflight of any site's origin.
 // /hl.js and /hl-view.js may be loaded from anywhere, all else from heatlog's own origin alone. The app and the demo have a
-// Content-Security-Policy that lets them load nothing but heatlog's own files, and be framed by nobody.
+// Content-Security-Policy that lets them load nothing but heatlog's own files. The app can be framed by nobody and frames
+// pages of the registered sites alone, the demo by the app.
 //
 // Files have a strong ETag for each encoding; a browser asks each time whether it has changed, for /hl.js after 5 minutes.
 //

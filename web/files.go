@@ -6,6 +6,7 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,13 +17,18 @@ import (
 //go:embed static demo
 var embedded embed.FS
 
-// Policies of the pages. None may be framed by others, and none loads anything from elsewhere.
+// Policies of the pages. None loads anything from elsewhere. The app may be framed by nobody, and frames pages of the
+// registered sites; the demo is framed by the app.
 const (
 	appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'; frame-src 'self'"
 	demoPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
+
+// maxFrameSources is how long the list of origins that the app may frame can be, bytes: proxies take 4 KiB of headers. Where
+// the sites have more, the app may frame any page.
+const maxFrameSources = 2 << 10
 
 // revalidated lets a browser keep a file but ask each time whether it is still the one.
 const revalidated = "no-cache"
@@ -130,6 +136,41 @@ func contentType(ext string) string {
 		return "image/x-icon"
 	}
 	return "application/octet-stream"
+}
+
+// serveApp answers with the app, whose policy names the sites of the moment: a browser that has the file takes the policy
+// of the answer.
+func (s *Server) serveApp(f *file) handler {
+	return func(ctx *fasthttp.RequestCtx) error {
+		if err := f.serve(ctx); err != nil {
+			return err
+		}
+		ctx.Response.Header.Set("Content-Security-Policy", f.policy+s.frameSources())
+		return nil
+	}
+}
+
+// frameSources are the origins of all sites, as they follow in a policy's frame-src.
+func (s *Server) frameSources() string {
+	if s.o.Sites == nil {
+		return ""
+	}
+	var origins []string
+	for _, site := range s.o.Sites.List() {
+		origins = append(origins, site.Origins...)
+	}
+	slices.Sort(origins)
+	var list strings.Builder
+	for _, origin := range slices.Compact(origins) {
+		if strings.ContainsAny(origin, " ;,'\"*") { // what would end the list, or be more than one origin
+			continue
+		}
+		list.WriteString(" " + origin)
+	}
+	if list.Len() > maxFrameSources {
+		return " http: https:"
+	}
+	return list.String()
 }
 
 // serve answers with a file, or with 304 if the client has it.

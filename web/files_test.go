@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
 )
 
 // madeFiles are files that no change to the pages changes.
@@ -107,7 +110,7 @@ func TestFilePolicies(t *testing.T) {
 	const none = "default-src 'none'; script-src 'self'; style-src 'self'; "
 	for path, wants := range map[string][]string{
 		"/":      {none, "connect-src 'self'; ", "base-uri 'none'; ", "form-action 'none'; ", "frame-ancestors 'none'; ", "require-trusted-types-for 'script'; trusted-types 'none'"},
-		"/demo/": {none, "img-src 'self'; ", "connect-src 'self'; ", "frame-ancestors 'none'"},
+		"/demo/": {none, "img-src 'self'; ", "connect-src 'self'; ", "frame-ancestors 'self'"},
 	} {
 		got := d.do("GET", path, "").header("Content-Security-Policy")
 		for _, want := range wants {
@@ -240,4 +243,34 @@ func TestNoFiles(t *testing.T) {
 	if got := loadFiles(fstest.MapFS{}); len(got) != 0 {
 		t.Errorf("an empty folder gives %d files", len(got))
 	}
+}
+
+// TestAppFrames wants the app's policy to name the sites of the moment, and nothing else.
+func TestAppFrames(t *testing.T) {
+	sites := newFakeSites()
+	d := newDesk(t, func(o *Options) { o.Sites = sites })
+	frames := func() string {
+		t.Helper()
+		r := d.do("GET", "/", "")
+		_, list, _ := strings.Cut(r.header("Content-Security-Policy"), "frame-src ")
+		if again := d.do("GET", "/", "", "If-None-Match: "+r.header("ETag")); again.status != 304 || !strings.HasSuffix(again.header("Content-Security-Policy"), "frame-src "+list) {
+			t.Errorf("a browser that has the app is told %d, %q", again.status, again.header("Content-Security-Policy"))
+		}
+		return list
+	}
+	f := func(want string, origins ...string) {
+		t.Helper()
+		sites.list = []heatmap.Site{{Key: "shop", Origins: origins}, {Key: "blog", Origins: []string{"https://blog.example"}}}
+		if got := frames(); got != want {
+			t.Errorf("with %q the app frames %q, want %q", origins, got, want)
+		}
+	}
+	f("'self' https://blog.example https://shop.example", "https://shop.example", "https://blog.example")
+	f("'self' http://127.0.0.1:8085 https://blog.example", "http://127.0.0.1:8085", "https://x;script-src", "https://*.example")
+	f("'self' https://blog.example")
+	long := make([]string, maxFrameSources/20)
+	for i := range long {
+		long[i] = fmt.Sprintf("https://s%04d.example", i)
+	}
+	f("'self' http: https:", long...)
 }

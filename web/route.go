@@ -37,6 +37,9 @@ func (s *Server) makeRoutes() map[string]*route {
 	for path, f := range embeddedFiles() {
 		routes[path] = get(f.serve).public()
 	}
+	if f := embeddedFiles()["/"]; f != nil {
+		routes["/"] = get(s.serveApp(f)).public()
+	}
 	if routes["/demo/"] != nil {
 		routes["/demo"] = get(demoRedirect).public()
 	}
