@@ -10,6 +10,10 @@ export interface Why {
 }
 
 interface Tail {
+  /** The page as the server counts it: that of its group, where it has one. */
+  readonly url: string;
+  /** Hits that came from page loads of which only a share is recorded; left out where there are none. */
+  readonly sampled?: { readonly share: number; readonly hits: number };
   readonly visitors: number;
   readonly views: number;
   readonly generation: string;
@@ -186,4 +190,11 @@ export async function get<A = Answer>(url: string, token: string, signal?: Abort
   } catch {
     return { status: status === 200 ? 0 : status, code: "", message: "", field: "" };
   }
+}
+
+/** Whether two parts of answers say the same. */
+export function equal(a: unknown, b: unknown): boolean {
+  if (a === b || typeof a !== "object" || typeof b !== "object" || !a || !b) return a === b;
+  const names = Object.keys(a) as (keyof object)[];
+  return names.length === Object.keys(b).length && names.every((n) => equal(a[n], b[n]));
 }

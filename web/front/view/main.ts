@@ -1,6 +1,8 @@
-// The overlay: heat on the living page that it is loaded into. Its script element brings what it may read.
+// The overlay: heat on the living page that it is loaded into. Its script element brings what it may read. In a frame it opens
+// if that is the app's: what other frames of a page hold is part of the page's own map.
 
 import type { LinkedScript } from "../link";
+import { awaitApp } from "./framed";
 import { openView } from "./view";
 
 /** Where an open overlay leaves how to close it, so that a second one takes its place. */
@@ -13,7 +15,18 @@ function start(): void {
   if (!link) return;
   const place = window as unknown as Place;
   place[OPEN]?.();
-  place[OPEN] = openView(link, () => delete place[OPEN]);
+  const closed = () => delete place[OPEN];
+  if (window === parent) place[OPEN] = openView(link, closed);
+  else {
+    const stop = awaitApp(link, (frame) => {
+      const close = openView(link, closed, frame);
+      place[OPEN] = () => {
+        stop();
+        close();
+      };
+    });
+    place[OPEN] = stop;
+  }
 }
 
 try {

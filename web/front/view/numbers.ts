@@ -1,3 +1,4 @@
+import type { FrameNews } from "../frame";
 import { make, write } from "./dom";
 import { nameOf } from "./path";
 import type { Missing, Placed, Placing } from "./placing";
@@ -24,7 +25,7 @@ export function makeNumbers(): Numbers {
 
   function draw({ placed }: Placing, hits: number): void {
     if (!on) return;
-    const shown = placed.slice(0, LABELS), places = shown.map(placeOf); // all is read before anything is written: else the page is laid out for each
+    const shown = placed.slice(0, LABELS), places = apart(shown.map(placeOf)); // all is read before anything is written: else the page is laid out for each
     while (labels.length < shown.length) element.append((labels[labels.length] = make("div", "number", {}, make("b"), make("span"))));
     labels.forEach((label, i) => {
       const p = shown[i], place = places[i];
@@ -49,12 +50,22 @@ export function makeNumbers(): Numbers {
   return { element, show, draw, clear };
 }
 
+type Place = readonly [x: number, y: number] | null;
+
 /** Where the number of an element is in the viewport, px; null where the element cannot be seen: it is scrolled out of the window or a box around it. */
-function placeOf({ element, carrier, left, top, width, height }: Placed): readonly [x: number, y: number] | null {
+function placeOf({ element, carrier, left, top, width, height }: Placed): Place {
   const [ox, oy] = carrier.origin(), clip = carrier.clip(), x = ox + left, y = oy + top, cx = x + width / 2, cy = y + height / 2;
   if (!element.isConnected || y + height < 0 || y > innerHeight) return null;
   if (clip && (cx < clip.left || cx > clip.right || cy < clip.top || cy > clip.bottom)) return null;
   return [Math.max(x, 0), Math.max(y - 10, 0)];
+}
+
+/** What a number takes on the page, px. */
+const WIDE = 60, TALL = 22;
+
+/** The places without those that lie over one before. */
+function apart(places: readonly Place[]): Place[] {
+  return places.reduce<Place[]>((kept, p) => [...kept, p && kept.some((q) => q && Math.abs(q[0] - p[0]) < WIDE && Math.abs(q[1] - p[1]) < TALL) ? null : p], []);
 }
 
 /** The list of elements that have clicks and are not drawn. */
@@ -64,7 +75,8 @@ export interface Absent {
   show(missing: readonly Missing[], others: number, name: string): void;
 }
 
-export function makeAbsent(): Absent {
+/** Makes the list. told is called with what it says, where somebody else shows it. */
+export function makeAbsent(told?: (hits: number, elements: FrameNews["absent"]["elements"]) => void): Absent {
   const title = make("summary"), list = make("ul"), element = make("details", "absent", {}, title, list);
   let shown = "";
 
@@ -73,8 +85,9 @@ export function makeAbsent(): Absent {
     element.hidden = hits === 0;
     if (now === shown) return;
     shown = now;
+    told?.(hits, sorted(missing).slice(0, LINES).map(({ count: c, why }) => ({ name: nameOf(c.sel), why, hits: c.hits })));
     write(title, `${count(hits)} ${name} not drawn: hidden or gone`);
-    const lines = [...missing].sort((a, b) => b.count.hits - a.count.hits).slice(0, LINES).map(({ count: c, why }) =>
+    const lines = sorted(missing).slice(0, LINES).map(({ count: c, why }) =>
       make("li", "", { title: c.sel }, make("span", "", {}, nameOf(c.sel)), make("em", "", {}, why), make("b", "", {}, count(c.hits))));
     if (missing.length > LINES) lines.push(make("li", "", {}, make("span", "", {}, `${count(missing.length - LINES)} more elements`)));
     if (others) lines.push(make("li", "", {}, make("span", "", {}, "Elements that are not listed"), make("b", "", {}, count(others))));
@@ -83,4 +96,8 @@ export function makeAbsent(): Absent {
 
   element.hidden = true;
   return { element, show };
+}
+
+function sorted(missing: readonly Missing[]): Missing[] {
+  return [...missing].sort((a, b) => b.count.hits - a.count.hits);
 }

@@ -1,10 +1,11 @@
 import { button, choice, guard, icon, make, write } from "./dom";
 import { bandOf, type Choices, type Compare, comparedWith, type ClickKind, type MapKind, type Range, type Width } from "./question";
 import { differenceGradient, rampGradient } from "./ramp";
-import { capital, daysBefore, type Notice } from "./words";
+import { capital, daysBefore, type Notice, sampleText } from "./words";
 
 const CHEVRON = "M5 7.5l5 5 5-5";
 const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
+const OUT = "M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12M11 4h5v5m0-5l-7 7";
 
 /** What the panel does. */
 export interface Actions {
@@ -13,7 +14,17 @@ export interface Actions {
   record(on: boolean): void;
   /** Shows or hides the numbers on elements. */
   numbers(on: boolean): void;
+  /** The address of the same view in the app. */
+  appURL(): string;
   close(): void;
+}
+
+/** Whose hits are shown beside what the lists choose. */
+export interface Scope {
+  /** What this page is counted as, "" where that is itself. */
+  readonly page: string;
+  readonly alone: boolean;
+  readonly bots: boolean;
 }
 
 /** Numbers of an answer: three of [name, value], and the counts at the legend's ends and middle. */
@@ -22,6 +33,8 @@ export interface Figures {
   readonly ticks: readonly [string, string, string];
   /** Whether the legend is of a difference: from less to more. */
   readonly signed?: boolean;
+  /** Share of page loads that are recorded, where that is not all. */
+  readonly sampled?: number | undefined;
 }
 
 /** How the connection is. */
@@ -29,9 +42,12 @@ export type Life = "live" | "late" | "off";
 
 /** The overlay's panel: at the lower right, on phones a sheet at the bottom that can be folded. */
 export interface Panel {
-  readonly element: HTMLElement;
+  /** null for one that is elsewhere. */
+  readonly element: HTMLElement | null;
   /** Shows choices that were made elsewhere. */
   choices(c: Choices): void;
+  /** Says whose hits these are. */
+  scope(s: Scope): void;
   /** Names the groups of widths; the one of this window says so. */
   widths(own: Width, innerWidth: number): void;
   /** Shows the numbers of an answer. The summary is what a folded panel says. */
@@ -52,6 +68,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const range = choice("Days", [["today", "Today"], ["7", "Last 7 days"], ["30", "Last 30 days"], ["all", "All time"]], (v) => actions.choose({ range: v as Range }));
   const width = choice("Width of the windows", [["phones"], ["tablets"], ["desktops"], ["this"], ["all"]], (v) => actions.choose({ width: v as Width }));
   const compare = choice("Compare with", [["", "Compare with nothing"], ["before"], ["rules", c.other && `Compare with ${c.other}`]], (v) => actions.choose({ compare: v as Compare }));
+  const tag = make("input", "", { type: "text", placeholder: "Only hits with tag…", "aria-label": "Only hits with tag", spellcheck: "false", autocapitalize: "none", maxlength: "64" });
   const clicksPick = pick(clicks), rangePick = pick(range), comparePick = pick(compare, "wide");
   const numbersSwitch = toggle("Numbers", "On: elements have their rank and share", false, actions.numbers);
   const names = ["Clicks", "Visitors", "Views"].map((text) => make("dt", "", {}, text)), values = names.map(() => make("dd", "", {}, "–"));
@@ -60,24 +77,27 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const bar = make("div", "bar");
   const keys = make("div", "keys", { role: "img" }, bar, make("div", "ticks", {}, ...ticks));
   const message = make("div", "notice", { role: "status" });
+  const sample = make("p", "sample"), whose = make("div", "whose");
+  const out = make("a", "tool out", { target: "_blank", rel: "noopener noreferrer", "aria-label": "Same view in heatlog", title: "Same view in heatlog", href: "#" }, icon(OUT));
   const turn = button("tool turn", "Fold the panel", () => fold(!folded), icon(CHEVRON));
   const body = make("div", "body", { id: "body" },
     make("fieldset", "seg", { "aria-label": "Map" }, ...maps.map((m) => m.parentElement!)),
-    message, numbers, keys,
+    whose, message, numbers, sample, keys,
     absent,
-    make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide"), comparePick),
+    make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide"), comparePick, make("div", "pick wide", {}, tag)),
     make("div", "foot", {}, slider(opacity, actions), toggle("Count my clicks", "Off: what you do on this page is not recorded", recording, actions.record), numbersSwitch));
   const element = make("section", "panel", { "aria-label": "Map of this page by heatlog" },
-    make("div", "head", {}, make("span", "mark"), name, live, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
+    make("div", "head", {}, make("span", "mark"), name, live, out, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
   let folded = phone;
   let chosen = false; // somebody folded or unfolded it
-  let summary = "heatlog", shown = "";
+  let summary = "heatlog", shown = "", told = "";
 
   function choices(c: Choices): void {
     for (const m of maps) m.checked = m.value === c.map;
     clicks.value = c.clicks;
     range.value = c.range;
     width.value = c.width;
+    if (tag.value.trim() !== c.tag) tag.value = c.tag;
     const [, before, rules] = compare.options, days = daysBefore(c.range);
     write(before!, `Compare with ${days}`);
     before!.hidden = before!.disabled = !days;
@@ -87,6 +107,19 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     clicksPick.hidden = c.map !== "clicks";
     numbersSwitch.hidden = c.map !== "clicks" || comparedWith(c) !== "";
     rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
+  }
+
+  function scope(s: Scope): void {
+    const now = JSON.stringify(s);
+    if (now === told) return;
+    told = now;
+    whose.hidden = !s.page && !s.bots;
+    const of = s.page.replace(location.origin, "");
+    const one = (text: string, title: string, label: string, choose: Partial<Choices>) =>
+      make("p", "", {}, make("span", "", { title }, text), button("less", label, () => actions.choose(choose)));
+    whose.replaceChildren(
+      ...(s.page ? [one(s.alone ? "This page only" : `All pages of ${of}`, s.page, s.alone ? `All of ${of}` : "This page only", { alone: !s.alone })] : []),
+      ...(s.bots ? [one("Bots are counted too", "", "Leave them out", { bots: false })] : []));
   }
 
   function widths(own: Width, innerWidth: number): void {
@@ -101,6 +134,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
       write(values[i]!, value);
     });
     f.ticks.forEach((text, i) => write(ticks[i]!, text));
+    write(sample, f.sampled === undefined ? "" : sampleText(f.sampled));
     bar.style.background = f.signed ? differenceGradient() : rampGradient();
     keys.setAttribute("aria-label", `Colours from ${f.ticks[0]} to ${f.ticks[2]}`);
     say(text, null);
@@ -115,6 +149,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     summary = text;
     title();
     keys.hidden = numbers.hidden = n !== null;
+    sample.hidden = n !== null || !sample.textContent;
     message.hidden = n === null;
     const now = JSON.stringify(n);
     if (now === shown) return; // it may have the focus
@@ -153,11 +188,14 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   }
 
   turn.setAttribute("aria-controls", "body");
-  message.hidden = true;
+  message.hidden = sample.hidden = whose.hidden = true;
+  tag.addEventListener("change", guard(() => actions.choose({ tag: tag.value.trim() })));
+  tag.addEventListener("keydown", guard((e) => e.key === "Enter" && actions.choose({ tag: tag.value.trim() })));
+  for (const type of ["pointerenter", "focus", "pointerdown"]) out.addEventListener(type, guard(() => (out.href = actions.appURL())));
   element.addEventListener("keydown", guard((e) => e.key === "Escape" && fold(true)));
   setFolded(folded);
   choices(c);
-  return { element, choices, widths, figures, notice, life, fold };
+  return { element, choices, scope, widths, figures, notice, life, fold };
 }
 
 function slider(opacity: number, actions: Actions): HTMLElement {

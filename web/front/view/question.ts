@@ -26,6 +26,14 @@ export interface Choices {
   compare: Compare;
   /** Generation that the map can be compared with, "" for none. */
   readonly other: string;
+  /** Only hits with this tag, "" for all. */
+  tag: string;
+  /** Only hits whose URL is this one's, where the page stands for several. */
+  alone: boolean;
+  /** Bots are counted too. */
+  bots: boolean;
+  /** Parameters of the question in the place of range and comparison, where something else than the panel chooses. */
+  given: Readonly<Record<string, string>> | null;
 }
 
 /** What the shown map is compared with, "" where that makes no sense: all time has nothing before it. */
@@ -77,6 +85,13 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
   }
   if (c.width === "this") set("vw", bandOf(innerWidth).join("-"));
   else if (c.width !== "all") set("vw", GROUPS[c.width]);
+  if (c.bots) set("bots", "1");
+  const where = whereOf(c);
+  if (where) set("where", where);
+  if (c.given) {
+    for (const name of Object.keys(c.given)) if (c.map === "clicks" || !name.startsWith("minus_")) set(name, c.given[name]!);
+    return u.href;
+  }
   if (c.range !== "all") set("from", daysAgo(daysOf(c.range) - 1, zone));
   const compare = comparedWith(c);
   if (compare === "rules") set("minus_generation", c.other);
@@ -86,6 +101,47 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
     set("minus_to", daysAgo(days, zone));
   }
   return u.href;
+}
+
+/** The address of the app's view of a page with these choices. */
+export function appURL(base: string, site: string, c: Choices, page: string): string {
+  const range = { today: "1", 7: "7", 30: "", all: "all" }[c.range], compare = comparedWith(c);
+  const kind = c.map === "clicks" && c.clicks !== "click" ? c.clicks : "", minus = compare === "rules" ? c.other : compare;
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ url: page, range, kind, bots: c.bots ? "1" : "", generation: c.generation, minus })) if (value) query.set(name, value);
+  return `${base}#/site/${site}/page?${query}`;
+}
+
+/** The condition on hits, "" for none: the server answers it from its journal, not from what it has counted. */
+function whereOf(c: Choices): string {
+  const all: string[] = [];
+  if (c.tag) all.push(`${JSON.stringify(c.tag)} in tags`);
+  if (c.alone) all.push(`(raw_url == ${JSON.stringify(pageURL())} || url == ${JSON.stringify(plainURL(location))})`);
+  return all.join(" && ");
+}
+
+/** A URL as the usual rules write it. */
+function plainURL({ origin, pathname, search, hash }: Location): string {
+  const path = pathname.replace(/\/index\.html$/, "/").replace(/%[\da-f]{2}/gi, (code) => {
+    const letter = String.fromCharCode(parseInt(code.slice(1), 16));
+    return /[\w.~-]/.test(letter) ? letter : code.toUpperCase();
+  });
+  const kept = search.slice(1).split("&").filter((pair) => pair && !/^(utm_[^=]*|gclid|fbclid|msclkid)(=|$)/i.test(pair)).sort();
+  return origin + (path.length > 1 ? path.replace(/\/$/, "") : path) + (kept.length ? "?" + kept.join("&") : "") + (/^#[/!]/.test(hash) ? hash : "");
+}
+
+/** Whether a page as the server counts it is another than the one here, by more than the usual rules: it stands for several. */
+export function standsForMore(page: string): boolean {
+  const plain = (url: string) => decoded(url.replace(/[?#].*/, "").replace(/\/index\.html$|\/$/, "")).toLowerCase();
+  return page !== "" && plain(page) !== plain(location.href);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURI(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The number of days of a range that ends today. */

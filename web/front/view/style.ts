@@ -60,6 +60,13 @@ dl div{flex:1;min-width:0}
 dt{font-size:12px;color:var(--soft);white-space:nowrap}
 dd{font-size:20px;line-height:28px;font-weight:650;letter-spacing:-.01em;font-variant-numeric:tabular-nums;white-space:nowrap}
 .keys{flex:none}
+.sample{display:flex;align-items:center;gap:8px;margin-top:-4px;font-size:12px;font-weight:550}
+.sample::before{content:"";flex:none;width:12px;height:12px;border-radius:50%;background:conic-gradient(var(--warn) 25%,var(--line) 0)}
+.whose{display:flex;flex-direction:column;gap:4px;flex:none}
+.whose p{display:flex;align-items:center;gap:8px}
+.whose span{flex:1;min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;font-weight:550}
+.less{flex:none;max-width:55%;height:28px;padding:0 10px;border-radius:8px;background:var(--fill);font-size:12px;font-weight:550;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.less:hover{background:var(--hover)}
 .bar{height:8px;border-radius:4px}
 .ticks{display:flex;justify-content:space-between;margin-top:4px;font-size:11px;line-height:14px;color:var(--soft);font-variant-numeric:tabular-nums}
 .notice{padding:12px;border-radius:12px;background:var(--fill);overflow-wrap:anywhere}
@@ -77,6 +84,9 @@ dd{font-size:20px;line-height:28px;font-weight:650;letter-spacing:-.01em;font-va
 .picks{display:grid;grid-template-columns:1fr 1fr;gap:8px;flex:none}
 .pick{position:relative;min-width:0}
 .pick.wide{grid-column:1/-1}
+input[type=text]{width:100%;height:36px;padding:0 12px;border:0;border-radius:10px;background:var(--fill);font-weight:500}
+input[type=text]:hover,input[type=text]:focus{background:var(--hover)}
+::placeholder{color:var(--soft);opacity:1;font-weight:400}
 select{appearance:none;width:100%;height:36px;padding:0 28px 0 12px;border:0;border-radius:10px;background:var(--fill);cursor:pointer;text-overflow:ellipsis;font-weight:500}
 select:hover{background:var(--hover)}
 option{background:Canvas;color:CanvasText}
@@ -98,13 +108,14 @@ input[type=range]{--track:linear-gradient(90deg,var(--accent) var(--at),var(--li
 .folded .body{display:none}
 .folded .head{height:44px}
 .folded .live{font-size:0;margin:0 auto 0 0;padding:4px}
+.folded .out{display:none}
 .folded .turn svg{transform:rotate(180deg)}
 @media(max-width:480px){
 .panel{left:0;right:0;bottom:0;width:auto;max-width:none;max-height:50%;border-radius:20px 20px 0 0;padding-bottom:env(safe-area-inset-bottom)}
 .head,.folded .head{height:52px;padding:0 8px 0 16px}
 .tool{width:40px;height:40px}
 .seg span{height:34px;line-height:34px}
-select{height:40px;font-size:16px}
+select,input[type=text]{height:40px;font-size:16px}
 .body{padding-bottom:12px}
 }
 @media print{.all{display:none}}

@@ -1,16 +1,19 @@
 import { keptAs, type Link } from "../link";
-import { type Bands, type Line, makeBands, reachLines, valueAt } from "./bands";
+import { type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
 import { boxOf } from "./carrier";
-import { type Answer, type ElementsAnswer, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
+import { type Answer, type ElementsAnswer, equal, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
 import { centres, hitsNear, makeField, type Points, samePoints } from "./field";
+import type { FrameOrder } from "../frame";
+import type { Frame } from "./framed";
 import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { makeAbsent, makeNumbers } from "./numbers";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
 import { makePlacing, type Placed } from "./placing";
-import { type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, type Width } from "./question";
+import { appURL, type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, standsForMore, type Width } from "./question";
+import { type Sides, tipOfElement, tipOfSides } from "./tips";
 import { capital, count, countOf, emptyNotice, finePercent, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
@@ -25,26 +28,21 @@ const SETTLED = 300;
 /** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
 const LOOK_EVERY = 250;
 
-/** Both sides of a difference: hits of the whole map, and where they are. */
-interface Sides {
-  readonly names: readonly [shown: string, other: string];
-  readonly hits: number;
-  readonly minus: number;
-  readonly shown: Points;
-  readonly other: Points;
-}
-
-/** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it. Gives how to close it. */
-export function openView(link: Link, closed: () => void): () => void {
+/** Opens the overlay: asks for the heat of the page that it stands on, draws it there, and shows a panel about it, or tells the app whose frame it is in. Gives how to close it. */
+export function openView(link: Link, closed: () => void, app?: Frame): () => void {
   const [token, generation, other] = partsOf(link.token);
-  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation, compare: other ? "rules" : "", other };
-  const picture = makePicture(), lines = make("div", "lines"), numbers = makeNumbers(), absent = makeAbsent(), outline = make("div", "box");
-  const panel = makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, numbers: showNumbers, close }, absent.element);
+  const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation, compare: other ? "rules" : "", other,
+    tag: "", alone: false, bots: false, given: null };
+  const picture = makePicture(), lines = make("div", "lines"), numbers = makeNumbers(), outline = make("div", "box");
+  const absent = makeAbsent(app && ((hits, elements) => app.tell({ absent: { hits, elements } })));
+  const panel = app ? app.panel
+    : makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, numbers: showNumbers, appURL: () => appURL(link.base, link.site, choices, counted || page), close }, absent.element);
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks" && !!outline.hidden, host.owns);
   const placing = makePlacing(link.site, () => schedule());
   const feed = makeFeed(token, { question, answer, trouble });
   let widthChosen = false, fitting = 0;
+  let counted = ""; // what the page is counted as
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
   let sides: Sides | null = null; // of a difference that is drawn
@@ -64,6 +62,9 @@ export function openView(link: Link, closed: () => void): () => void {
 
   function answer(url: string, a: Answer): boolean {
     answered = url;
+    counted = a.url;
+    panel.scope({ page: standsForMore(counted) ? counted : "", alone: choices.alone, bots: choices.bots });
+    app?.tell({ page: counted });
     const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
@@ -84,7 +85,7 @@ export function openView(link: Link, closed: () => void): () => void {
       setTimeout(feed.ask);
       return false;
     }
-    const notice = troubleNotice(t, link.base), again = !notice.final;
+    const notice = troubleNotice(t, link.base, choices), again = !notice.final;
     if (!again) forget();
     panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
     const current = answered === question(); // what is on the page is true still, as of the last answer
@@ -122,7 +123,7 @@ export function openView(link: Link, closed: () => void): () => void {
     absent.show(placing.missing, a.others.hits, name);
     settle(a, a.hits, name, {
       numbers: [[capital(name), count(a.hits)], ["On elements", finePercent(a.anchored / Math.max(a.hits, 1))], ["Views", count(a.views)]],
-      ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
+      ticks: ["0", max < 4 ? "" : count(max / 4), max ? `${countOf(max, name)} in a spot` : "–"],
     });
   }
 
@@ -164,7 +165,7 @@ export function openView(link: Link, closed: () => void): () => void {
   function takeScroll(a: ScrollAnswer): boolean {
     const reach = makeBands(a.band, 0, a.reach, 1), attention = makeBands(a.band, a.band / 2, a.attention_ms);
     const attentive = choices.map === "attention", bands = a.views > 0 ? (attentive ? attention : reach) : null;
-    const same = drawing && bands ? "bands" in drawing && sameBands(drawing.bands, bands) : drawing === bands;
+    const same = drawing && bands ? "bands" in drawing && equal(drawing.bands, bands) : drawing === bands;
     if (!same) show(bands && { bands }, bands ? reachLines(reach, a.fold.average).slice(0, attentive ? 1 : 4) : []);
     const longest = seconds(attention.max);
     settle(a, a.views, "views", {
@@ -181,7 +182,7 @@ export function openView(link: Link, closed: () => void): () => void {
 
   /** Shows an answer's numbers, or why there are none. */
   function settle(a: Answer, n: number, name: string, figures: Figures, summary = countOf(n, name)): void {
-    if (n > 0) panel.figures(figures, summary);
+    if (n > 0) panel.figures({ ...figures, sampled: a.sampled?.share }, summary);
     else panel.notice(emptyNotice(a.why, choices));
   }
 
@@ -200,7 +201,8 @@ export function openView(link: Link, closed: () => void): () => void {
     const now = pageURL();
     if (now !== page) {
       page = now;
-      byPlace = doubted = false;
+      counted = "";
+      choices.alone = byPlace = doubted = false;
       clear(); // heat of one page is no heat of another
       void fitWidth();
     }
@@ -212,7 +214,7 @@ export function openView(link: Link, closed: () => void): () => void {
 
   const resized = guard(() => {
     panel.widths(groupOf(innerWidth), innerWidth);
-    if (!widthChosen) setWidth(groupOf(innerWidth));
+    if (!widthChosen || (app && choices.width !== "all")) setWidth(groupOf(innerWidth));
     clearTimeout(fitting);
     fitting = setTimeout(() => void fitWidth(), SETTLED);
     placing.look();
@@ -231,6 +233,13 @@ export function openView(link: Link, closed: () => void): () => void {
     if (widthChosen || at !== [innerWidth, page].join()) return;
     setWidth("hits" in got && got.hits >= ENOUGH ? "this" : groupOf(innerWidth));
     feed.look();
+  }
+
+  /** Does what the app wants. */
+  function obey(o: FrameOrder): void {
+    opacity(o.opacity);
+    showNumbers(o.numbers);
+    choose({ ...o.choices, width: o.allWidths ? "all" : groupOf(innerWidth) });
   }
 
   const key = guard((e: KeyboardEvent) => {
@@ -314,7 +323,7 @@ export function openView(link: Link, closed: () => void): () => void {
     outline.hidden = true;
     if (!drawing) return "";
     if ("sheets" in drawing) return textOfElement(placing.at(x, y), x, y);
-    if (sides) return textOfSides(sides, x + scrollX, y + scrollY);
+    if (sides) return tipOfSides(sides, x + scrollX, y + scrollY);
     if ("field" in drawing) {
       const hits = hitsNear(points, x + scrollX, y + scrollY);
       return hits > 0 ? countOf(hits, nameOfHits(choices)) : "";
@@ -325,20 +334,12 @@ export function openView(link: Link, closed: () => void): () => void {
 
   /** What is known of an element, which is shown by a line round it, or of the clicks at none near a place of the viewport. */
   function textOfElement(p: Placed | null, x: number, y: number): string {
-    const name = nameOfHits(choices), near = p ? 0 : hitsNear(points, x + scrollX, y + scrollY);
-    if (!p || !listed) return near > 0 ? countOf(near, name) : "";
-    const box = boxOf(p.element), more = (["rage", "dead"] as const).filter((kind) => p[kind] && choices.clicks !== kind);
+    const near = p ? 0 : hitsNear(points, x + scrollX, y + scrollY);
+    if (!p || !listed) return near > 0 ? countOf(near, nameOfHits(choices)) : "";
+    const box = boxOf(p.element);
     outline.hidden = false;
     outline.style.cssText = `transform:translate(${box.left}px,${box.top}px);width:${box.right - box.left}px;height:${box.bottom - box.top}px`;
-    return [countOf(p.hits, name), finePercent(p.hits / listed.hits), `rank ${p.rank}`, ...more.map((kind) => `${count(p[kind])} ${kind}`)].join(" · ");
-  }
-
-  /** What lies at a place of the page on both sides of a difference. */
-  function textOfSides(s: Sides, x: number, y: number): string {
-    const now = hitsNear(s.shown, x, y), before = hitsNear(s.other, x, y);
-    if (!now && !before) return "";
-    const [shown, other] = s.names;
-    return `${finePercent(now / s.hits)} ${shown} (${count(now)}) · ${finePercent(before / s.minus)} ${other} (${count(before)})`;
+    return tipOfElement(p, listed.hits, choices);
   }
 
   /** Learns in which zone the site's days are, so that "today" is the same day as in its numbers. */
@@ -373,18 +374,21 @@ export function openView(link: Link, closed: () => void): () => void {
     cancelAnimationFrame(frame);
     host.close();
     forget();
-    link.record(true);
+    if (!app) link.record(true); // who looks at a page in the app's frame is no visitor
     closed();
   }
 
   keep();
-  host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, outline, ...hover.elements, panel.element));
+  host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, outline, ...hover.elements, ...(panel.element ? [panel.element] : [])));
   outline.hidden = true;
   opacity(OPACITY);
   panel.widths(choices.width, innerWidth);
   listen(addEventListener);
   const looking = setInterval(look, LOOK_EVERY);
-  void fitWidth().then(feed.ask);
+  if (app) {
+    obey(app.order());
+    app.follow(guard(obey));
+  } else void fitWidth().then(feed.ask);
   void findZone();
   return close;
 }
@@ -396,15 +400,4 @@ function store(use: (s: Storage) => void): void {
   } catch {
     // then the overlay is open on this page alone
   }
-}
-
-/** Whether two parts of answers say the same. */
-function equal(a: unknown, b: unknown): boolean {
-  if (a === b || typeof a !== "object" || typeof b !== "object" || !a || !b) return a === b;
-  const names = Object.keys(a) as (keyof object)[];
-  return names.length === Object.keys(b).length && names.every((n) => equal(a[n], b[n]));
-}
-
-function sameBands(a: Bands, b: Bands): boolean {
-  return a.size === b.size && a.max === b.max && a.values.length === b.values.length && a.values.every((v, i) => v === b.values[i]);
 }

@@ -53,13 +53,16 @@ function remedies(why: Why, c: Choices): Remedy[] {
   else if (c.map !== "clicks" && kinds.includes("click")) all.push({ label: "Show clicks", choose: { map: "clicks", clicks: "click" } });
   else if (c.map === "clicks" && kinds.includes("scroll")) all.push({ label: "Show scroll", choose: { map: "scroll" } });
   const open = why.reason === "no_hits";
+  if (why.reason === "only_bots" && !c.bots) all.push({ label: "Count bots too", choose: { bots: true } });
+  if (c.tag) all.push({ label: "Whatever their tag", choose: { tag: "" } });
+  if (c.alone) all.push({ label: "All pages of its group", choose: { alone: false } });
   if (c.width !== "all" && (open || why.reason === "other_width")) all.push({ label: "Show all widths", choose: { width: "all" } });
   if (c.range !== "all" && (open || why.reason === "outside_range")) all.push({ label: "Show all time", choose: { range: "all" } });
   return all;
 }
 
 /** Says what stands in the way of an answer: for good, for a while, or until something else is asked. */
-export function troubleNotice(t: Trouble, base: string): Notice & { readonly final: boolean; readonly passing: boolean } {
+export function troubleNotice(t: Trouble, base: string, c: Choices): Notice & { readonly final: boolean; readonly passing: boolean } {
   const of = (title: string, text: string, final: boolean, passing = false) => ({ alarming: true, title, text, final, passing });
   const { status, code } = t, message = sentence(t.message || `it answered with status ${status}`);
   const anew = "Open the map again from heatlog.";
@@ -71,8 +74,17 @@ export function troubleNotice(t: Trouble, base: string): Notice & { readonly fin
     const hint = "If it runs, the page's Content-Security-Policy may lack it in connect-src.";
     return of("heatlog cannot be reached", `No answer from ${new URL(base).origin}. Trying again. ${hint}`, false, true);
   }
+  if ((c.tag || c.alone) && status !== 429 && status > 0) {
+    const text = `${message} Hits of one tag, or of one page of a group, are counted from the journal, which may take too long.`;
+    return { ...of("heatlog cannot answer this", text, false), remedies: [{ label: "Show all hits", choose: { tag: "", alone: false } }] };
+  }
   if (status === 429 || status >= 500) return of("heatlog is busy", `${message} Trying again.`, false, true);
   return of("heatlog cannot answer this", message, false);
+}
+
+/** Says that not all page loads are recorded. */
+export function sampleText(share: number): string {
+  return `A sample: ${finePercent(share)} of page loads`;
 }
 
 /** A text with its first letter in upper case. */

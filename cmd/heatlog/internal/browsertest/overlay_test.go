@@ -284,11 +284,11 @@ func (o *owner) testKeyboard(t *testing.T) {
 	p := o.open("/keyboard", browser.Desktop)
 	panelSays(t, p, "isitors")
 	var order []string
-	for range 9 {
+	for range 11 {
 		p.Press("Tab")
 		order = append(order, inPanel[string](p, `r => (e => !e ? "" : e.ariaLabel || e.closest("label").innerText)(r.activeElement)`))
 	}
-	want := []string{"Fold the panel", "Close the map", "Clicks", "Kind of clicks", "Days", "Width of the windows", "Compare with", "Opacity", "Count my clicks"}
+	want := []string{"Same view in heatlog", "Fold the panel", "Close the map", "Clicks", "Kind of clicks", "Days", "Width of the windows", "Compare with", "Only hits with tag", "Opacity", "Count my clicks"}
 	if !slices.Equal(order, want) {
 		t.Errorf("Tab goes through %q, want %q", order, want)
 	}
