@@ -36,6 +36,8 @@ export interface Why {
 interface Answer {
   why?: Why;
   lag_hits: number;
+  /** Hits of page loads of which only a share is recorded; left out where there are none. */
+  sampled?: { share: number; hits: number };
 }
 
 /** Counts of one day or hour; start is local time of the site with its offset. */

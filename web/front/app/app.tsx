@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { AddSite } from "./addsite";
 import { reachable, send, session, type Session, type Site } from "./api";
+import { Open } from "./open";
 import { PageView } from "./page";
 import { Mark, Title, Trouble, useTabTitle } from "./parts";
 import { GenerationView } from "./generation";
@@ -87,6 +88,7 @@ function View({ who, sites }: { who: Session; sites: Polled<{ sites: Site[] }> }
     case "new": return <AddSite proposed={route.key} known={sites.data?.sites ?? []} added={sites.again} />;
     case "site":
     case "page": return <OfSite key={place} who={who} sites={sites} route={route} />;
+    case "open": return <Open key={route.url} url={route.url} sites={sites} />;
     case "rules": return <Rules />;
     case "newRules": return <NewRules key={route.like} like={route.like} sites={sites.data?.sites ?? []} />;
     case "generation": return <GenerationView key={route.id} id={route.id} sites={sites.data?.sites ?? []} />;

@@ -2,7 +2,8 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, pathOf, send, type Failure, type Pages, type Session, type Site } from "./api";
 import { Demo, demoKey } from "./demo";
 import { clock, plural, sentence } from "./format";
-import { Copy } from "./parts";
+import { bookmarkletOf } from "./open";
+import { Copy, Mark } from "./parts";
 import { usePoll } from "./poll";
 
 /** The tag of a site, exactly as it is to be pasted. */
@@ -30,12 +31,28 @@ export function Install({ site, who, waiting, hits, arrived, changed }: InstallP
       <p>Paste this into the <code>&lt;head&gt;</code> of every page of {site.origins.length > 0 ? <Origins list={site.origins} /> : "the site"}.</p>
       <div class="tag"><pre><code>{tag}</code></pre><Copy text={tag} /></div>
       {waiting ? <FirstHit site={site.key} arrived={arrived} /> : <Received hits={hits} />}
+      <Bookmarklet base={base} />
       <Refused site={site} every={waiting && !hits ? 2000 : 15_000} changed={changed} />
       <details class="more">
         <summary>Pages with a Content-Security-Policy</summary>
         <p>Allow <code>{new URL(base).origin}</code> in <code>script-src</code> and <code>connect-src</code>.</p>
       </details>
     </section>
+  );
+}
+
+/** A bookmark that opens the page one is on with its map. */
+function Bookmarklet({ base }: { base: string }) {
+  const [pressed, setPressed] = useState(false);
+  const press = (e: Event) => {
+    e.preventDefault(); // it does nothing here
+    setPressed(true);
+  };
+  return (
+    <div class="bookmarklet">
+      <a class="button small" href={bookmarkletOf(base)} onClick={press} draggable={true}><Mark /> Show the map</a>
+      <p class="hint" role="status">{pressed ? "Not here: drag it to the bookmarks bar, and press it on a page of the site." : "Drag it to the bookmarks bar: on any page of the site it opens the map. It holds no secret; you must be signed in here."}</p>
+    </div>
   );
 }
 

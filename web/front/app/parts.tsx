@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Failure } from "./api";
-import { count, readable, sentence, urlParts } from "./format";
+import { count, finePercent, readable, sentence, urlParts } from "./format";
 
 /** The sign of heatlog: cells, cold to hot. */
 export function Mark() {
@@ -64,6 +64,11 @@ export function Trouble({ error, again }: { error: Failure; again?: () => void }
       {again && <button type="button" class="button small" onClick={again}>Try again</button>}
     </div>
   );
+}
+
+/** Says that not all page loads are recorded. */
+export function Sampled({ of }: { of: { share: number; hits: number } | undefined }) {
+  return of ? <p class="sampled">A sample: {finePercent(of.share)} of page loads</p> : null;
 }
 
 /** A stored URL as text: what tells pages apart stands out. */

@@ -6,6 +6,9 @@ export type Range = "1" | "7" | "30" | "90" | "all";
 /** The hits that a map is drawn of. */
 export type Kind = "click" | "rage" | "dead";
 
+/** What the page in a frame shows in place of clicks; "" = the clicks of the kind. */
+export type Layer = "" | "scroll" | "attention";
+
 /** Whose hits are counted; "" = everybody's. */
 export type Device = "" | "desktop" | "tablet" | "mobile";
 
@@ -15,6 +18,7 @@ export type Route =
   | { view: "new"; key: string }
   | SiteRoute
   | PageRoute
+  | { view: "open"; url: string } // opens a page with its map: where the bookmarklet leads
   | { view: "rules" }
   | { view: "newRules"; like: string } // begins with the rules of this generation; "" = the active one
   | { view: "generation"; id: string }
@@ -42,12 +46,19 @@ export interface PageRoute {
   bots: boolean;
   generation: string; // "" = the active one
   minus: string; // what the map is compared with: "" = nothing, "before" = as many days before, or a generation
+  frame: number; // px that the page is wide in its frame; 0 = it is shown from above
+  layer: Layer;
+  at: string; // URL of the page to open, where url stands for many; "" = url itself
 }
 
 /** Values of a Range with what they are called. */
 export const ranges: [Range, string][] = [["1", "Today"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["all", "All"]];
 /** Values of a Kind with what they are called. */
 export const kinds: [Kind, string][] = [["click", "Clicks"], ["rage", "Rage"], ["dead", "Dead"]];
+/** Values of a Layer with what they are called. */
+export const layers: [Exclude<Layer, "">, string][] = [["scroll", "Scroll"], ["attention", "Attention"]];
+/** The least and the most px that a page is wide in its frame. */
+export const frameBounds = [240, 3840] as const;
 /** Values of a Device with what they are called. */
 export const devices: [Device, string][] = [["", "All devices"], ["desktop", "Desktop"], ["tablet", "Tablet"], ["mobile", "Mobile"]];
 
@@ -60,6 +71,7 @@ export function parseRoute(hash: string): Route {
   const p = new URLSearchParams(query);
   const [first = "", key = "", last = "", ...more] = path.split("/");
   if (path === "") return { view: "sites" };
+  if (path === "open") return { view: "open", url: p.get("url") ?? "" };
   if (path === "new") return { view: "new", key: p.get("key") ?? "" };
   if (first === "rules" && more.length === 0 && last === "") {
     if (key === "") return { view: "rules" };
@@ -86,6 +98,9 @@ export function parseRoute(hash: string): Route {
     bots: p.get("bots") === "1",
     generation: generationOf(p.get("generation")),
     minus: p.get("minus") === "before" ? "before" : generationOf(p.get("minus")),
+    frame: frameOf(p.get("frame")),
+    layer: oneOf(layers, p.get("layer"), ""),
+    at: p.get("at") ?? "",
   };
 }
 
@@ -104,6 +119,9 @@ export function pageLink(key: string, url: string, with_: Partial<PageRoute> = {
     bots: with_.bots ? 1 : undefined,
     generation: with_.generation,
     minus: with_.minus,
+    frame: with_.frame || undefined,
+    layer: with_.layer,
+    at: with_.at,
   });
 }
 
@@ -153,6 +171,11 @@ export function useScroll(place: string): void {
   }, [place]);
 }
 
+function frameOf(px: string | null): number {
+  const [least, most] = frameBounds, wide = Math.trunc(Number(px)) || 0;
+  return wide > 0 ? Math.min(Math.max(wide, least), most) : 0;
+}
+
 function generationOf(id: string | null): string {
   return id && isGeneration.test(id) ? id : "";
 }
@@ -169,7 +192,7 @@ function queryOf(values: Record<string, string | number | undefined>): string {
   return p.size > 0 ? `?${p}` : "";
 }
 
-function oneOf<T extends string>(known: [T, string][], value: string | null, usual: T): T {
+function oneOf<T extends string, U extends string>(known: [T, string][], value: string | null, usual: U): T | U {
   return known.find(([name]) => name === value)?.[0] ?? usual;
 }
 

@@ -4,7 +4,7 @@ import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
 import { asStored, compact, count, date, daysOf, plural } from "./format";
 import { ByGeneration } from "./generation";
 import { Install } from "./install";
-import { Choice, Figure, Ghost, PageName, Title, Trouble, useSeen, useTabTitle } from "./parts";
+import { Choice, Figure, Ghost, PageName, Sampled, Title, Trouble, useSeen, useTabTitle } from "./parts";
 import { askCalmly, usePoll, type Polled } from "./poll";
 import { go, pageLink, ranges, siteLink, type Device, type Range, type SiteRoute } from "./route";
 
@@ -68,6 +68,7 @@ export function Numbers({ trend, site, range, device = "" }: { trend: Polled<Tre
       <div class="numbers-chart">
         {trend.error && !data ? <Trouble error={trend.error} again={trend.again} /> : <TrendChart trend={data} metric={metric} names={names} />}
         <p class="hint">{spanOf(data, range)} · days of {data?.timezone ?? zoneOf(site)}{data && <Lag hits={data.lag_hits} />}</p>
+        <Sampled of={data?.sampled} />
       </div>
     </section>
   );
