@@ -32,7 +32,7 @@ export interface HeatmapAnswer extends Tail {
   readonly minus?: { readonly hits: number; readonly generation: string; readonly why?: Why };
 }
 
-/** The clicks of a page by element. It has no visitors. */
+/** The clicks of a page by element. */
 export interface ElementsAnswer extends Tail {
   readonly hits: number;
   /** Hits that are at an element. */

@@ -167,6 +167,7 @@ func TestBookmarklet(t *testing.T) {
 	if strings.Contains(code, "hlo_") || strings.Contains(code, a.token()) || !strings.HasPrefix(code, "javascript:") {
 		t.Errorf("the bookmarklet is %s", code)
 	}
+	a.see(".live", "Waiting for the first hit") // what comes later moves what is pressed
 	a.press(".bookmarklet a", "Show the map")
 	a.see(".bookmarklet", "Not here")
 	a.Keep("bookmarklet")

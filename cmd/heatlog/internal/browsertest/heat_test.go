@@ -257,7 +257,7 @@ func TestReadmePicture(t *testing.T) {
 	if err := json.Unmarshal(answer, &heat); err != nil || heat.Hits < 1000 {
 		t.Fatalf("only %d clicks: %.500s", heat.Hits, answer)
 	}
-	panelSays(t, p, fmt.Sprintf("%d,%03d", heat.Hits/1000, heat.Hits%1000))
+	panelSays(t, p, fmt.Sprintf("%d,%03d", heat.Hits/1000, heat.Hits%1000), "in a spot") // which is said of what is drawn
 	shot := p.Screenshot("readme")
 	if !*rewriteBoxes {
 		return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"heatlog/cmd/heatlog/internal/browser"
@@ -89,7 +88,7 @@ func TestOverlayLeadsToTheApp(t *testing.T) {
 	p.Close()
 }
 
-// TestOverlaySaysWhatItCounts has an answer of a sample, and one of bots alone.
+// TestOverlaySaysWhatItCounts has hits of a sample, and of bots alone.
 func TestOverlaySaysWhatItCounts(t *testing.T) {
 	o := ownSite(t, nil)
 	bot := o.click("/bots", 200, 200, 1280)
@@ -103,9 +102,9 @@ func TestOverlaySaysWhatItCounts(t *testing.T) {
 	panelSays(t, p, "Count bots too")
 	p.Close()
 
-	o.list(counted("body>div", "", 90))
-	text := strings.Replace(*o.listed.Load(), `"lag_hits"`, `"sampled":{"share":0.25,"hits":90},"lag_hits"`, 1)
-	o.listed.Store(&text)
+	part := o.click("/sample", 200, 200, 1280)
+	part["tags"], part["sel"], part["ax"], part["ay"] = []string{"sampled:0.25"}, "body>div", 0.5, 0.1
+	o.send(o.click("/sample", 400, 200, 1280), part)
 	p = o.open("/sample", browser.Desktop)
 	panelSays(t, p, "A sample: 25% of page loads")
 	for _, dark := range []bool{false, true} {
@@ -114,4 +113,9 @@ func TestOverlaySaysWhatItCounts(t *testing.T) {
 	}
 	silent(t, p)
 	p.Close()
+	a := o.appAt(browser.Desktop, "/sample", "&frame=1280")
+	a.see(".numbers .sampled", "A sample: 25 % of page loads")
+	a.see(".frame-says .sampled", "A sample: 25 % of page loads")
+	a.Keep("app-sampled")
+	a.Close()
 }
