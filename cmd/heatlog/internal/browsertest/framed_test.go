@@ -217,3 +217,36 @@ func decoded(t *testing.T, link string) string {
 	}
 	return text
 }
+
+// TestOverlayInAFrameOpensForWhoHasItsToken has a page with a frame that is not the app: it is told nothing until it has the
+// token of the frame's link.
+func TestOverlayInAFrameOpensForWhoHasItsToken(t *testing.T) {
+	o := ownSite(t, map[string]ownedPage{"holder": {html: `<!doctype html><link rel=icon href="data:,"><body><iframe width=800 height=600></iframe>
+		<script>window.heard = []; addEventListener("message", e => heard.push(e.data))</script>`}})
+	o.send(o.click("/inner", 200, 200, 800))
+	p := chrome.Open(t, browser.Desktop)
+	p.Goto(o.base + "/holder")
+	link := overlayLink(t, o.server, "shop", o.base+"/inner")
+	token := link[strings.Index(link, "#hl=")+4:]
+	browser.Eval[bool](p, fmt.Sprintf(`document.querySelector("iframe").src = %q, true`, link))
+	p.Wait(`heard.length === 1`)
+	if got := browser.Eval[string](p, `JSON.stringify(heard)`); got != `[{"hl":"here"}]` {
+		t.Errorf("the frame says %s to anybody", got)
+	}
+	order := func(token string) {
+		t.Helper()
+		browser.Eval[bool](p, fmt.Sprintf(`document.querySelector("iframe").contentWindow.postMessage({hl: "show", token: %q, opacity: 1, numbers: false, allWidths: true,
+			choices: {map: "clicks", clicks: "click", compare: "", given: {}}}, "*"), true`, token))
+	}
+	order("hlo_another")
+	order("")
+	browser.Eval[bool](p, `new Promise(done => setTimeout(() => done(true), 500))`)
+	const opened = `!!document.querySelector("iframe").contentDocument.querySelector("` + overlayHost + `")`
+	if browser.Eval[bool](p, `heard.length > 1 || `+opened) {
+		t.Errorf("without the token the frame opens its map, or says %s", browser.Eval[string](p, `JSON.stringify(heard)`))
+	}
+	order(token)
+	p.Wait(`heard.some(h => h.hl === "shown" && h.figures.some(f => f[0] === "Clicks" && f[1] === "1")) && ` + opened)
+	silent(t, p)
+	p.Close()
+}
