@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -23,9 +24,9 @@ import (
 var scripts = []struct {
 	name, entry string
 	target      api.Target
-	own         string // properties that get shorter names: no browser, page, server or other script may know them
+	own         string // of the script that is to be as small as can be: properties that get shorter names, as no browser, page, server or other script knows them
 }{
-	{"hl.js", "front/hl/main.ts", api.ES2017, "^(undecided|flying|tries|settle|judge|sign|json|hits|full|flush|start|move|hide|show|hit|end|first|at|add)$"},
+	{"hl.js", "front/hl/main.ts", api.ES2017, "^(undecided|flying|settle|judge|sign|json|page|full|flush|move|hide|show|hit|end|add|until|allow)$"},
 	{"hl-view.js", "front/view/main.ts", api.ES2017, ""},
 	{"app.js", "front/app/main.tsx", api.ES2022, ""},
 }
@@ -53,9 +54,10 @@ func run(check bool) error {
 	return all
 }
 
-// build bundles one script, and the style sheet that it imports.
+// build bundles one script, and the style sheet that it imports. With names of its own it goes through Terser too, which packs
+// one in twenty bytes better.
 func build(entry, name string, target api.Target, own string) ([]api.OutputFile, error) {
-	r := api.Build(api.BuildOptions{
+	options := api.BuildOptions{
 		EntryPoints: []string{entry},
 		Outfile:     filepath.Join("static", name),
 		Bundle:      true,
@@ -69,11 +71,30 @@ func build(entry, name string, target api.Target, own string) ([]api.OutputFile,
 		MangleProps:       own,
 		LegalComments:     api.LegalCommentsNone,
 		LogLevel:          api.LogLevelWarning,
-	})
+	}
+	if own != "" {
+		options.MinifyWhitespace, options.MinifyIdentifiers = false, false // Terser does it better
+		options.TsconfigRaw = `{}`                                         // without the "use strict" of the one that is there
+	}
+	r := api.Build(options)
 	if len(r.Errors) > 0 {
 		return nil, fmt.Errorf("bundle %s: %d errors, see above; npm ci in web installs what is imported", entry, len(r.Errors))
 	}
+	if own != "" {
+		packed, err := pack(r.OutputFiles[0].Contents)
+		if err != nil {
+			return nil, fmt.Errorf("pack %s: %w; npm ci in web installs Terser", entry, err)
+		}
+		r.OutputFiles[0].Contents = packed
+	}
 	return r.OutputFiles, nil
+}
+
+// pack is Terser.
+func pack(script []byte) ([]byte, error) {
+	c := exec.Command(filepath.Join("node_modules", ".bin", "terser"), "--ecma", "2017", "--compress", "passes=3,unsafe_arrows", "--mangle")
+	c.Stdin, c.Stderr = bytes.NewReader(script), os.Stderr
+	return c.Output()
 }
 
 // settle writes a file, or says that it is not current.

@@ -21,14 +21,14 @@ export function selector(path: readonly EventTarget[], salt?: string | null): st
   let out = "", join = "", anchored = false;
   for (const node of path) {
     if (isShadow(node) || out && "contentWindow" in node) {
-      join = ">>>";
+      join = out && ">>>";
       anchored = false;
     }
     if (!anchored && isElement(node)) {
-      const s = step(node, out && !out.split("*/")[2] && salt, path[0] as Element), longer = s + (out && (join || ">")) + out;
+      const s = step(node, out && !out.split("*/")[2] && salt, path[0] as Element), longer = s + join + out;
       if (longer.length > longest) break;
       out = longer;
-      join = "";
+      join = ">";
       anchored = s[0] === "#" || s === "body";
     }
   }

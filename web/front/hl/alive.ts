@@ -48,7 +48,7 @@ export function watch(): Watch {
   }
 
   function judge(at: Path, fn: (dead: boolean) => void): boolean {
-    if (selected() || at.some((n) => isElement(n) && (n.matches(answering) || closed(n)))) return false;
+    if (selected() || any(at, answering) || at.some(closed)) return false;
     if (!path.includes(at[0]!) || now() - down > 5000) down = now();
     look(at);
     const since = down;
@@ -70,12 +70,15 @@ export function watch(): Watch {
 }
 
 /** Whether an element may have a shadow root that nobody can see into. */
-const closed = (e: Element): boolean => /-/.test(e.localName) && !e.shadowRoot;
+const closed = (n: EventTarget): boolean => isElement(n) && /-/.test(n.localName) && !n.shadowRoot;
 
-const selected = (): boolean => getSelection()!.isCollapsed === false;
+const selected = (): boolean => getSelection()!.type === "Range";
+
+/** Whether any element of a path is one of these. */
+const any = (path: Path, selectors: string): boolean => path.some((n) => isElement(n) && n.matches(selectors));
 
 /** Whether anything in a path is not to be recorded. */
-export const ignored = (path: Path): boolean => path.some((n) => isElement(n) && n.matches(marked));
+export const ignored = (path: Path): boolean => any(path, marked);
 
 /** Whether a change is one that a visitor may see. */
 function counts({ target, addedNodes, removedNodes }: MutationRecord): boolean {

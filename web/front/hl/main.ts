@@ -1,20 +1,13 @@
 // The tracker, /hl.js: sends what visitors do on a page to POST /v1/in. Nothing in it may disturb the page: handlers are passive and
-// never throw, nothing is written to the console or kept in a visitor's browser, and sending is never done while the page handles
-// an event, unless it goes away.
+// never throw, nothing is written to the console, nothing but what could not be delivered is kept in a visitor's browser, and
+// sending is never done while the page handles an event, unless it goes away.
 import { isElement } from "../anchor";
-import { watch as watchAnswers } from "./alive";
+import { watch, type Watch } from "./alive";
 import { keptToken, openOverlay, takeToken } from "./overlay";
 import { guard, listen, members, quote, visible } from "./page";
 import { presses } from "./press";
 import { sender } from "./send";
 import { beginView, type View } from "./view";
-
-/** The script element that this is in: <script src="…/hl.js" data-site="KEY">. */
-function tag(): HTMLScriptElement | undefined {
-  const own = document.currentScript; // null in a module, and anything that the page names so
-  if (own && isElement(own) && own.hasAttribute("data-site")) return own as HTMLScriptElement;
-  return [...document.querySelectorAll<HTMLScriptElement>("script[data-site]")].find((s) => /\bhl\.js/.test(s.src));
-}
 
 const plain = /#(?![!/]).*/; // a fragment that is a place, not a route
 
@@ -23,28 +16,37 @@ const pageOf = (url: string): string =>
   url.replace(plain, "").replace(/[?&](utm_|gclid|fbclid|msclkid)[^&#]*/gi, "").replace("?", "&");
 
 /** The URL that hits have: without its query if it is longer than the server takes. */
-function hitURL(): string {
-  const url = location.href.replace(plain, "");
-  return url.length > 8000 ? url.replace(/[?#].*/, "") : url;
-}
+const hitURL = (): string => location.href.replace(plain, "").replace(/\?.{7000,}/, "");
 
-function start(script: HTMLScriptElement): void {
-  const base = script.src.replace(/[?#].*/, "").replace(/[^/]*$/, ""), site = script.getAttribute("data-site") || "";
-  const mark = Symbol.for("hl " + base + site), own = window as unknown as Record<symbol, boolean>;
-  if (!site || !/^http/.test(location.protocol) || own[mark]) return;
-  own[mark] = true;
+/** What is left of data-respect without the signals that a visitor's browser does not send: these, and what nobody knows. */
+const heeded = (signals: string): string => signals.replace((navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? " " : "gpc", "")
+  .replace(navigator.doNotTrack === "1" ? " " : "dnt", "").trim();
 
-  const send = sender(base + "v1/in", head(site, script.getAttribute("data-tags")), () => view && view.start());
-  listen("pointerdown popstate hashchange", look); // before an answer to this press can be expected
-  const answers = watchAnswers();
-  let view: View | undefined, href = "", page = "", recording = true, opened = false;
-  const press = presses(answers, script.getAttribute("data-check") ? null : site, (json) => view!.hit(json));
+/** What a script leaves for another: how to tell each tracker of this window about consent, by server and site. */
+type Trackers = Record<string, (yes: unknown) => void>;
+
+/** What windows have of ours. */
+type Globals = { heatlog?: { consent: (yes: unknown) => void }; "hl:"?: Trackers };
+
+/** Starts the tracker of the script element that this is in: <script src="…/hl.js" data-site="KEY">. It throws if there is none. */
+function start(): void {
+  // null in a module, and anything that the page names so
+  const own = document.currentScript as HTMLScriptElement | null, tag = "script[data-site]";
+  const script = own && own.matches(tag) ? own : document.querySelector<HTMLScriptElement>(tag + '[src*="hl.js"]')!;
+  const { site = "", tags = "", check, sample = "", store, respect = "", consent: asked } = script.dataset, base = /^[^?#]*\//.exec(script.src)![0]!;
+  const globals = window as unknown as Globals, all = globals["hl:"] = globals["hl:"] || {};
+  if (!site || !location.host || all[base + site]) return;
+  all[base + site] = consent;
+
+  const sampled = /^0?\.\d+$/.test(sample), within = !sampled || Math.random() < +sample;
+  const send = sender(base + "v1/in", head(site, (sampled ? `sampled:${+sample},` : "") + tags), store ? "" : `hl:${site}:`);
+  let allowed = within && asked == null && !heeded(respect);
+  let answers: Watch, press: ReturnType<typeof presses>, view: View | undefined, href = "", page = "", recording = true, opened = false;
 
   /** Notices that the page became another one. It is called ahead of everything, so that hits have the URL of their moment. */
   function look(): void {
     if (href === location.href) return;
-    const token = takeToken();
-    if (token) open(token);
+    takeToken(open);
     href = location.href;
     if (page === (page = pageOf(href))) return;
     answers.sign();
@@ -53,18 +55,24 @@ function start(script: HTMLScriptElement): void {
 
   function begin(): void {
     view && view.end();
-    view = recording ? beginView(hitURL(), send.add) : undefined;
+    view = recording && allowed ? beginView(hitURL(), send.add) : undefined;
   }
 
   function record(on: boolean): void {
-    if (on === recording) return;
-    recording = on;
+    if (recording !== (recording = on)) begin();
+  }
+
+  /** Records from now on, or stops and drops what waits. A page that is not in the sample stays out of it. */
+  function consent(yes: unknown): void {
+    if (yes === true && allowed === within) return;
+    allowed = yes === true && within;
+    send.allow(allowed);
     begin();
   }
 
   function open(token: string): void {
     opened = true;
-    openOverlay({ token, site, base, record: guard(record), get recording() { return recording; } }, script.nonce || "");
+    openOverlay({ token, site, base, record: guard(record), get recording() { return recording; } }, script);
   }
 
   function leave(): void {
@@ -73,10 +81,6 @@ function start(script: HTMLScriptElement): void {
     send.flush(true);
   }
 
-  const [token, uncounted] = keptToken(site);
-  recording = !uncounted;
-  look();
-  if (token && !opened) open(token);
   function click(e: Event, frame?: Element): void {
     look();
     if (view && view.settle() && !send.full()) press(e, frame);
@@ -88,32 +92,42 @@ function start(script: HTMLScriptElement): void {
     if (inner.readyState === "complete" && !inner.querySelector("script[data-site]")) listen("click", (e) => click(e, frame), inner);
   });
 
-  listen("click", (e) => click(e));
-  listen("load", (e) => enter(e.target as HTMLIFrameElement), document); // it never gets to the window
-  document.querySelectorAll("iframe").forEach(enter);
-  listen("scroll resize", (e) => {
+  function run(): void {
+    if (allowed) send.allow(true);
+    listen("pointerdown popstate hashchange", look); // before an answer to this press can be expected
+    answers = watch();
+    press = presses(answers, check ? "" : site, (json) => view!.hit(json));
+    const [token, off] = keptToken(site);
+    recording = !off;
     look();
-    if (e.target === document || e.target === window) view && view.move();
-  });
-  listen("pagehide", leave);
-  listen("visibilitychange", () => visible() ? (look(), view && view.show()) : leave());
-  listen("pageshow", (e) => (e as PageTransitionEvent).persisted && begin());
-  const navigation = (window as unknown as { navigation?: EventTarget }).navigation;
-  if (navigation) {
-    listen("currententrychange", look, navigation);
-    listen("navigate", answers.sign, navigation);
-  } else setInterval(guard(look), 500);
+    if (token && !opened) open(token);
+
+    listen("click", (e) => click(e));
+    listen("load", (e) => enter(e.target as HTMLIFrameElement), document); // it never gets to the window
+    document.querySelectorAll("iframe").forEach(enter);
+    listen("scroll resize", (e) => {
+      look();
+      isElement(e.target!) || view && view.move();
+    });
+    listen("pagehide", leave);
+    listen("visibilitychange", () => visible() ? (look(), view && view.show()) : leave());
+    listen("pageshow", (e) => (e as PageTransitionEvent).persisted && begin());
+    const navigation = (window as unknown as { navigation?: EventTarget }).navigation;
+    if (navigation) {
+      listen("currententrychange", look, navigation);
+      listen("navigate", answers.sign, navigation);
+    } else setInterval(guard(look), 500);
+  }
+
+  guard(() => {
+    if (globals.heatlog == null) globals.heatlog = { consent: (yes) => Object.keys(all).forEach((name) => all[name]!(yes)) };
+  })();
+  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", run);
+  else run();
 }
 
 /** The members that all batches have. */
-function head(site: string, tags: string | null): string {
-  const list = (tags || "").split(",").map((t) => t.trim()).filter((t) => t && new Blob([t]).size <= 64).slice(0, 16);
-  return members({ site }).slice(1) + (list.length ? `,"tags":[${list.map(quote)}]` : "");
-}
+const head = (site: string, tags: string): string => members({ site }) +
+  `,"tags":[${tags.trim().split(/\s*[,\r\n\t]\s*/).filter((t) => t && new Blob([t]).size <= 64).slice(0, 16).map(quote)}]`;
 
-guard(() => {
-  const script = tag(), go = () => start(script!);
-  if (!script) return;
-  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", go);
-  else go();
-})();
+guard(start)();

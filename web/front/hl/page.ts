@@ -1,20 +1,26 @@
 /** Milliseconds of a clock that never goes back. */
 export const now = (): number => performance.now();
 
+/** A whole number from 0 to most; 0 if it is none. */
+const clamp = (v: number, most: number): number => Math.min(most, Math.max(0, v | 0));
+
 /** A length as hits have it: whole CSS px, 0 to 65535. */
-export const px = (v: number): number => Math.min(65535, Math.max(0, Math.floor(v) || 0));
+export const px = (v: number): number => clamp(v, 65535);
+
+/** A place in an element's box, 0 to 1 with four digits. */
+export const share = (at: number, size: number): number => clamp(at / size * 1e4 + 0.5, 1e4) / 1e4;
 
 /** Whether anybody can see the page. */
-export const visible = (): boolean => document.visibilityState !== "hidden";
+export const visible = (): boolean => !document.hidden;
 
 /** Makes a function that never throws but gives undefined then: what fails here must not be the page's trouble. */
 export function guard<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R | undefined {
   return (...args) => {
+    let r: R | undefined;
     try {
-      return fn(...args);
-    } catch {
-      return undefined; // nobody here could do anything about it
-    }
+      r = fn(...args);
+    } catch { /* nobody here could do anything about it */ }
+    return r;
   };
 }
 
@@ -29,21 +35,18 @@ export function listen(names: string, fn: (e: Event) => unknown, target: EventTa
 /** What a JSON object holds; what is undefined is left out. */
 export type Members = Record<string, string | number | boolean | undefined>;
 
-/** The members of a JSON object as text, each after a comma. */
-export function members(o: Members): string {
-  return Object.keys(o).map((name) => {
-    const v = o[name];
-    return v === undefined ? "" : `,"${name}":` + (typeof v === "string" ? quote(v) : v);
-  }).join("");
+/** The members of JSON objects as text, each after a comma. */
+export function members(...objects: (Members | undefined)[]): string {
+  return Object.entries(Object.assign({}, ...objects) as Members).map(([name, v]) =>
+    v === undefined ? "" : `,"${name}":` + (typeof v === "string" ? quote(v) : v),
+  ).join("");
 }
 
 /**
- * A JSON string. JSON.stringify is not used anywhere, as old libraries give Array.prototype a toJSON that breaks it.
- * Lone surrogates are left to the encoder of the request, which replaces them.
+ * A JSON string of one without control characters. JSON.stringify is not used anywhere, as old libraries give Array.prototype
+ * a toJSON that breaks it. Lone surrogates are left to the encoder of the request, which replaces them.
  */
-export function quote(s: string): string {
-  return '"' + s.replace(/[\u0000-\u001f"\\]/g, (c) => "\\u" + ("000" + c.charCodeAt(0).toString(16)).slice(-4)) + '"';
-}
+export const quote = (s: string): string => '"' + s.replace(/["\\]/g, "\\$&") + '"';
 
 /** Viewport and document, CSS px. */
 export type Sizes = {
@@ -60,4 +63,4 @@ export function sizes(): Sizes {
 }
 
 /** An id that no other view, page or tab has. */
-export const unique = (): string => Math.random().toString(36).slice(2) + Date.now();
+export const unique = (): string => `${Math.random()}${Date.now()}`;

@@ -1,28 +1,27 @@
-import { guard, later, listen, members, now, unique, visible } from "./page";
+import { guard, later, listen, now, unique, visible } from "./page";
+import { keep, takeAll } from "./store";
 
 /** A hit that waits to be sent. */
 export interface Hit {
-  /** Its JSON members but age, url and view, as members() makes them. */
+  /** Its JSON but its end and what page has. The age is when it happened, as Date.now() says it: the true one is put there as it is sent. */
   json: string;
-  /** When it happened, as now() says it. */
-  readonly at: number;
-  readonly url: string;
-  readonly view: string;
+  /** Members of its page, as members() makes them. */
+  readonly page: string;
   /** It may turn out to be a dead click and waits for that, unless the page goes. */
   undecided?: boolean;
 }
 
-interface Batch {
-  readonly id: string;
-  readonly hits: Hit[];
-  /** Hits dropped since the batch before. */
-  readonly lost: number;
-  tries: number;
-  /** When it was sent first. */
-  first?: number;
+/** Hits as they are sent. */
+export interface Batch {
+  /** When it is too late to send it, as Date.now() says it, which goes on from page to page. */
+  until: number;
   /** Bytes on the way, 0 = none. */
   flying: number;
+  readonly body: string;
 }
+
+/** How many hits a batch has. */
+export const held = (b: Batch): number => b.body.split('{"age":').length - 1;
 
 export interface Sender {
   /** Whether another click would be dropped; if so, it is counted as dropped. */
@@ -31,35 +30,39 @@ export interface Sender {
   add(h: Hit): void;
   /** Sends what is queued; if the page goes, also what is undecided and what failed. */
   flush(leaving?: boolean): void;
+  /** Begins to take hits, or stops: then what waits is dropped, in the browser's storage too. */
+  allow(on: boolean): void;
 }
 
 const most = 200; // hits in memory until clicks are dropped and counted
-const soon = 40; // hits that are sent at once
-const largest = 48 << 10; // bytes of a batch
+const large = 40; // hits of a batch at most
 const quota = 60_000; // bytes on the way when the page goes: browsers allow 65,536, with those of the page's own requests
 const pause = 1000; // ms from a hit to its sending
-const tooLate = 540_000; // ms after which a batch is not sent again: the server knows its id for ten minutes
+const longest = 60; // s between tries: what waits is of no use after ten minutes
+const known = 540_000; // ms for which a batch that may have arrived is sent again: the server knows its id for ten minutes
+const tooOld = 86_400_000; // ms for which a batch is sent that has not: the server takes no greater age
 
 /**
  * Sends hits to a server in batches, one after the other, each until the server has it. head is the JSON members that all
- * batches have; before is called ahead of every sending and may add hits.
+ * batches have. place is the prefix of what is kept in the
+ * browser's storage, "" = nothing: what could not be delivered when the page goes, for the next page of this origin.
+ * Until it is allowed it takes nothing.
  */
-export function sender(url: string, head: string, before: () => void): Sender {
-  const prefix = unique() + "-", fetch = window.fetch;
+export function sender(url: string, head: string, place: string): Sender {
+  const prefix = unique(), fetch = window.fetch;
   let queue: Hit[] = [], batches: Batch[] = [];
-  let held = 0, lost = 0, bytes = 0, count = 0; // hits in both, hits dropped and not told of, bytes of the queue, batches made
-  let timer = 0, notBefore = 0;
-  let refused = false;
+  let lost = 0, count = 0; // hits dropped and not told of, batches made
+  let timer = 0, notBefore = 0, left = quota;
+  let off = true;
+  let kept = place; // what of the storage is ours: at first what pages before have left, then what this one keeps, "" = nothing
+  let trouble = 0; // how many times it failed since the server answered; not 0 too if what was sent may have failed
 
-  const full = (more = 0) => refused || held >= most + more && !!++lost;
+  const full = (more = 0) => off || batches.reduce((sum, b) => sum + held(b), queue.length) >= most + more && !!++lost;
 
   function add(h: Hit): void {
     if (full(50)) return;
-    held++;
     queue.push(h);
-    bytes += size(h);
-    const now = queue.length >= soon || bytes > largest;
-    if (!timer || now) plan(now ? 0 : pause);
+    if (!timer) plan(pause);
   }
 
   function plan(ms: number): void {
@@ -68,94 +71,102 @@ export function sender(url: string, head: string, before: () => void): Sender {
   }
 
   function flush(leaving?: boolean): void {
-    before();
+    if (off) return;
     clearTimeout(timer);
     timer = 0;
-    const all = queue;
-    let b: Batch | undefined;
-    queue = [];
-    bytes = 0;
-    for (const h of all) {
-      if (h.undecided && !leaving) {
-        queue.push(h);
-        continue;
-      }
-      h.undecided = false;
-      bytes += size(h);
-      if (!b || bytes > largest) {
-        batches.push(b = { id: prefix + ++count, hits: [], lost, tries: 0, flying: 0 });
-        lost = 0;
-        bytes = size(h);
-      }
-      b.hits.push(h);
-    }
-    bytes = 0;
+    sift(); // ahead of the first batch, which tells what was lost
+    const ready = queue.filter((h) => leaving || !h.undecided);
+    queue = leaving ? [] : queue.filter((h) => h.undecided);
+    while (ready[0]) pack(ready.splice(0, large));
     if (queue[0]) plan(pause / 2);
     pump(leaving);
   }
 
+  /** Makes hits a batch. */
+  function pack(hits: Hit[]): void {
+    const { page } = hits[0]!;
+    batches.push({
+      until: Date.now() + tooOld, flying: 0,
+      body: `{"b":"${prefix + ++count}"` + head + page + (lost ? `,"lost":${lost}` : "") + ',"hits":[' + hits.map((h) => h.json + (h.page === page ? "" : h.page) + "}") + "]}",
+    });
+    lost = 0;
+  }
+
+  /** Takes back what is kept, if no other page has taken it over, and drops batches that it is too late for. */
+  function sift(): void {
+    if (kept) {
+      batches = guard(takeAll)(kept) || [];
+      trouble = trouble || +!!batches[0];
+      kept = "";
+    }
+    batches = batches.filter((b) => {
+      const good = b.flying || Date.now() < b.until;
+      if (!good) lost += held(b);
+      return good;
+    });
+  }
+
   /** Sends the batch that is next, if none is on the way and the server does not want a pause; all of them if the page goes. */
   function pump(leaving?: boolean): void {
-    const waiting = batches.filter((b) => !b.flying), wait = notBefore - now();
-    if (leaving) waiting.forEach(send);
-    else if (waiting[0] && waiting.length === batches.length) {
+    sift();
+    const wait = notBefore - now(), offline = !navigator.onLine;
+    if (leaving) {
+      if (!trouble || !offline) batches.forEach((b) => b.flying || send(b));
+    } else if (batches[0] && left === quota) {
       if (wait > 0) plan(wait);
-      else send(waiting[0]);
+      else send(batches[0]);
     }
+    if (place && batches[0] && (leaving || !visible()) && (trouble || offline)) guard(() => kept = keep(place, prefix, batches))();
   }
 
   function send(b: Batch): void {
-    const body = compose(b);
-    b.first = b.first || now();
-    b.flying = body.length;
-    const keepalive = batches.reduce((sum, o) => sum + o.flying, 0) <= quota;
+    const { until } = b, offline = !navigator.onLine, now = Date.now();
+    const body = b.body.replace(/{"age":(\d+)/g, (_, at) => '{"age":' + (now - at));
+    b.until = Math.min(until, now + known);
+    left -= b.flying = body.length;
+    const keepalive = left >= 0;
+    if (!keepalive) trouble = trouble || 1;
     try {
-      fetch.call(window, url, { method: "POST", body, credentials: "omit", keepalive }).then(
+      fetch(url, { method: "POST", body, credentials: "omit", keepalive }).then(
         guard((r: Response) => done(b, r.status, +r.headers.get("retry-after")!)),
-        guard(() => done(b, visible() ? 0 : beacon(body))),
+        guard(() => {
+          if (offline && !navigator.onLine) b.until = until; // else it may have arrived
+          done(b);
+        }),
       );
-    } catch {
-      done(b, beacon(body));
+    } catch { // the second choice: blockers refuse it more often, and it does not tell the answer
+      done(b, guard(() => navigator.sendBeacon(url, body))() ? 204 : 0);
     }
   }
 
-  /** The second choice: blockers refuse it more often, and it does not tell the answer. Gives a status. */
-  function beacon(body: string): number {
-    return guard(() => navigator.sendBeacon(url, body))() ? 204 : 0;
-  }
-
   /** Takes the status of the answer to a batch, 0 = none, and the seconds for which the server wants peace. */
-  function done(b: Batch, status: number, seconds?: number): void {
-    b.flying = 0;
-    notBefore = 0;
-    if ((!status || status === 429 || status > 499) && now() - b.first! < tooLate) {
-      notBefore = now() + 1000 * Math.max(Math.min(seconds || 0, 3600), Math.min(60, 2 ** b.tries++) * (1 + Math.random() / 4));
+  function done(b: Batch, status = 0, seconds = 0): void {
+    left += b.flying;
+    b.flying = notBefore = 0;
+    sift();
+    if (!status || status > 428) {
+      for (const o of batches) if (o.body === b.body) o.until = b.until;
+      notBefore = now() + 1000 * Math.min(longest, Math.max(seconds, 2 ** trouble++));
     } else {
-      batches = batches.filter((o) => o !== b);
-      held -= b.hits.length;
-      if ((status / 100 | 0) !== 2) lost += b.hits.length;
-      if (status === 403) { // the site or this origin is not known: nothing of this page will be taken
-        refused = true;
-        queue = batches = [];
-      }
+      trouble = 0;
+      batches = batches.filter((o) => o.body !== b.body);
+      if (status > 299) lost += held(b);
+      if (status === 403) allow(false); // the site or this origin is not known: nothing of this page will be taken
     }
     pump();
   }
 
-  /** A batch as it is sent; ages are those of this moment. */
-  function compose(b: Batch): string {
-    const { url, view } = b.hits[0]!, sent = now();
-    return "{" + head + members({ url, view, b: b.id, lost: b.lost || undefined }) + ',"hits":[' + b.hits.map((h) =>
-      `{"age":${Math.round(sent - h.at)}` + h.json + (h.view === view ? "" : members({ url: h.url, view: h.view })) + "}",
-    ) + "]}";
+  function allow(on: boolean): void {
+    off = !on;
+    if (on) return;
+    queue = batches = [];
+    lost = 0;
+    if (place) guard(takeAll)(place);
   }
 
   listen("online", () => {
     notBefore = 0;
     flush();
   });
-  return { full, add, flush };
+  return { full, add, flush, allow };
 }
-
-/** How long a hit makes a batch at most, bytes. */
-const size = (h: Hit): number => h.json.length + h.url.length + 80;

@@ -15,8 +15,6 @@ export interface View {
   move(): void;
   /** Makes it a view now; false if nobody has seen it yet. */
   settle(): boolean;
-  /** Queues the first scroll hit if it has none yet. */
-  start(): void;
   /** The page cannot be seen any more. */
   hide(): void;
   /** Another page has taken its place. */
@@ -29,35 +27,32 @@ export interface View {
  * by then. add takes the hits.
  */
 export function beginView(url: string, add: (h: Hit) => void): View {
-  const view = unique();
-  let begun = 0, settled = false; // when it was seen first; whether it is a view
+  const page = members({ url, view: unique() });
+  let settled = false; // whether it is a view
   let top = 0, size: Sizes, depth = 0; // of the place; lowest px seen when the page came there
   let low = 0, told = 0; // lowest px seen, and that of the hit before
-  let dwell = 0, since = 0; // ms at the place, and from when more counts, 0 = it does not
+  let dwell = 0, since = 0; // ms at the place, and from when more counts, 0 = it does not: nobody sees it
   let moved = 0, timer = 0; // last scroll of a motion, 0 = at rest
 
-  function hit(json: string, at = now()): Hit {
-    const h = { json, at, url, view };
+  function hit(json: string): Hit {
+    const h = { json: `{"age":${Date.now()}` + json, page };
     add(h);
     return h;
   }
 
   function show(): void {
-    if (settled) since = since || now();
-    else if (!begun) {
-      begun = now();
-      timer = later(settle, settling);
-    }
+    since = since || now();
+    if (!settled && !timer) timer = later(settle, settling);
   }
 
   function settle(): boolean {
-    if (settled || !begun) return settled;
+    if (settled || !since) return settled;
     settled = true;
-    stop();
+    clearTimeout(timer);
     arrive();
-    hit(members(Object.assign({ kind: "view" }, size)), begun);
+    hit(members({ kind: "view" }, size));
     depth = low = Math.max(1, low); // with 0 the second hit would begin another view
-    since = begun;
+    tell();
     return true;
   }
 
@@ -71,8 +66,6 @@ export function beginView(url: string, add: (h: Hit) => void): View {
   function see(): number {
     return low = Math.max(low, px(scrollY + innerHeight));
   }
-
-  const stop = () => clearTimeout(timer);
 
   /** Counts the time until now. */
   function pass(): void {
@@ -88,13 +81,13 @@ export function beginView(url: string, add: (h: Hit) => void): View {
     since = 0;
     see();
     moved = now();
-    stop();
+    clearTimeout(timer);
     timer = later(land, resting);
   }
 
   /** Ends a motion. */
   function land(): void {
-    stop();
+    clearTimeout(timer);
     if (!moved) return;
     if (Math.abs(scrollY - top) < step && innerHeight === size.vh) depth = low;
     else {
@@ -111,14 +104,10 @@ export function beginView(url: string, add: (h: Hit) => void): View {
     size.dh = sizes().dh; // it grows as pictures come
     while (dwell >= 1 || depth > told) {
       const part = Math.min(longest, Math.round(dwell));
-      hit(members(Object.assign({ kind: "scroll", depth, from: told, dwell: part, y: top }, size)));
+      hit(members({ kind: "scroll", depth, from: told, dwell: part, y: top }, size));
       told = depth;
       dwell = dwell > part ? dwell - part : 0;
     }
-  }
-
-  function start(): void {
-    if (settled && !told) tell();
   }
 
   function hide(): void {
@@ -129,17 +118,18 @@ export function beginView(url: string, add: (h: Hit) => void): View {
   }
 
   function end(): void {
-    stop();
-    if (settled) tell();
-    if (settled && low > depth) { // it was moving; where it went is known by how far, as the page may be elsewhere by now
+    clearTimeout(timer);
+    if (!settled) return;
+    tell();
+    if (low > depth) { // it was moving; where it went is known by how far, as the page may be elsewhere by now
       top = px(low - size.vh);
       depth = low;
       tell();
     }
-    since = begun = 0;
+    since = 0;
     settled = false;
   }
 
   if (visible()) show();
-  return { hit, show, move, settle, start, hide, end };
+  return { hit, show, move, settle, hide, end };
 }

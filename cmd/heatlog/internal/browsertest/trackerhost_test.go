@@ -256,8 +256,8 @@ func pass(p *browser.Page, ms int) {
 
 // show makes a page think that it is seen, or not.
 func show(p *browser.Page, state string) {
-	browser.Eval[bool](p, fmt.Sprintf(`Object.defineProperty(document, "visibilityState", {value: %q, configurable: true}),
-		document.dispatchEvent(new Event("visibilitychange"))`, state))
+	browser.Eval[bool](p, fmt.Sprintf(`Object.defineProperty(document, "hidden", {value: %t, configurable: true}),
+		document.dispatchEvent(new Event("visibilitychange"))`, state == "hidden"))
 }
 
 // cmpBool orders what is true before what is not.

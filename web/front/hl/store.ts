@@ -1,0 +1,33 @@
+// What could not be delivered waits in the local storage of the page's origin for the next page of it, one entry a page load: a line
+// a batch, "UNTIL BODY". Who is to send batches takes their entry out first, so that no two pages go on sending the same. All
+// of this throws where there is no storage.
+import type { Batch } from "./send";
+
+const room = 64 << 10; // characters stored for a site
+const most = 100; // batches stored of a page load
+
+/** The names of entries. */
+const keys = (place: string): string[] => Object.keys(localStorage).filter((k) => k.startsWith(place));
+
+/** Takes out the batches of all entries whose names begin so. */
+export function takeAll(place: string): Batch[] {
+  const batches: Batch[] = [];
+  for (const key of keys(place)) {
+    const text: string = localStorage[key];
+    delete localStorage[key];
+    for (const line of text.split("\n")) batches.push({ until: +line.slice(0, 13), flying: 0, body: line.slice(14) }); // the time has 13 digits until 2286
+  }
+  return batches;
+}
+
+/**
+ * Stores batches as an entry and gives its name. Of a batch that there is no room for only is stored how many hits it has, as one
+ * that it is too late for.
+ */
+export function keep(place: string, name: string, batches: Batch[]): string {
+  let left = room - keys(place).map((k) => localStorage[k]).join().length;
+  localStorage[place + name] = batches.map(({ until, body }, i) =>
+    i < most && (left -= body.length) > 0 ? until + " " + body : 1e12 + " " + body.match(/{"age":/g),
+  ).join("\n");
+  return place + name;
+}
