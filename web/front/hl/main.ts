@@ -119,11 +119,10 @@ function start(): void {
     } else setInterval(guard(look), 500);
   }
 
-  guard(() => {
-    if (globals.heatlog == null) globals.heatlog = { consent: (yes) => Object.keys(all).forEach((name) => all[name]!(yes)) };
-  })();
   if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", run);
   else run();
+  // the last, as what a page calls so may throw
+  if (globals.heatlog == null) globals.heatlog = { consent: (yes) => Object.keys(all).forEach((name) => all[name]!(yes)) };
 }
 
 /** The members that all batches have. */

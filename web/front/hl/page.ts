@@ -63,4 +63,4 @@ export function sizes(): Sizes {
 }
 
 /** An id that no other view, page or tab has. */
-export const unique = (): string => `${Math.random()}${Date.now()}`;
+export const unique = (): string => Math.random() + "" + Date.now();

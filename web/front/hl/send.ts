@@ -96,7 +96,7 @@ export function sender(url: string, head: string, place: string): Sender {
   function sift(): void {
     if (kept) {
       batches = guard(takeAll)(kept) || [];
-      trouble = trouble || +!!batches[0];
+      if (batches[0]) trouble = trouble || 1;
       kept = "";
     }
     batches = batches.filter((b) => {
@@ -116,7 +116,11 @@ export function sender(url: string, head: string, place: string): Sender {
       if (wait > 0) plan(wait);
       else send(batches[0]);
     }
-    if (place && batches[0] && (leaving || !visible()) && (trouble || offline)) guard(() => kept = keep(place, prefix, batches))();
+    if (place && batches[0] && (leaving || !visible()) && (trouble || offline)) guard(() => {
+      batches.push({ until: 1e12, flying: 0, body: '{"age":'.repeat(lost) }); // what was lost, as a batch that it is too late for
+      lost = 0;
+      kept = keep(place, prefix, batches);
+    })();
   }
 
   function send(b: Batch): void {
@@ -125,7 +129,7 @@ export function sender(url: string, head: string, place: string): Sender {
     b.until = Math.min(until, now + known);
     left -= b.flying = body.length;
     const keepalive = left >= 0;
-    if (!keepalive) trouble = trouble || 1;
+    trouble = trouble || +!keepalive;
     try {
       fetch(url, { method: "POST", body, credentials: "omit", keepalive }).then(
         guard((r: Response) => done(b, r.status, +r.headers.get("retry-after")!)),

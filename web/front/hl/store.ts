@@ -13,9 +13,8 @@ const keys = (place: string): string[] => Object.keys(localStorage).filter((k) =
 export function takeAll(place: string): Batch[] {
   const batches: Batch[] = [];
   for (const key of keys(place)) {
-    const text: string = localStorage[key];
+    for (const line of localStorage[key].split("\n")) batches.push({ until: +line.slice(0, 13), flying: 0, body: line.slice(14) }); // the time has 13 digits until 2286
     delete localStorage[key];
-    for (const line of text.split("\n")) batches.push({ until: +line.slice(0, 13), flying: 0, body: line.slice(14) }); // the time has 13 digits until 2286
   }
   return batches;
 }

@@ -1,7 +1,11 @@
 package accuracy
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,6 +49,7 @@ func (s *site) cost(a *table) {
 	slices.Sort(costs)
 	a.atMost("cost of a click on 10,000 elements, p50", costs[len(costs)/2], "ms", 0.5)
 	a.atMost("cost of a click on 10,000 elements, p95", costs[len(costs)*95/100], "ms", 1)
+	a.told("cost of a click on 10,000 elements, p99", costs[len(costs)*99/100], "ms")
 	a.told("cost of a click on 10,000 elements, most", costs[len(costs)-1], "ms")
 
 	browser.Eval[bool](p, s.resolver+`; window.hlResolve = hlResolve; true`)
@@ -66,4 +71,46 @@ func (s *site) cost(a *table) {
 	slices.Sort(longest)
 	a.atMost("finding 200 elements among 10,000, longest part of a frame", longest[0], "ms", 8)
 	p.Close()
+}
+
+// start measures what the tag costs a page as it loads, with and without it in turns: no goal, as it drowns in what else a load does.
+func (s *site) start(a *table) {
+	s.t.Helper()
+	const loads = 20
+	packed, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "web", "static", "hl.js"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var z bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	w.Write(packed)
+	w.Close()
+	a.told("hl.js, gzipped", float64(z.Len()), "bytes")
+	type load struct{ Ready, Load, Blocked float64 }
+	took := map[string][]load{}
+	p := chrome.Open(s.t, browser.Desktop)
+	p.BeforeLoad(`window.blocked = 0; new PerformanceObserver(list => list.getEntries().forEach(e => blocked += e.duration - 50)).observe({type: "longtask", buffered: true})`)
+	for i := range 2*loads + 2 {
+		query := []string{"", "?plain"}[i%2]
+		p.Goto(s.base + "/many.html" + query)
+		p.Wait(`performance.now() > 600 && performance.getEntriesByType("navigation")[0].loadEventEnd`)
+		l := browser.Eval[load](p, `(n => ({ready: n.domContentLoadedEventEnd, load: n.loadEventEnd, blocked}))(performance.getEntriesByType("navigation")[0])`)
+		if i > 1 { // the first two fill the cache
+			took[query] = append(took[query], l)
+		}
+	}
+	p.Close()
+	for query, name := range map[string]string{"": "with the tag", "?plain": "without"} {
+		for what, of := range map[string]func(load) float64{
+			"DOMContentLoaded": func(l load) float64 { return l.Ready }, "load event": func(l load) float64 { return l.Load },
+			"blocked by long tasks": func(l load) float64 { return l.Blocked },
+		} {
+			var all []float64
+			for _, l := range took[query] {
+				all = append(all, of(l))
+			}
+			slices.Sort(all)
+			a.told("page of 10,000 elements, "+what+", "+name+", median", all[len(all)/2], "ms")
+		}
+	}
 }

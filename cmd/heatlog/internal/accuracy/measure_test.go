@@ -151,6 +151,7 @@ func TestAccuracy(t *testing.T) {
 	if out != "" {
 		s.cost(&a)
 		s.scrolling(&a)
+		s.start(&a)
 	}
 	slices.SortStableFunc(a, func(x, y line) int { return cmp.Compare(x.Row, y.Row) })
 	a.write(t, out)

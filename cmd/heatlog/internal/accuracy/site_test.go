@@ -67,6 +67,9 @@ func openSite(t testing.TB) *site {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		}
 		tag := `<script src="/probe.js"></script><script defer src="` + s.server.Base + `/hl.js" data-site="shop"></script>`
+		if r.URL.RawQuery == "plain" {
+			tag = ""
+		}
 		w.Write(bytes.ReplaceAll(b, []byte("%TAG%"), []byte(tag)))
 	}))
 	t.Cleanup(web.Close)

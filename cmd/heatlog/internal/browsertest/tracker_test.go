@@ -3,10 +3,13 @@ package browsertest
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -448,11 +451,24 @@ func TestTrackerOnHostilePages(t *testing.T) {
 		"/gone":     tracked + area + `<script>onclick = e => e.target.remove(); document.addEventListener("click", e => { e.stopImmediatePropagation(); throw 0 }, true); onerror = () => true</script>`,
 		"/base":     `<base href="https://other.example/x/">` + strings.ReplaceAll(tracked, `"/hl.js"`, `"BASE/hl.js"`) + area,
 		"/prefetch": `<script>window.fetch = () => { throw new Error("no") }</script>` + tracked + area,
+		"/promise":  `<script>window.Promise = function () { throw 1 }; fetch = ((fetch) => (...args) => { const then = fetch(...args); return { then: (a, b) => then.then(a, b) } })(fetch)</script>` + tracked + area,
+		"/missing":  `<script>for (const name of ["navigation", "sessionStorage", "localStorage", "trustedTypes"]) Object.defineProperty(window, name, {value: undefined}); navigator.sendBeacon = undefined</script>` + tracked + area,
+		"/fixed":    `<script>Object.defineProperty(window, "heatlog", {value: Object.freeze({})}); Object.freeze(navigator); Object.freeze(document)</script>` + tracked + area,
 		"/nofetch":  `<script>delete window.fetch; Object.defineProperty(window, "fetch", {value: undefined})</script>` + tracked + area,
 	}
+	// a page that demands integrity, of a script from elsewhere
+	sum := sha512.Sum384(readTracker(t))
+	pages["/sri"] = strings.Replace(tracked, "/hl.js\"", "ELSEWHERE/a/b/hl.js\" crossorigin integrity=\"sha384-"+base64.StdEncoding.EncodeToString(sum[:])+"\"", 1) + area
 	h := newHost(t, pages)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // a proxy ahead of the server
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/a/b")
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(elsewhere.Close)
+	pages["/sri"] = strings.ReplaceAll(pages["/sri"], "ELSEWHERE", elsewhere.URL)
 	pages["/base"] = strings.ReplaceAll(pages["/base"], "BASE", h.URL)
-	h.header = map[string]string{"/strict": strict}
+	h.header = map[string]string{"/strict": strict, "/sri": strings.NewReplacer("script-src 'self'", "script-src "+elsewhere.URL, "connect-src 'self'", "connect-src "+elsewhere.URL).Replace(strict)}
 	p := chrome.Open(t, browser.Desktop)
 	said := 0
 	for path := range pages {
@@ -593,6 +609,22 @@ func TestTrackerLeavesFragments(t *testing.T) {
 		h.quiet(p)
 		p.Close()
 	}
+}
+
+// TestTrackerPrint prints a page: that is neither a view nor a scroll of it, and an answer to the click that asked for it.
+func TestTrackerPrint(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{"/p": tracked + `<style>@media print { body { height: 90000px !important } }</style><body style="margin:0;height:3000px"><button style="width:100px;height:100px" onclick="setTimeout(() => dispatchEvent(new Event('beforeprint')), 50)">print</button>`})
+	p := h.open(browser.Desktop, "/p")
+	p.Click(50, 50)
+	p.Print()
+	c := h.awaitHits("click", 1)
+	p.Close()
+	h.awaitHits("scroll", 2)
+	if v := h.hits("view"); len(v) != 1 || c[0]["dead"] != nil {
+		t.Errorf("views %v, clicks %v", v, c)
+	}
+	checkReach(t, h, "/p", browser.Desktop.Height)
 }
 
 // TestTrackerFarClicks clicks below what a hit can tell: it has no cell, and another one would be wrong.
