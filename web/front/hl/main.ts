@@ -13,7 +13,7 @@ const plain = /#(?![!/]).*/; // a fragment that is a place, not a route
 
 /** What of a URL makes another page. What advertisements add does not, as many pages take it off. */
 const pageOf = (url: string): string =>
-  url.replace(plain, "").replace(/[?&](utm_|gclid|fbclid|msclkid)[^&#]*/gi, "").replace("?", "&");
+  url.replace(plain, "").replace(/[?&](utm_|\w+clk?id)[^&#]*/gi, "").replace("?", "&");
 
 /** The URL that hits have: without its query if it is longer than the server takes. */
 const hitURL = (): string => location.href.replace(plain, "").replace(/\?.{7000,}/, "");
@@ -26,7 +26,7 @@ const heeded = (signals: string): string => signals.replace((navigator as { glob
 type Trackers = Record<string, (yes: unknown) => void>;
 
 /** What windows have of ours. */
-type Globals = { heatlog?: { consent: (yes: unknown) => void }; "hl:"?: Trackers };
+type Globals = { heatlog?: { consent?: unknown }; "hl:"?: Trackers };
 
 /** Starts the tracker of the script element that this is in: <script src="…/hl.js" data-site="KEY">. It throws if there is none. */
 function start(): void {
@@ -121,8 +121,12 @@ function start(): void {
 
   if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", run);
   else run();
-  // the last, as what a page calls so may throw
-  if (globals.heatlog == null) globals.heatlog = { consent: (yes) => Object.keys(all).forEach((name) => all[name]!(yes)) };
+  // the last, as what a page calls so may throw; the consent in it is what the page knew before this was loaded
+  const given = globals.heatlog = globals.heatlog || {}, early = given.consent;
+  if (typeof early !== "function") {
+    given.consent = (yes: unknown) => Object.keys(all).forEach((name) => all[name]!(yes));
+    if (early != null) consent(early);
+  }
 }
 
 /** The members that all batches have. */

@@ -3,16 +3,13 @@
 // of this throws where there is no storage.
 import type { Batch } from "./send";
 
-const room = 64 << 10; // characters stored for a site
+const room = 64 << 10; // characters stored of a page load, with what it has taken over
 const most = 100; // batches stored of a page load
-
-/** The names of entries. */
-const keys = (place: string): string[] => Object.keys(localStorage).filter((k) => k.startsWith(place));
 
 /** Takes out the batches of all entries whose names begin so. */
 export function takeAll(place: string): Batch[] {
   const batches: Batch[] = [];
-  for (const key of keys(place)) {
+  for (const key of Object.keys(localStorage).filter((k) => k.startsWith(place))) {
     for (const line of localStorage[key].split("\n")) batches.push({ until: +line.slice(0, 13), flying: 0, body: line.slice(14) }); // the time has 13 digits until 2286
     delete localStorage[key];
   }
@@ -24,7 +21,7 @@ export function takeAll(place: string): Batch[] {
  * that it is too late for.
  */
 export function keep(place: string, name: string, batches: Batch[]): string {
-  let left = room - keys(place).map((k) => localStorage[k]).join().length;
+  let left = room;
   localStorage[place + name] = batches.map(({ until, body }, i) =>
     i < most && (left -= body.length) > 0 ? until + " " + body : 1e12 + " " + body.match(/{"age":/g),
   ).join("\n");

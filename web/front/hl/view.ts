@@ -87,7 +87,6 @@ export function beginView(url: string, add: (h: Hit) => void): View {
 
   /** Ends a motion. */
   function land(): void {
-    clearTimeout(timer);
     if (!moved) return;
     if (Math.abs(scrollY - top) < step && innerHeight === size.vh) depth = low;
     else {

@@ -94,7 +94,9 @@ func TestTrackerConsentBesideOthers(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, map[string]string{
 		"/own":    `<script>window.heatlog = {mine: 1}</script>` + with(""),
-		"/zero":   `<script>window.heatlog = 0</script>` + with(""),
+		"/taken":  `<script>window.heatlog = {consent: () => "mine"}</script>` + with(""),
+		"/early":  `<script>window.heatlog = {consent: true}</script>` + with("data-consent"),
+		"/no":     `<script>window.heatlog = {consent: false}</script>` + with(""),
 		"/named":  with("") + `<p id=heatlog>`,
 		"/frozen": `<script>Object.defineProperty(window, "heatlog", {value: undefined})</script>` + with(""),
 		"/throws": `<script>Object.defineProperty(window, "heatlog", {get() { throw 1 }})</script>` + with(""),
@@ -103,7 +105,7 @@ func TestTrackerConsentBesideOthers(t *testing.T) {
 	p := chrome.Open(t, browser.Desktop)
 	i := 0
 	for path, want := range map[string]string{
-		"/own": `JSON.stringify(heatlog) === '{"mine":1}'`, "/zero": `heatlog === 0`, "/named": `heatlog.localName === "p"`, "/frozen": `heatlog === undefined`, "/throws": `true`,
+		"/own": `heatlog.mine === 1 && heatlog.consent(true) === undefined`, "/taken": `heatlog.consent() === "mine"`, "/early": `typeof heatlog.consent === "function"`, "/named": `heatlog.localName === "p"`, "/frozen": `heatlog === undefined`, "/throws": `true`,
 	} {
 		p.Goto(h.URL + path)
 		if !browser.Eval[bool](p, want) {
@@ -112,6 +114,9 @@ func TestTrackerConsentBesideOthers(t *testing.T) {
 		i++
 		h.awaitHits("view", i)
 	}
+	p.Goto(h.URL + "/no")
+	p.Click(300, 300)
+	pass(p, settled)
 	p.Goto(h.URL + "/two")
 	browser.Eval[bool](p, `(window.heatlog.consent(true), true)`)
 	h.awaitHits("view", i+2)
@@ -121,6 +126,11 @@ func TestTrackerConsentBesideOthers(t *testing.T) {
 	}
 	if !sites["shop"] || !sites["other"] {
 		t.Errorf("sites: %v", sites)
+	}
+	for _, hit := range h.hits("") {
+		if hit["url"] == "/no" {
+			t.Errorf("without consent: %v", hit)
+		}
 	}
 	h.quiet(p)
 }
