@@ -31,21 +31,11 @@ func manyPage() string {
 func (s *site) cost(a *table) {
 	s.t.Helper()
 	p := chrome.Open(s.t, browser.Desktop)
-	// one listener is ahead of the tracker's, one behind
-	p.BeforeLoad(`addEventListener("click", () => { window.began = performance.now() }, true); window.costs = []`)
-	p.Goto(s.base + "/many.html")
-	p.Wait(`document.readyState === "complete" && performance.now() > 600`)
-	browser.Eval[bool](p, `addEventListener("click", () => costs.push(performance.now() - began), true), crossOriginIsolated`)
-	if n := browser.Eval[int](p, `document.querySelectorAll("*").length`); n < 10_000 {
-		s.t.Fatalf("the large page has %d elements", n)
-	}
-	for i := range 200 {
-		if i%6 == 0 {
-			p.ScrollTo(200 * i)
-		}
-		p.Click(40+float64(i%5)*40, 100+float64(i%7)*90)
-	}
-	costs := browser.Eval[[]float64](p, `costs`)
+	_, forced := s.click(p, "?plain")
+	p.Close()
+	p = chrome.Open(s.t, browser.Desktop)
+	costs, with := s.click(p, "")
+	a.told("layouts and style computations a click forces", (with-forced)/float64(len(costs)), "")
 	slices.Sort(costs)
 	a.atMost("cost of a click on 10,000 elements, p50", costs[len(costs)/2], "ms", 0.5)
 	a.atMost("cost of a click on 10,000 elements, p95", costs[len(costs)*95/100], "ms", 1)
@@ -71,6 +61,29 @@ func (s *site) cost(a *table) {
 	slices.Sort(longest)
 	a.atMost("finding 200 elements among 10,000, longest part of a frame", longest[0], "ms", 8)
 	p.Close()
+}
+
+// click clicks 200 times on the large page, and gives what each click cost the page, ms in their order, and how often the browser
+// computed layout or styles meanwhile.
+func (s *site) click(p *browser.Page, query string) (costs []float64, layouts float64) {
+	s.t.Helper()
+	// one listener is ahead of the tracker's, one behind
+	p.BeforeLoad(`addEventListener("click", () => { window.began = performance.now() }, true); window.costs = []`)
+	p.Goto(s.base + "/many.html" + query)
+	p.Wait(`document.readyState === "complete" && performance.now() > 600`)
+	browser.Eval[bool](p, `addEventListener("click", () => costs.push(performance.now() - began), true), crossOriginIsolated`)
+	if n := browser.Eval[int](p, `document.querySelectorAll("*").length`); n < 10_000 {
+		s.t.Fatalf("the large page has %d elements", n)
+	}
+	count := func() float64 { m := p.Metrics(); return m["LayoutCount"] + m["RecalcStyleCount"] }
+	before := count()
+	for i := range 200 {
+		if i%6 == 0 {
+			p.ScrollTo(200 * i)
+		}
+		p.Click(40+float64(i%5)*40, 100+float64(i%7)*90)
+	}
+	return browser.Eval[[]float64](p, `costs`), count() - before
 }
 
 // start measures what the tag costs a page as it loads, with and without it in turns: no goal, as it drowns in what else a load does.

@@ -3,8 +3,10 @@ package browser
 import (
 	"sync/atomic"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -19,6 +21,17 @@ func (p *Page) Offline(offline bool) {
 func (p *Page) Print() {
 	p.t.Helper()
 	call(p, page.PrintToPDF, page.PrintToPDFParams{})
+}
+
+// Metrics gives what the browser has counted of the page, such as LayoutCount and RecalcStyleCount, from the first call on.
+func (p *Page) Metrics() map[string]float64 {
+	p.t.Helper()
+	call(p, performance.Enable, performance.EnableParams{})
+	all := map[string]float64{}
+	for _, m := range call(p, performance.GetMetrics, cdp.Empty{}).Metrics {
+		all[m.Name] = m.Value
+	}
+	return all
 }
 
 // Counter gives all documents of the page a function of this name, which takes a string, and counts its calls.
