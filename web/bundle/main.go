@@ -26,7 +26,7 @@ var scripts = []struct {
 	target      api.Target
 	own         string // of the script that is to be as small as can be: properties that get shorter names, as no browser, page, server or other script knows them
 }{
-	{"hl.js", "front/hl/main.ts", api.ES2017, "^(undecided|flying|settle|judge|sign|json|page|full|flush|move|hide|show|hit|end|add|until|allow)$"},
+	{"hl.js", "front/hl/main.ts", api.ES2019, "^(undecided|flying|settle|judge|sign|json|page|full|flush|move|hide|show|hit|end|add|until|allow)$"},
 	{"hl-view.js", "front/view/main.ts", api.ES2017, ""},
 	{"app.js", "front/app/main.tsx", api.ES2022, ""},
 }
@@ -92,7 +92,7 @@ func build(entry, name string, target api.Target, own string) ([]api.OutputFile,
 
 // pack is Terser.
 func pack(script []byte) ([]byte, error) {
-	c := exec.Command(filepath.Join("node_modules", ".bin", "terser"), "--ecma", "2017", "--compress", "passes=3,unsafe_arrows", "--mangle")
+	c := exec.Command(filepath.Join("node_modules", ".bin", "terser"), "--ecma", "2019", "--compress", "passes=3,unsafe_arrows", "--mangle")
 	c.Stdin, c.Stderr = bytes.NewReader(script), os.Stderr
 	return c.Output()
 }

@@ -14,7 +14,7 @@ export interface Options {
   consent?: "required";
   /** Signals of browsers by which nothing is recorded: Global Privacy Control, Do Not Track. */
   respect?: readonly ("gpc" | "dnt")[];
-  /** false: hits that cannot be sent are not kept in the tab until they can. */
+  /** false: hits that cannot be sent are not kept in the local storage of the origin until they can. */
   store?: boolean;
   /** Nonce of the page's Content-Security-Policy. */
   nonce?: string;

@@ -35,13 +35,13 @@ function start(): void {
   const script = own && own.matches(tag) ? own : document.querySelector<HTMLScriptElement>(tag + '[src*="hl.js"]')!;
   const { site = "", tags = "", check, sample = "", store, respect = "", consent: asked } = script.dataset, base = /^[^?#]*\//.exec(script.src)![0]!;
   const globals = window as unknown as Globals, all = globals["hl:"] = globals["hl:"] || {};
-  if (!site || !location.host || all[base + site]) return;
+  if (!site || all[base + site] || !location.host) return;
   all[base + site] = consent;
 
-  const sampled = /^0?\.\d+$/.test(sample), within = !sampled || Math.random() < +sample;
-  const send = sender(base + "v1/in", head(site, (sampled ? `sampled:${+sample},` : "") + tags), store ? "" : `hl:${site}:`);
+  const sampled = /^0\.\d+$/.test(sample), within = !sampled || Math.random() < +sample;
+  const send = sender(base + "v1/in", head(site, (sampled ? `sampled:${sample},` : "") + tags), store ? "" : `hl:${site}:`);
   let allowed = within && asked == null && !heeded(respect);
-  let answers: Watch, press: ReturnType<typeof presses>, view: View | undefined, href = "", page = "", recording = true, opened = false;
+  let answers: Watch, press: ReturnType<typeof presses>, view: View | undefined, href = "", page = "", recording = true;
 
   /** Notices that the page became another one. It is called ahead of everything, so that hits have the URL of their moment. */
   function look(): void {
@@ -71,7 +71,7 @@ function start(): void {
   }
 
   function open(token: string): void {
-    opened = true;
+    recording = recording && self === top; // in heatlog's own frame nobody is a visitor
     openOverlay({ token, site, base, record: guard(record), get recording() { return recording; } }, script);
   }
 
@@ -99,8 +99,8 @@ function start(): void {
     press = presses(answers, check ? "" : site, (json) => view!.hit(json));
     const [token, off] = keptToken(site);
     recording = !off;
-    look();
-    if (token && !opened) open(token);
+    if (token) open(token);
+    look(); // a link's overlay takes the place of that one
 
     listen("click", (e) => click(e));
     listen("load", (e) => enter(e.target as HTMLIFrameElement), document); // it never gets to the window
@@ -124,7 +124,7 @@ function start(): void {
   // the last, as what a page calls so may throw; the consent in it is what the page knew before this was loaded
   const given = globals.heatlog = globals.heatlog || {}, early = given.consent;
   if (typeof early !== "function") {
-    given.consent = (yes: unknown) => Object.keys(all).forEach((name) => all[name]!(yes));
+    given.consent = (yes: unknown) => Object.values(all).forEach((tell) => tell(yes));
     if (early != null) consent(early);
   }
 }

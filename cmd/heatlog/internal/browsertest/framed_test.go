@@ -62,10 +62,10 @@ func TestAppFramesAPage(t *testing.T) {
 	a.calmFramed(o)
 	a.Close()
 	o.server.WaitCounted("shop")
-	var got struct{ Hits int }
+	var got struct{ Hits, Views int }
 	o.server.Ask("/v1/heatmap", url.Values{"site": {"shop"}, "url": {o.base + "/framed"}}, &got)
-	if got.Hits != 11 {
-		t.Errorf("%d clicks are counted, want 11: who looks at a page in a frame is no visitor", got.Hits)
+	if got.Hits != 11 || got.Views != 0 {
+		t.Errorf("%d clicks and %d views are counted, want 11 and 0: who looks at a page in a frame is no visitor", got.Hits, got.Views)
 	}
 }
 

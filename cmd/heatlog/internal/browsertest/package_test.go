@@ -256,3 +256,34 @@ func TestPackageWithoutPage(t *testing.T) {
 		}
 	}
 }
+
+// TestPackageWithTracker: with consent required the tracker records nothing until consent is given, before it has loaded or after; hits
+// of a sample say so.
+func TestPackageWithTracker(t *testing.T) {
+	dir := installPackage(t)
+	script := bundled(t, dir, `
+		import { install } from "heatlog-tag";
+		const tag = install({ src: "/hl.js", site: "shop", consent: "required", sample: 0.999999 });
+		if (location.search) tag.consent(true);
+		(window as any).tag = tag;`)
+	h := newHost(t, map[string]string{"/p": bundledHead + "<body><button style='width:200px;height:90px'>a</button><script>" + script + "</script>"})
+	p := h.open(browser.Desktop, "/p")
+	p.Point(20, 20)
+	pass(p, 2500)
+	if n := len(h.batches()); n > 0 {
+		t.Errorf("%d batches without consent", n)
+	}
+	browser.Eval[bool](p, `tag.consent(true), true`)
+	h.awaitHits("view", 1)
+	p.Point(20, 20)
+	h.awaitHits("click", 1)
+	h.quiet(p)
+	p.Close()
+	p = h.open(browser.Desktop, "/p?early")
+	h.awaitHits("view", 2)
+	for _, b := range h.batches() {
+		if !slices.Equal(b.Tags, []string{"sampled:0.999999"}) {
+			t.Errorf("batch has tags %q", b.Tags)
+		}
+	}
+}

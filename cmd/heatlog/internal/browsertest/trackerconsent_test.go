@@ -195,12 +195,13 @@ func TestTrackerSample(t *testing.T) {
 		tags   []string // nil = nothing is recorded
 	}{
 		{`data-sample="0.25"`, 0.2499, []string{"sampled:0.25"}},
-		{`data-sample=".250" data-tags="variant:b"`, 0.1, []string{"sampled:0.25", "variant:b"}},
+		{`data-sample="0.250" data-tags="variant:b"`, 0.1, []string{"sampled:0.250", "variant:b"}},
 		{`data-sample="0.25"`, 0.25, nil},
 		{`data-sample="0.25"`, 0.9, nil},
 		{`data-sample="1"`, 0.9, []string{}},
 		{`data-sample="25%"`, 0.9, []string{}}, // nobody knows what was meant: everything, and not called a sample
 		{`data-sample="-0.5"`, 0.9, []string{}},
+		{`data-sample=".25"`, 0.9, []string{}},
 		{`data-sample=""`, 0.9, []string{}},
 	} {
 		path := fmt.Sprint("/", i)
