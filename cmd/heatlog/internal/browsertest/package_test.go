@@ -279,7 +279,7 @@ func TestPackageWithTracker(t *testing.T) {
 	h.awaitHits("click", 1)
 	h.quiet(p)
 	p.Close()
-	p = h.open(browser.Desktop, "/p?early")
+	h.open(browser.Desktop, "/p?early")
 	h.awaitHits("view", 2)
 	for _, b := range h.batches() {
 		if !slices.Equal(b.Tags, []string{"sampled:0.999999"}) {
