@@ -85,6 +85,7 @@ func (a *appTest) calmFramed(o *owner) {
 
 // TestAppSaysThatAPageCannotBeFramed has pages that forbid it, or lack the tag.
 func TestAppSaysThatAPageCannotBeFramed(t *testing.T) {
+	t.Parallel()
 	o := ownSite(t, framedPages)
 	for page, sizes := range map[string][]browser.Size{"/walled": {browser.Desktop, browser.Phone}, "/untold": {browser.Desktop}} {
 		for _, size := range sizes {
