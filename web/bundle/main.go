@@ -92,7 +92,7 @@ func build(entry, name string, target api.Target, own string) ([]api.OutputFile,
 
 // pack is Terser.
 func pack(script []byte) ([]byte, error) {
-	c := exec.Command(filepath.Join("node_modules", ".bin", "terser"), "--ecma", "2019", "--compress", "passes=3,unsafe_arrows", "--mangle")
+	c := exec.Command(filepath.Join("node_modules", ".bin", "terser"), "--ecma", "2019", "--compress", "passes=3,unsafe_arrows,unsafe_methods,reduce_funcs=false", "--mangle")
 	c.Stdin, c.Stderr = bytes.NewReader(script), os.Stderr
 	return c.Output()
 }

@@ -57,7 +57,7 @@ export function hash(e: Element, salt: string, outside?: Element): number {
     const node = walker.currentNode as Text, text = node.data.trim();
     if (text.length > words.length && !(outside && outside.contains(node)) && !node.parentElement!.closest(outside ? unsaid + ",button" : unsaid)) words = text;
   }
-  words = words.replace(/[\s!-@]+/g, "") || words || ["alt", "aria-label", "title", "href", "src"].map((a) => e.getAttribute(a)).find(Boolean) || "";
+  words = words.replace(/[\s!-@]+/g, "") || words || "alt aria-label title href src".split(" ").map((a) => e.getAttribute(a)).find((v) => v) || "";
   if (!words && outside) return hash(e, salt);
   if (!words && e.parentElement) return hash(e.parentElement, salt + "^");
   for (const c of salt + words) h = Math.imul(h ^ c.charCodeAt(0), 16777619);

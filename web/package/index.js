@@ -65,8 +65,10 @@ function attributes(o) {
   if (o.consent) data["data-consent"] = o.consent;
   must(Array.isArray(respect) && respect.every((s) => s === "gpc" || s === "dnt"), "respect", respect, 'a list of "gpc" and "dnt"');
   if (respect.length) data["data-respect"] = respect.join(" ");
-  if (o.check === false) data["data-check"] = "off";
-  if (o.store === false) data["data-store"] = "off";
+  for (const name of /** @type {const} */ (["check", "store"])) {
+    must(o[name] === undefined || typeof o[name] === "boolean", name, o[name], "true or false");
+    if (o[name] === false) data["data-" + name] = "off";
+  }
   return data;
 }
 

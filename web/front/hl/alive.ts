@@ -48,7 +48,7 @@ export function watch(): Watch {
   }
 
   function judge(at: Path, fn: (dead: boolean) => void): boolean {
-    if (selected() || any(at, answering) || at.some(closed)) return false;
+    if (selected() || first(at, answering) || at.some(closed)) return false;
     if (!path.includes(at[0]!) || now() - down > 5000) down = now();
     look(at);
     const since = down;
@@ -61,7 +61,7 @@ export function watch(): Watch {
     look(e.composedPath());
     down = now();
   });
-  listen("input change invalid submit copy play pause fullscreenchange beforeprint scroll", sign);
+  listen("input change invalid submit copy play pause beforeprint scroll resize", sign);
   // a click gives the focus to what it hits and takes it from what had it: that is the browser, not the page
   listen("focus", (e) => path.includes(e.target!) || ignored(e.composedPath()) || sign());
   listen("blur", (e) => e.target === window && sign());
@@ -74,11 +74,11 @@ const closed = (n: EventTarget): boolean => isElement(n) && /-/.test(n.localName
 
 const selected = (): boolean => getSelection()!.type === "Range";
 
-/** Whether any element of a path is one of these. */
-const any = (path: Path, selectors: string): boolean => path.some((n) => isElement(n) && n.matches(selectors));
+/** The first element of a path that is one of these. */
+export const first = (path: Path, selectors: string): EventTarget | undefined => path.find((n) => isElement(n) && n.matches(selectors));
 
-/** Whether anything in a path is not to be recorded. */
-export const ignored = (path: Path): boolean => any(path, marked);
+/** Anything in a path that is not to be recorded. */
+export const ignored = (path: Path): EventTarget | undefined => first(path, marked);
 
 /** Whether a change is one that a visitor may see. */
 function counts({ target, addedNodes, removedNodes }: MutationRecord): boolean {

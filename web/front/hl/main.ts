@@ -18,9 +18,9 @@ const pageOf = (url: string): string =>
 /** The URL that hits have: without its query if it is longer than the server takes. */
 const hitURL = (): string => location.href.replace(plain, "").replace(/\?.{7000,}/, "");
 
-/** What is left of data-respect without the signals that a visitor's browser does not send: these, and what nobody knows. */
-const heeded = (signals: string): string => signals.replace((navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? " " : "gpc", "")
-  .replace(navigator.doNotTrack === "1" ? " " : "dnt", "").trim();
+/** What is left of data-respect without the signals that a visitor's browser does not send: these, and what nobody knows; true if it names none. */
+const heeded = (signals: string): unknown => !signals || signals.replace((navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? " " : "gpc", "")
+  .replace(+navigator.doNotTrack! > 0 ? " " : "dnt", "").trim();
 
 /** What a script leaves for another: how to tell each tracker of this window about consent, by server and site. */
 type Trackers = Record<string, (yes: unknown) => void>;
@@ -33,7 +33,7 @@ function start(): void {
   // null in a module, and anything that the page names so
   const own = document.currentScript as HTMLScriptElement | null, tag = "script[data-site]";
   const script = own && own.matches(tag) ? own : document.querySelector<HTMLScriptElement>(tag + '[src*="hl.js"]')!;
-  const { site = "", tags = "", check, sample = "", store, respect = "", consent: asked } = script.dataset, base = /^[^?#]*\//.exec(script.src)![0]!;
+  const { site = "", tags = "", check, sample = "", store, respect = " ", consent: asked } = script.dataset, base = /^[^?#]*\//.exec(script.src)![0]!;
   const globals = window as unknown as Globals, all = globals["hl:"] = globals["hl:"] || {};
   if (!site || all[base + site] || !location.host) return;
   all[base + site] = consent;
@@ -131,6 +131,6 @@ function start(): void {
 
 /** The members that all batches have. */
 const head = (site: string, tags: string): string => members({ site }) +
-  `,"tags":[${tags.trim().split(/\s*[,\r\n\t]\s*/).filter((t) => t && new Blob([t]).size <= 64).slice(0, 16).map(quote)}]`;
+  `,"tags":[${tags.trim().split(/\s*[,\n\t]\s*/).filter((t) => t && new Blob([t]).size <= 64).slice(0, 16).map(quote)}]`;
 
 guard(start)();

@@ -1,5 +1,5 @@
 import { hash, isElement, selector } from "../anchor";
-import { ignored, type Watch } from "./alive";
+import { first, ignored, type Watch } from "./alive";
 import { guard, members, px, share, sizes } from "./page";
 import { surroundings } from "./place";
 import type { Hit } from "./send";
@@ -25,7 +25,7 @@ export function presses(watch: Watch, salt: string, hit: (json: string) => Hit):
     const target = path[0], again = target === field;
     field = null;
     if (again || !isElement(target) || ignored(path)) return;
-    const label = path.find((n) => isElement(n) && n.matches("label")) as HTMLLabelElement | undefined;
+    const label = first(path, "label") as HTMLLabelElement | undefined;
     if (label && !path.includes(label.control!)) {
       field = label.control;
       setTimeout(() => field = null); // it is clicked at once or never

@@ -38,6 +38,7 @@ const most = 200; // hits in memory until clicks are dropped and counted
 const large = 40; // hits of a batch at most
 const quota = 60_000; // bytes on the way when the page goes: browsers allow 65,536, with those of the page's own requests
 const pause = 1000; // ms from a hit to its sending
+const slow = 3000; // ms without an answer that are trouble
 const longest = 60; // s between tries: what waits is of no use after ten minutes
 const known = 540_000; // ms for which a batch that may have arrived is sent again: the server knows its id for ten minutes
 const tooOld = 86_400_000; // ms for which a batch is sent that has not: the server takes no greater age
@@ -71,9 +72,9 @@ export function sender(url: string, head: string, place: string): Sender {
   }
 
   function flush(leaving?: boolean): void {
-    if (off) return;
     clearTimeout(timer);
     timer = 0;
+    if (off) return;
     sift(); // ahead of the first batch, which tells what was lost
     const ready = queue.filter((h) => leaving || !h.undecided);
     queue = leaving ? [] : queue.filter((h) => h.undecided);
@@ -130,6 +131,7 @@ export function sender(url: string, head: string, place: string): Sender {
     left -= b.flying = body.length;
     const keepalive = left >= 0;
     trouble = trouble || +!keepalive;
+    later(() => b.flying && (trouble = trouble || 1), slow);
     try {
       fetch(url, { method: "POST", body, credentials: "omit", keepalive }).then(
         guard((r: Response) => done(b, r.status, +r.headers.get("retry-after")!)),
@@ -163,7 +165,8 @@ export function sender(url: string, head: string, place: string): Sender {
   function allow(on: boolean): void {
     off = !on;
     if (on) return;
-    queue = batches = [];
+    queue = [];
+    batches = [];
     lost = 0;
     if (place) guard(takeAll)(place);
   }

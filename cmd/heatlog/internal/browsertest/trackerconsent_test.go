@@ -135,6 +135,33 @@ func TestTrackerConsentBesideOthers(t *testing.T) {
 	h.quiet(p)
 }
 
+// TestTrackerConsentChanges takes consent back and gives it again, as a visitor who changes their mind: all is counted from then on.
+func TestTrackerConsentChanges(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{"/p": with(""), "/ask": with("data-consent")})
+	p := chrome.Open(t, browser.Desktop)
+	views, clicks := 0, 0
+	for _, path := range []string{"/p", "/ask"} {
+		p.Goto(h.URL + path)
+		for _, wait := range []int{0, 100, settled} {
+			browser.Eval[bool](p, `heatlog.consent(false), true`)
+			p.Click(300, 300)
+			pass(p, wait)
+			browser.Eval[bool](p, `heatlog.consent(true), true`)
+			pass(p, settled) // a view of its own
+			for range 3 {
+				p.Click(300, 300)
+			}
+			views, clicks = views+1, clicks+3
+			h.awaitHits("click", clicks)
+		}
+	}
+	h.quiet(p)
+	if got := len(h.hits("view")); got < views || len(h.hits("click")) != clicks {
+		t.Errorf("%d views and %d clicks, want at least %d and %d", got, len(h.hits("click")), views, clicks)
+	}
+}
+
 // TestTrackerSignals sets what browsers say for their visitors, beside what the owner has said about it.
 func TestTrackerSignals(t *testing.T) {
 	t.Parallel()
@@ -147,7 +174,6 @@ func TestTrackerSignals(t *testing.T) {
 		recorded     bool
 	}{
 		{``, gpc + ";" + dnt, true},
-		{`data-respect=""`, gpc + ";" + dnt, true},
 		{`data-respect="gpc dnt"`, ``, true},
 		{`data-respect=" dnt  gpc "`, ``, true},
 		{`data-respect="gpc"`, gpc, false},
@@ -159,6 +185,7 @@ func TestTrackerSignals(t *testing.T) {
 		{`data-respect="GPC"`, ``, false}, // nobody knows what was meant: the safe side
 		{`data-respect="gpc, dnt"`, ``, false},
 		{`data-respect="all"`, ``, false},
+		{`data-respect`, gpc, false},
 		{`data-consent`, ``, false},
 		{`data-consent="requird"`, ``, false},
 	} {

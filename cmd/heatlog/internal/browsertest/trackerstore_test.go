@@ -3,7 +3,9 @@ package browsertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"heatlog/cmd/heatlog/internal/browser"
@@ -136,5 +138,35 @@ func TestTrackerWithoutStore(t *testing.T) {
 			}
 		}
 		p.Close()
+	}
+}
+
+// TestTrackerStoresWhatHangs leaves a page whose server takes what it sends and does not answer: the next page sends that again.
+func TestTrackerStoresWhatHangs(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, map[string]string{"/p": with(""), "/next": with("")})
+	answer := make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
+	defer release() // the host waits for its requests
+	h.answer = func(n int) int {
+		if n == 0 {
+			<-answer
+			return 0
+		}
+		return http.StatusNoContent
+	}
+	p := h.open(browser.Desktop, "/p")
+	p.Click(300, 300)
+	h.await("the batch that gets no answer", func() bool { return len(h.batches()) == 1 })
+	pass(p, 4000)
+	p.Goto(h.URL + "/next")
+	first := h.batches()[0]
+	h.await("the same once more", func() bool {
+		return slices.ContainsFunc(h.batches()[1:], func(b hitBatch) bool { return b.B == first.B && len(b.Hits) == len(first.Hits) })
+	})
+	release()
+	h.quiet(p)
+	if n := stored(p); n > 0 {
+		t.Errorf("%d characters stay in the storage", n)
 	}
 }
