@@ -22,12 +22,13 @@ export function takeToken(open: (token: string) => void): void {
  * The token of an overlay that is open in this tab, and "off" if its owner's hits are not to be counted: the overlay keeps
  * them for the tab's next pages. Visitors have none.
  */
-export const keptToken = (site: string): string[] => (guard(() => sessionStorage[keptAs(site)] as string)() || "").split(" ");
+export const keptToken = (site: string): string[] => guard(() => (sessionStorage[keptAs(site)] as string).split(" "))() || [];
 
 /** Loads the overlay, by the nonce by which the page's policy let the tracker's script in, if it did so. */
 export function openOverlay(link: Link, by: HTMLScriptElement): void {
   const script: LinkedScript = document.createElement("script");
   script.hl = link;
+  script.async = false; // of two the one that was asked for last is to run last
   script.nonce = by.nonce;
   const url = link.base + "hl-view.js";
   // as a page with Trusted Types takes it, if it allows our policy

@@ -16,11 +16,11 @@ export const visible = (): boolean => !document.hidden;
 /** Makes a function that never throws but gives undefined then: what fails here must not be the page's trouble. */
 export function guard<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R | undefined {
   return (...args) => {
-    let r: R | undefined;
     try {
-      r = fn(...args);
-    } catch { /* nobody here could do anything about it */ }
-    return r;
+      return fn(...args);
+    } catch {
+      return undefined; // nobody here could do anything about it
+    }
   };
 }
 
@@ -38,7 +38,7 @@ export type Members = Record<string, string | number | boolean | undefined>;
 /** The members of JSON objects as text, each after a comma. */
 export function members(...objects: (Members | undefined)[]): string {
   return Object.entries(Object.assign({}, ...objects) as Members).map(([name, v]) =>
-    v === undefined ? "" : `,"${name}":` + (typeof v === "string" ? quote(v) : v),
+    v == null ? "" : `,"${name}":` + (typeof v === "string" ? quote(v) : v),
   ).join("");
 }
 
