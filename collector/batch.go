@@ -16,7 +16,8 @@ type batchParser struct {
 	own  []fieldSet    // of each hit
 	at   int           // hit that the fault is in, -1 = the batch itself
 
-	body []byte // the request's, for the handler's use
+	raw  rawBody // the request's, for the handler's use
+	body []byte  // unpacked
 }
 
 // batchHead is what a batch says for all of its hits.

@@ -23,14 +23,13 @@ type rawBody struct {
 	err    error // sticky
 }
 
-// openBody works for servers that stream bodies and for those that do not.
-func openBody(ctx *fasthttp.RequestCtx) *rawBody {
-	b := &rawBody{ctx: ctx, r: ctx.RequestBodyStream(), length: int64(ctx.Request.Header.ContentLength())}
+// open works for servers that stream bodies and for those that do not.
+func (b *rawBody) open(ctx *fasthttp.RequestCtx) {
+	*b = rawBody{ctx: ctx, r: ctx.RequestBodyStream(), length: int64(ctx.Request.Header.ContentLength())}
 	if b.r == nil {
 		body := ctx.Request.Body()
 		b.r, b.length = bytes.NewReader(body), int64(len(body))
 	}
-	return b
 }
 
 // Read gives io.EOF only if the body is complete.

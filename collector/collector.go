@@ -27,10 +27,10 @@ const (
 	MaxAppendBytes = 4 << 20   // bytes of the lines of one append, which bounds what it encodes to
 )
 
-// Journal is where accepted hits go. Append returns when they are durable. It may not keep batches, the hits in them are
-// reused; strings may be kept.
+// Journal is where accepted hits go. Put takes batches and may not keep them once it has returned, the hits in them are
+// reused; strings may be kept. wait returns when the hits are durable. Either gives an error if they will not be.
 type Journal interface {
-	Append(batches []heatmap.Batch) (end uint64, err error)
+	Put(batches []heatmap.Batch) (wait func() error, err error)
 }
 
 // Options configure a Collector. Journal and Sites are needed.
@@ -46,7 +46,7 @@ type Options struct {
 	Admit     func(hits int) error
 	AdmitWait time.Duration
 
-	// Unavailable tells errors of Journal.Append that pass, answered 503, from the others, answered 500. Default: all
+	// Unavailable tells errors of Journal that pass, answered 503, from the others, answered 500. Default: all
 	// of them pass.
 	Unavailable func(error) bool
 
@@ -142,17 +142,33 @@ type errStore struct {
 func (e *errStore) Error() string { return e.err.Error() }
 func (e *errStore) Unwrap() error { return e.err }
 
-// store marks the sites and appends the batches.
-func (c *Collector) store(sites []*siteEntry, batches []heatmap.Batch) error {
+// put marks the sites and gives the batches to the journal.
+func (c *Collector) put(sites []*siteEntry, batches []heatmap.Batch) (wait func() error, err error) {
 	for _, s := range sites {
 		if err := c.o.Sites.MarkUsed(s.site.Key); err != nil {
-			return &errStore{true, err}
+			return nil, &errStore{true, err}
 		}
 	}
-	if _, err := c.o.Journal.Append(batches); err != nil {
-		return &errStore{c.o.Unavailable(err), fmt.Errorf("append hits: %w", err)}
+	if wait, err = c.o.Journal.Put(batches); err != nil {
+		return nil, c.notAppended(err)
+	}
+	return wait, nil
+}
+
+// store marks the sites, appends the batches and waits until they are durable.
+func (c *Collector) store(sites []*siteEntry, batches []heatmap.Batch) error {
+	wait, err := c.put(sites, batches)
+	if err != nil {
+		return err
+	}
+	if err := wait(); err != nil {
+		return c.notAppended(err)
 	}
 	return nil
+}
+
+func (c *Collector) notAppended(err error) error {
+	return &errStore{c.o.Unavailable(err), fmt.Errorf("append hits: %w", err)}
 }
 
 // admitEvery is how often an import asks again whether it may go on.

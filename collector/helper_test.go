@@ -30,7 +30,7 @@ type memJournal struct {
 	before  func(hits int) error // called before each append
 }
 
-func (j *memJournal) Append(batches []heatmap.Batch) (uint64, error) {
+func (j *memJournal) Put(batches []heatmap.Batch) (wait func() error, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := 0
@@ -39,7 +39,7 @@ func (j *memJournal) Append(batches []heatmap.Batch) (uint64, error) {
 	}
 	if j.before != nil {
 		if err := j.before(n); err != nil {
-			return 0, err
+			return func() error { return err }, nil
 		}
 	}
 	j.appends++
@@ -47,7 +47,7 @@ func (j *memJournal) Append(batches []heatmap.Batch) (uint64, error) {
 		b.Hits = slices.Clone(b.Hits)
 		j.batches = append(j.batches, b)
 	}
-	return uint64(len(j.hitsLocked())), nil
+	return func() error { return nil }, nil
 }
 
 func (j *memJournal) hitsLocked() (hits []heatmap.Hit) {

@@ -24,7 +24,8 @@ const drainImport = 64 << 20
 // (Server.HeaderReceived can set it), every complete line counts.
 func (c *Collector) Import(ctx *fasthttp.RequestCtx) {
 	c.counts.importRequests.Add(1)
-	raw := openBody(ctx)
+	raw := new(rawBody)
+	raw.open(ctx)
 	defer raw.finish(drainImport)
 	if !ctx.IsPost() {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, "POST")

@@ -20,32 +20,52 @@ const drainIn = 1 << 20
 // with servers that stream bodies and with those that do not; MaxBody holds in both.
 func (c *Collector) In(ctx *fasthttp.RequestCtx) {
 	c.counts.inRequests.Add(1)
-	raw := openBody(ctx)
-	defer raw.finish(drainIn)
 	ctx.Response.Header.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
 	if c.o.Sites.knowsOrigin(origin) {
 		allowOrigin(ctx, origin)
 	}
-	switch {
-	case ctx.IsOptions():
-		c.preflight(ctx, origin)
-		return
-	case !ctx.IsPost():
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowPostOptions)
-		answerError(ctx, fasthttp.StatusMethodNotAllowed, apiError{Code: codeMethod, Message: "hits are taken by POST only"})
-		return
-	case c.limited(ctx):
+	hits, wait := c.in(ctx, origin)
+	if wait == nil {
 		return
 	}
+	if err := wait(); err != nil {
+		err = c.notAppended(err)
+		c.storeFailed(err)
+		status, e := notStored(err)
+		answerError(ctx, status, e)
+		return
+	}
+	c.counts.inAccepted.Add(uint64(hits))
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// in is In up to where the hits are with the journal. If wait is nil the request is answered. The parser is free again
+// before anybody waits, so that a few serve any number of connections and stay in the processor's cache.
+func (c *Collector) in(ctx *fasthttp.RequestCtx, origin []byte) (hits int, wait func() error) {
 	p, _ := c.batches.Get().(*batchParser)
 	if p == nil {
 		p = &batchParser{parser: newParser(c.o.Sites)}
 	}
 	defer c.batches.Put(p)
-	if status, e := c.takeBatch(ctx, raw, p, origin); status != fasthttp.StatusNoContent {
+	p.raw.open(ctx)
+	defer p.raw.finish(drainIn)
+	switch {
+	case ctx.IsOptions():
+		c.preflight(ctx, origin)
+		return 0, nil
+	case !ctx.IsPost():
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowPostOptions)
+		answerError(ctx, fasthttp.StatusMethodNotAllowed, apiError{Code: codeMethod, Message: "hits are taken by POST only"})
+		return 0, nil
+	case c.limited(ctx):
+		return 0, nil
+	}
+	wait, status, e := c.takeBatch(ctx, p, origin)
+	if status != 0 {
 		answerError(ctx, status, e)
 	}
+	return len(p.hits), wait
 }
 
 // allowOrigin lets the page that sent the request read the answer.
@@ -87,18 +107,18 @@ func (c *Collector) preflight(ctx *fasthttp.RequestCtx, origin []byte) {
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 }
 
-// takeBatch stores one batch and gives the status, 204 or that of the error.
-func (c *Collector) takeBatch(ctx *fasthttp.RequestCtx, raw *rawBody, p *batchParser, origin []byte) (int, apiError) {
+// takeBatch gives one batch to the journal. If it is refused, wait is nil, and status and e are the answer.
+func (c *Collector) takeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin []byte) (wait func() error, status int, e apiError) {
 	for name := range ctx.QueryArgs().All() {
-		return fasthttp.StatusBadRequest, *unknownParam(name)
+		return nil, fasthttp.StatusBadRequest, *unknownParam(name)
 	}
 	if !isBatchType(ctx.Request.Header.ContentType()) {
-		return fasthttp.StatusUnsupportedMediaType, apiError{Code: codeMediaType, Message: fmt.Sprintf(
+		return nil, fasthttp.StatusUnsupportedMediaType, apiError{Code: codeMediaType, Message: fmt.Sprintf(
 			"content-type is %q, want text/plain or application/json", shorten(ctx.Request.Header.ContentType()))}
 	}
-	if status, e := c.readBatch(ctx, raw, p); status != 0 {
+	if status, e := c.readBatch(ctx, p); status != 0 {
 		c.counts.broken.Add(1)
-		return status, e
+		return nil, status, e
 	}
 	now := c.o.Now()
 	if !p.parse(p.body, now.UnixMilli()) {
@@ -108,7 +128,7 @@ func (c *Collector) takeBatch(ctx *fasthttp.RequestCtx, raw *rawBody, p *batchPa
 		if p.at >= 0 {
 			code = codeBadHit
 		}
-		return fasthttp.StatusBadRequest, apiError{code, message, field}
+		return nil, fasthttp.StatusBadRequest, apiError{code, message, field}
 	}
 	return c.storeBatch(ctx, p, origin)
 }
@@ -121,7 +141,8 @@ func isBatchType(contentType []byte) bool {
 }
 
 // readBatch reads the body into p.body. The status is 0 if that worked.
-func (c *Collector) readBatch(ctx *fasthttp.RequestCtx, raw *rawBody, p *batchParser) (int, apiError) {
+func (c *Collector) readBatch(ctx *fasthttp.RequestCtx, p *batchParser) (int, apiError) {
+	raw := &p.raw
 	if raw.length > MaxBody {
 		return tooLargeBatch()
 	}
@@ -172,47 +193,48 @@ func appendLimited(dst []byte, r *unpacked) ([]byte, error) {
 	}
 }
 
-// storeBatch checks that the batch may be sent from where it is and stores it.
-func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin []byte) (int, apiError) {
+// storeBatch checks that the batch may be sent from where it is and gives it to the journal.
+func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin []byte) (wait func() error, status int, e apiError) {
 	site := c.o.Sites.find(bytesOf(p.head.site))
 	if site == nil {
 		c.counts.unauthorized.Add(1)
-		return fasthttp.StatusForbidden, apiError{codeUnknownSite, fmt.Sprintf("site is %.40q, want the key of a registered site", p.head.site), "site"}
+		return nil, fasthttp.StatusForbidden, apiError{codeUnknownSite, fmt.Sprintf("site is %.40q, want the key of a registered site", p.head.site), "site"}
 	}
 	if len(origin) > 0 && !site.lists(origin) {
 		c.counts.unauthorized.Add(1)
 		c.refused.note(p.head.site, origin)
 		ctx.Response.Header.Del(fasthttp.HeaderAccessControlAllowOrigin)
-		return fasthttp.StatusForbidden, apiError{Code: codeOrigin, Message: fmt.Sprintf(
+		return nil, fasthttp.StatusForbidden, apiError{Code: codeOrigin, Message: fmt.Sprintf(
 			"origin is %q, which is not listed for site %s", shorten(origin), p.head.site)}
 	}
 	if url, ok := p.foreignPage(site); len(origin) > 0 && ok {
 		c.counts.unauthorized.Add(1)
-		return fasthttp.StatusForbidden, apiError{Code: codeOrigin, Field: "url", Message: fmt.Sprintf(
+		return nil, fasthttp.StatusForbidden, apiError{Code: codeOrigin, Field: "url", Message: fmt.Sprintf(
 			"url is %q, whose origin is not listed for site %s", shorten([]byte(url)), p.head.site)}
 	}
 	if err := c.o.Admit(len(p.hits)); err != nil {
 		c.storeFailed(err)
-		return unavailable()
+		return refuse(unavailable())
 	}
 	visitor, err := c.visitor(ctx, site)
 	if err != nil {
 		c.storeFailed(err)
-		return unavailable()
+		return refuse(unavailable())
 	}
 	agent := p.headerAgent(ctx.Request.Header.UserAgent())
 	for i := range p.hits {
 		p.hits[i].Visitor, p.hits[i].UserAgent = visitor, agent
 	}
 	batch := [1]heatmap.Batch{{Site: p.head.site, Visitor: visitor, ID: p.head.id, Hits: p.hits}}
-	if err := c.store(addUnused(nil, site), batch[:]); err != nil {
+	if wait, err = c.put(addUnused(nil, site), batch[:]); err != nil {
 		c.storeFailed(err)
-		return notStored(err)
+		return refuse(notStored(err))
 	}
-	c.counts.inAccepted.Add(uint64(len(p.hits)))
-	ctx.SetStatusCode(fasthttp.StatusNoContent)
-	return fasthttp.StatusNoContent, apiError{}
+	return wait, 0, apiError{}
 }
+
+// refuse is what storeBatch gives for a batch that was not taken.
+func refuse(status int, e apiError) (func() error, int, apiError) { return nil, status, e }
 
 // notStored is the status and the error for hits that could not be stored. Anyone may read it, so it does not say why;
 // the log does.

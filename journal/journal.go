@@ -282,14 +282,43 @@ func (j *Journal) logs() []*Log { return append(slices.Clip(j.frozen), &j.Log) }
 // The error wraps ErrTooLarge, ErrUnavailable or ErrClosed. After ErrUnavailable the hits are not in the journal, but a
 // restart may find them there, once.
 func (j *Journal) Append(batches []heatmap.Batch) (end uint64, err error) {
+	g, hits, err := j.put(batches)
+	if err != nil {
+		return 0, err
+	}
+	if g == nil {
+		return j.stats.end.Load(), nil
+	}
+	if err := g.wait(); err != nil {
+		return 0, err
+	}
+	return g.base + uint64(hits), nil
+}
+
+// Put is Append in two halves, for who wants to use the batches' memory again meanwhile: it returns when they are not needed
+// any more, and wait when they are as durable as Options.Ack says. Either may give an error. wait may be called any number of times.
+func (j *Journal) Put(batches []heatmap.Batch) (wait func() error, err error) {
+	g, _, err := j.put(batches)
+	if err != nil {
+		return nil, err
+	}
+	if g == nil {
+		return func() error { return nil }, nil
+	}
+	return g.ended, nil
+}
+
+// put encodes batches and queues them: g is nil if they have no hits, end is the number of hits in g up to theirs. The encoder
+// is free again before anybody waits, so that a few serve any number of appends and stay in the processor's cache.
+func (j *Journal) put(batches []heatmap.Batch) (g *group, end int, err error) {
 	e := j.encoders.Get().(*encoder)
 	defer j.encoders.Put(e)
 	unit, hits := e.unit(batches)
 	if hits == 0 {
-		return j.stats.end.Load(), nil
+		return nil, 0, nil
 	}
 	if err := checkAppend(unit, hits); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	return j.queue.append(unit, hits)
 }

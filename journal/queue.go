@@ -8,9 +8,16 @@ type group struct {
 	hits    int
 	appends int
 
-	done chan struct{} // closed when base or err is set
-	base uint64
-	err  error
+	done  chan struct{} // closed when base or err is set
+	base  uint64
+	err   error
+	ended func() error // wait, made once for all who wait
+}
+
+// wait waits until the group is as durable as it is going to be.
+func (g *group) wait() error {
+	<-g.done
+	return g.err
 }
 
 // queue is where appends wait for the committer.
@@ -36,25 +43,21 @@ func newQueue(limit int) *queue {
 	return q
 }
 
-// append adds a unit to the open group and waits until that is committed.
-func (q *queue) append(unit []byte, hits int) (end uint64, err error) {
-	g, before, err := q.put(unit, hits)
+// append adds a unit to the open group, when there is room; end is the number of hits in the group up to the unit's end.
+func (q *queue) append(unit []byte, hits int) (g *group, end int, err error) {
+	g, end, err = q.put(unit, hits)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	<-g.done
-	if g.err != nil {
-		return 0, g.err
-	}
-	return g.base + uint64(before+hits), nil
+	return g, end, nil
 }
 
-// put adds a unit to the open group when there is room; before is the number of hits ahead of it in the group.
-func (q *queue) put(unit []byte, hits int) (g *group, before int, err error) {
+// put is append without waking the committer.
+func (q *queue) put(unit []byte, hits int) (g *group, end int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.pending > 0 && q.pending+len(unit) > q.limit && !q.closed {
@@ -64,13 +67,13 @@ func (q *queue) put(unit []byte, hits int) (g *group, before int, err error) {
 		return nil, 0, ErrClosed
 	}
 	g = q.open(len(unit), hits)
-	before, size := g.hits, len(g.payload)
+	size := len(g.payload)
 	g.payload = appendUnit(g.payload, unit)
 	g.hits += hits
 	g.appends++
 	q.pending += len(g.payload) - size
 	q.arrived++
-	return g, before, nil
+	return g, g.hits, nil
 }
 
 // open gives the group that takes a unit of so many bytes and hits. q.mu is held.
@@ -82,6 +85,7 @@ func (q *queue) open(bytes, hits int) *group {
 		}
 	}
 	g := &group{done: make(chan struct{})}
+	g.ended = g.wait
 	if n := len(q.free); n > 0 {
 		g.payload, q.free = q.free[n-1], q.free[:n-1]
 	}

@@ -28,13 +28,14 @@ type callbackJournal struct {
 	err error
 }
 
-func (j *callbackJournal) Append(batches []heatmap.Batch) (uint64, error) {
+func (j *callbackJournal) Put(batches []heatmap.Batch) (wait func() error, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, b := range batches {
 		j.end += uint64(len(b.Hits))
 	}
-	return j.end, j.err
+	err = j.err
+	return func() error { return err }, nil
 }
 
 func (j *callbackJournal) fail(err error) {
