@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"heatlog/heatmap"
@@ -80,6 +81,59 @@ func (n *number) add(digits []byte, place int) int {
 		}
 	}
 	return place
+}
+
+// maxPlain is how many digits a number has at most that plainWhole reads.
+const maxPlain = 18
+
+// plainWhole reads a number without sign, fraction and exponent behind which a value may end, as most are. end is -1 for any
+// other, and near the end of b.
+func plainWhole(b []byte, i int) (v uint64, end int) {
+	v, n := eightDigits(b, i)
+	if n == 0 || n > 1 && b[i] == '0' {
+		return 0, -1
+	}
+	end = i + n
+	if n == 8 {
+		for end < len(b) && b[end]-'0' <= 9 && end < i+maxPlain {
+			v = v*10 + uint64(b[end]-'0')
+			end++
+		}
+	}
+	if end >= len(b) || !endsValue(b[end]) {
+		return 0, -1
+	}
+	return v, end
+}
+
+// plainAnchor reads an anchor that is written as 0. and at most seven digits. end is -1 for any other.
+func plainAnchor(b []byte, i int) (anchor uint32, end int) {
+	if i+2 >= len(b) || b[i] != '0' || b[i+1] != '.' {
+		return 0, -1
+	}
+	v, n := eightDigits(b, i+2)
+	end = i + 2 + n
+	if n == 0 || n == 8 || !endsValue(b[end]) {
+		return 0, -1
+	}
+	unit := pow10[n]
+	return uint32((2*v*heatmap.AnchorUnit + unit) / (2 * unit)), end // rounded half up
+}
+
+// eightDigits reads the digits at b[i], at most eight, and gives their number. It is 0 if there are no eight bytes.
+func eightDigits(b []byte, i int) (v uint64, n int) {
+	if i+8 > len(b) {
+		return 0, 0
+	}
+	w := binary.LittleEndian.Uint64(b[i:]) ^ lowBits*'0'       // digits become 0 to 9
+	n = bits.TrailingZeros64((w+lowBits*0x76|w)&highBits) >> 3 // 10 and more have the high bit in either
+	if n == 0 {
+		return 0, 0
+	}
+	w <<= 64 - 8*n // the first of eight, zeros before them, is now in the lowest byte
+	w = w*10 + w>>8
+	const fours = 0x000000ff_000000ff
+	return (w&fours*(100+1_000_000<<32) + w>>16&fours*(1+10_000<<32)) >> 32, n
 }
 
 func skipDigits(b []byte, i int) int {

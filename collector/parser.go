@@ -23,6 +23,7 @@ type parser struct {
 	selector, container, id             slot
 	tags                                []string // that tagsToken stands for
 	tagsToken                           []byte
+	common                              common
 
 	b        []byte   // what is parsed
 	seen     fieldSet // fields of the hit so far
@@ -91,9 +92,12 @@ func (p *parser) hit(i int, h *heatmap.Hit) int {
 		if next < 0 {
 			return -1
 		}
-		if p.ignore.has(f) {
+		switch {
+		case p.ignore.has(f):
 			next = p.skipValue(next, p.depth)
-		} else {
+		case commonFields.has(f):
+			next = p.commonValue(f, i, next, h)
+		default:
 			next = p.value(f, next, h)
 		}
 		if next < 0 {
@@ -104,6 +108,20 @@ func (p *parser) hit(i int, h *heatmap.Hit) int {
 			return i
 		}
 	}
+}
+
+// commonValue is value for the commonFields: the member of f begins at p.b[i], its value at p.b[value]. It takes the members
+// after it too, if the same ones came before.
+func (p *parser) commonValue(f field, i, value int, h *heatmap.Hit) int {
+	if end, found := p.common.match(p.b, i, f, h); end >= 0 {
+		p.seen |= found
+		return end
+	}
+	end := p.value(f, value, h)
+	if end >= 0 {
+		p.common.add(f, p.b[i:end], h)
+	}
+	return end
 }
 
 // comma looks for what follows a member at b[i]: after a comma it gives the index of the next member and true, after

@@ -106,17 +106,12 @@ func endsValue(c byte) bool { return c == ',' || c == '}' }
 
 // px parses a length on the page, which is 0 to 65535 after it is rounded down.
 func (p *parser) px(i int, f field, dst *uint16) int {
-	b, v, j := p.b, uint32(0), i
-	for j < len(b) && b[j]-'0' <= 9 && j < i+5 {
-		v = v*10 + uint32(b[j]-'0')
-		j++
-	}
-	if j < len(b) && endsValue(b[j]) && j > i && (b[i] != '0' || j == i+1) && v <= heatmap.MaxCoordinate {
+	if v, end := plainWhole(p.b, i); end >= 0 && v <= heatmap.MaxCoordinate {
 		*dst = uint16(v)
-		return j
+		return end
 	}
 	var wide uint32
-	end := p.whole(i, f, &wide, heatmap.MaxCoordinate, "0 to 65535", true)
+	end := p.anyWhole(i, f, &wide, heatmap.MaxCoordinate, "0 to 65535", true)
 	*dst = uint16(wide)
 	return end
 }
@@ -135,6 +130,15 @@ func (p *parser) number(i int, f field) (number, int) {
 
 // whole parses a number of 0 to limit. A fraction is cut off or, if it may not be there, refused.
 func (p *parser) whole(i int, f field, dst *uint32, limit uint32, want string, fraction bool) int {
+	if v, end := plainWhole(p.b, i); end >= 0 && v <= uint64(limit) {
+		*dst = uint32(v)
+		return end
+	}
+	return p.anyWhole(i, f, dst, limit, want, fraction)
+}
+
+// anyWhole is whole for numbers of any form.
+func (p *parser) anyWhole(i int, f field, dst *uint32, limit uint32, want string, fraction bool) int {
 	n, end := p.number(i, f)
 	if end < 0 {
 		return -1
@@ -159,6 +163,10 @@ func (p *parser) check(i int, h *heatmap.Hit) int {
 
 // fraction parses an anchor.
 func (p *parser) fraction(i int, f field, dst *uint32) int {
+	if v, end := plainAnchor(p.b, i); end >= 0 {
+		*dst = v
+		return end
+	}
 	n, end := p.number(i, f)
 	if end < 0 {
 		return -1
@@ -173,13 +181,9 @@ func (p *parser) fraction(i int, f field, dst *uint32) int {
 
 // time parses t.
 func (p *parser) time(i int, dst *int64) int {
-	b, v, j := p.b, int64(0), i
-	for j < len(b) && b[j]-'0' <= 9 && j < i+13 {
-		v = v*10 + int64(b[j]-'0')
-		j++
-	}
-	end := j
-	if j != i+13 || j >= len(b) || !endsValue(b[j]) || b[i] == '0' {
+	u, end := plainWhole(p.b, i)
+	v := int64(u)
+	if end < 0 {
 		n, e := p.number(i, fieldT)
 		if e < 0 {
 			return -1
@@ -191,7 +195,7 @@ func (p *parser) time(i int, dst *int64) int {
 	}
 	if v < p.minT || v > p.maxT {
 		p.fault = fault{
-			reason: ReasonBadTime, form: formTimeSpan, field: "t", value: b[i:end], limit: p.minT, n: p.maxT,
+			reason: ReasonBadTime, form: formTimeSpan, field: "t", value: p.b[i:end], limit: p.minT, n: p.maxT,
 		}
 		return -1
 	}
@@ -204,6 +208,10 @@ const maxAge = 86_400_000
 
 // ageMillis parses age.
 func (p *parser) ageMillis(i int) int {
+	if v, end := plainWhole(p.b, i); end >= 0 {
+		p.age = int64(min(v, maxAge))
+		return end
+	}
 	n, end := p.number(i, fieldAge)
 	if end < 0 {
 		return -1
