@@ -173,3 +173,36 @@ func TestAnchorRoundsHalfUp(t *testing.T) {
 	f("0.5", 32768)
 	f("-0", 0)
 }
+
+// TestPlainNumbers compares the short ways with the long one, which takes any number.
+func TestPlainNumbers(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	const bytes = "0123456789012345678901234567890123456789.-+eE,} \"/:"
+	plain, anchors := 0, 0
+	for range 300_000 {
+		b := make([]byte, r.IntN(28))
+		for i := range b {
+			b[i] = bytes[r.IntN(len(bytes))]
+		}
+		if r.IntN(2) == 0 {
+			b = append([]byte("0."), b...)
+		}
+		n, end := scanNumber(b, 0)
+		if v, e := plainWhole(b, 0); e >= 0 {
+			plain++
+			if e != end || n.neg || n.split || min(v, maxWhole) != min(n.whole, maxWhole) {
+				t.Fatalf("%s: whole %d up to %d, want %+v up to %d", b, v, e, n, end)
+			}
+		}
+		if a, e := plainAnchor(b, 0); e >= 0 {
+			anchors++
+			want, ok := n.anchor()
+			if e != end || !ok || a != want {
+				t.Fatalf("%s: anchor %d up to %d, want %d up to %d", b, a, e, want, end)
+			}
+		}
+	}
+	if plain < 1000 || anchors < 1000 {
+		t.Errorf("%d plain numbers and %d anchors are too few to tell", plain, anchors)
+	}
+}
