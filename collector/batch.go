@@ -16,8 +16,13 @@ type batchParser struct {
 	own  []fieldSet    // of each hit
 	at   int           // hit that the fault is in, -1 = the batch itself
 
-	raw  rawBody // the request's, for the handler's use
-	body []byte  // unpacked
+	// The rest is for the handler's use.
+	raw      rawBody
+	unpacked unpacked
+	body     []byte // unpacked
+	now      int64  // when the batch was sent, Unix ms
+	visitors visitorHash
+	batch    [1]heatmap.Batch // as the journal takes it
 }
 
 // batchHead is what a batch says for all of its hits.

@@ -105,9 +105,9 @@ type unpacked struct {
 	release func()
 }
 
-// unpack decodes a body. The error is errEncoding.
-func (p *readerPool) unpack(raw *rawBody, encoding string) (*unpacked, error) {
-	u := &unpacked{raw: raw, name: encoding, release: func() {}}
+// unpack makes u decode a body. The error is errEncoding.
+func (p *readerPool) unpack(u *unpacked, raw *rawBody, encoding string) error {
+	*u = unpacked{raw: raw, name: encoding, release: func() {}}
 	switch encoding {
 	case "":
 		u.r = raw
@@ -115,11 +115,11 @@ func (p *readerPool) unpack(raw *rawBody, encoding string) (*unpacked, error) {
 		u.r = &gzipBody{raw: raw, pool: &p.gzip}
 		u.release = u.r.(*gzipBody).release
 	case "zstd":
-		return u, p.openZstd(u)
+		return p.openZstd(u)
 	default:
-		return nil, errEncoding
+		return errEncoding
 	}
-	return u, nil
+	return nil
 }
 
 // Read gives io.EOF only if the body and all frames in it are complete.

@@ -37,8 +37,8 @@ func (c *Collector) Import(ctx *fasthttp.RequestCtx) {
 		answerError(ctx, fasthttp.StatusBadRequest, *bad)
 		return
 	}
-	body, err := c.readers.unpack(raw, encoding(ctx))
-	if err != nil {
+	body := new(unpacked)
+	if err := c.readers.unpack(body, raw, encoding(ctx)); err != nil {
 		c.counts.broken.Add(1)
 		status, e := unpackError(ctx, err)
 		answerError(ctx, status, e)

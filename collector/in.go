@@ -70,9 +70,16 @@ func (c *Collector) in(ctx *fasthttp.RequestCtx, origin []byte) (hits int, wait 
 
 // allowOrigin lets the page that sent the request read the answer.
 func allowOrigin(ctx *fasthttp.RequestCtx, origin []byte) {
-	ctx.Response.Header.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
-	ctx.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+	ctx.Response.Header.SetCanonical(allowOriginName, origin)
+	ctx.Response.Header.SetCanonical(exposeName, exposed)
 }
+
+// What every answer says, as bytes: fasthttp would copy and normalise strings anew for each.
+var (
+	allowOriginName = []byte(fasthttp.HeaderAccessControlAllowOrigin)
+	exposeName      = []byte(fasthttp.HeaderAccessControlExposeHeaders)
+	exposed         = []byte(fasthttp.HeaderRetryAfter)
+)
 
 // limited answers a request whose address has sent too many. It is asked before the body is read. Preflights pass: they
 // cost little, and a browser would not let the page see why one was refused.
@@ -120,8 +127,8 @@ func (c *Collector) takeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin [
 		c.counts.broken.Add(1)
 		return nil, status, e
 	}
-	now := c.o.Now()
-	if !p.parse(p.body, now.UnixMilli()) {
+	p.now = c.o.Now().UnixMilli()
+	if !p.parse(p.body, p.now) {
 		c.counts.rejected[p.fault.reason].Add(1)
 		message, field := p.faultPlace()
 		code := codeBadBatch
@@ -150,12 +157,13 @@ func (c *Collector) readBatch(ctx *fasthttp.RequestCtx, p *batchParser) (int, ap
 	if name == "zstd" {
 		name = "zstd, which only an import may have" // browsers cannot make it
 	}
-	body, err := c.readers.unpack(raw, name)
-	if err != nil {
+	body := &p.unpacked
+	if err := c.readers.unpack(body, raw, name); err != nil {
 		return fasthttp.StatusUnsupportedMediaType, apiError{Code: codeEncoding, Message: fmt.Sprintf(
 			"content-encoding is %q, want gzip or none", shorten(ctx.Request.Header.ContentEncoding()))}
 	}
 	defer body.release()
+	var err error
 	p.body, err = appendLimited(p.body[:0], body)
 	c.counts.bytes.Add(uint64(raw.n))
 	c.counts.unpacked.Add(uint64(len(p.body)))
@@ -216,7 +224,7 @@ func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin 
 		c.storeFailed(err)
 		return refuse(unavailable())
 	}
-	visitor, err := c.visitor(ctx, site)
+	visitor, err := c.visitor(ctx, p, site)
 	if err != nil {
 		c.storeFailed(err)
 		return refuse(unavailable())
@@ -225,8 +233,8 @@ func (c *Collector) storeBatch(ctx *fasthttp.RequestCtx, p *batchParser, origin 
 	for i := range p.hits {
 		p.hits[i].Visitor, p.hits[i].UserAgent = visitor, agent
 	}
-	batch := [1]heatmap.Batch{{Site: p.head.site, Visitor: visitor, ID: p.head.id, Hits: p.hits}}
-	if wait, err = c.put(addUnused(nil, site), batch[:]); err != nil {
+	p.batch[0] = heatmap.Batch{Site: p.head.site, Visitor: visitor, ID: p.head.id, Hits: p.hits}
+	if wait, err = c.put(addUnused(nil, site), p.batch[:]); err != nil {
 		c.storeFailed(err)
 		return refuse(notStored(err))
 	}
