@@ -1,10 +1,15 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
 
 	"heatlog/heatmap"
 )
@@ -95,4 +100,39 @@ func TestPayloadDamage(t *testing.T) {
 	if err := d.payload(string(payload), hits, 1, &c); err == nil {
 		t.Error("payload with more appends than the header says was taken")
 	}
+}
+
+// TestUnpack holds that a payload comes back however it is stored, and that one that is not sound, or not as long as its header
+// says, is an error and takes no memory.
+func TestUnpack(t *testing.T) {
+	payload := bytes.Repeat([]byte("main>ul.list>li:nth-of-type(3)>a "), 100)
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u unpacker
+	f := func(flags byte, stored []byte, raw int, want string) {
+		t.Helper()
+		h := chunkHeader{kind: chunkHits, flags: flags, stored: uint32(len(stored)), raw: uint32(raw)}
+		s, err := u.unpack(&h, stored)
+		if want == "" && (err != nil || s != string(payload)) {
+			t.Errorf("flags %d: %d bytes, %v", flags, len(s), err)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("flags %d, raw %d: error %v, want %q", flags, raw, err, want)
+		}
+	}
+	n := len(payload)
+	for _, c := range []struct {
+		flags  byte
+		stored []byte
+	}{{0, payload}, {flagZstd, enc.EncodeAll(payload, nil)}, {flagS2, s2.Encode(nil, payload)}} {
+		f(c.flags, c.stored, n, "")
+		f(c.flags, c.stored, n+1, "header says")
+		if c.flags != 0 {
+			f(c.flags, c.stored[:len(c.stored)-1], n, "decompress payload")
+			f(c.flags, bytes.Repeat([]byte{0xff}, 40), n, "payload")
+		}
+	}
+	f(flagS2, binary.AppendUvarint(nil, 1<<31), n, "payload of 2147483648 bytes, header says 3300")
 }

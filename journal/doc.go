@@ -94,7 +94,7 @@
 //	    80   44  zero
 //	   124    4  checksum of bytes 0 to 123
 //
-// No feature is defined yet. Epoch, base and source repeat the names of file and folder, so that a file in the wrong place is
+// Bit 0 of incompat says that chunks may be S2 blocks; no other feature is defined yet. Epoch, base and source repeat the names of file and folder, so that a file in the wrong place is
 // found out. What the index made of a batch is in no segment: package index says why.
 //
 // # Chunk
@@ -104,7 +104,7 @@
 //	offset size
 //	     0    4  "HCNK"
 //	     4    1  type: 1 = hits, 2 = end of a segment that was closed in order, 3 = block and 4 = footer of a sealed one
-//	     5    1  flags: bit 0 = payload is one zstd frame, bit 7 = may be skipped by who does not know the type
+//	     5    1  flags: bit 0 = payload is one zstd frame, bit 1 = one S2 block, bit 7 = may be skipped by who does not know the type
 //	     6    2  length of this header: 64
 //	     8    4  length of the payload in the file, without padding, at most 16 MiB, of a sealed segment 64 MiB
 //	    12    4  length of the payload after decompression, with the same limits

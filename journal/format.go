@@ -42,12 +42,15 @@ const (
 	chunkFooter = 4
 
 	flagZstd      = 1 << 0
+	flagS2        = 1 << 1
 	flagIgnorable = 1 << 7
 )
 
 // The feature bits that this code knows.
 const (
-	knownIncompat uint64 = 0
+	featureS2 uint64 = 1 << 0 // chunks may be S2 blocks
+
+	knownIncompat        = featureS2
 	knownRoCompat uint64 = 0
 )
 

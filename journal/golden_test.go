@@ -46,28 +46,25 @@ func goldenBatches() []heatmap.Batch {
 	}
 }
 
-// A journal of every released format stays readable, and what is written today is what was written then.
+// What is written today is what was written when the format was made.
 func TestGolden(t *testing.T) {
 	fsys := new(journaltest.FS)
-	source := "j00000000000c0ffe"
-	root := filepath.Join("testdata", "v1")
-	fsys.Put(filepath.Join(dir, source, "IDENTITY"), []byte("heatlog journal 1\nsource "+source+"\n"))
+	fsys.Put(filepath.Join(dir, goldenSource, "IDENTITY"), []byte("heatlog journal 1\nsource "+goldenSource+"\n"))
 	o := journal.Options{FS: fsys, Now: func() time.Time { return time.UnixMilli(1_790_000_100_000) }}
 	want := goldenBatches()
 	for _, part := range [][]heatmap.Batch{want[:1], want[1:]} {
 		j := mustOpen(t, o)
-		if j.Source() != source {
-			t.Fatalf("source %s, want %s", j.Source(), source)
+		if j.Source() != goldenSource {
+			t.Fatalf("source %s, want %s", j.Source(), goldenSource)
 		}
 		mustAppend(t, j, part...)
 		mustClose(t, j)
 	}
-	golden := new(journaltest.FS)
 	for _, name := range fsys.Names() {
 		if strings.HasSuffix(name, "LOCK") {
 			continue
 		}
-		path := filepath.Join(root, filepath.Base(name))
+		path := filepath.Join("testdata", "v1s2", filepath.Base(name))
 		if *rewrite {
 			if err := os.WriteFile(path, fsys.Bytes(name), 0o644); err != nil {
 				t.Fatal(err)
@@ -77,31 +74,51 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden.Put(name, b)
 		// The compressor may change with its version; the rest of the format must not.
 		if first := strings.Contains(name, "-00000001"); first && !bytes.Equal(b, fsys.Bytes(name)) {
 			t.Errorf("%s would be written differently today", path)
 		}
 	}
-	j := mustOpen(t, journal.Options{FS: golden})
-	if diff := diffBatches(want, readBatches(t, j)); diff != "" {
-		t.Error(diff)
-	}
-	for _, c := range readTo(t, j, 0, j.Durable()) {
-		if c.Appended != 1_790_000_100_000 {
-			t.Errorf("append time %d", c.Appended)
+}
+
+// goldenSource is the source of the journals in testdata.
+const goldenSource = "j00000000000c0ffe"
+
+// A journal of every released format stays readable: v1 is compressed with zstd, v1s2 with S2.
+func TestGoldenRead(t *testing.T) {
+	for _, format := range []string{"v1", "v1s2"} {
+		names, err := filepath.Glob(filepath.Join("testdata", format, "*"))
+		if err != nil || len(names) != 3 {
+			t.Fatal(names, err)
 		}
-	}
-	mustClose(t, j)
-	rep, err := journal.Verify(t.Context(), golden, dir, nil)
-	if err != nil || rep.Lost != 0 || rep.TailBytes != 0 || rep.Repeated != 0 || rep.Chunks != 2 {
-		t.Errorf("verify %+v, %v", rep, err)
+		golden := new(journaltest.FS)
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Put(filepath.Join(dir, goldenSource, filepath.Base(name)), b)
+		}
+		rep, err := journal.Verify(t.Context(), golden, dir, nil)
+		if err != nil || rep.Lost != 0 || rep.TailBytes != 0 || rep.Repeated != 0 || rep.Chunks != 2 {
+			t.Errorf("%s: verify %+v, %v", format, rep, err)
+		}
+		j := mustOpen(t, journal.Options{FS: golden})
+		if diff := diffBatches(goldenBatches(), readBatches(t, j)); diff != "" {
+			t.Errorf("%s: %s", format, diff)
+		}
+		for _, c := range readTo(t, j, 0, j.Durable()) {
+			if c.Appended != 1_790_000_100_000 {
+				t.Errorf("%s: append time %d", format, c.Appended)
+			}
+		}
+		mustClose(t, j)
 	}
 }
 
 // A sealed segment of every released format stays readable, beside the MANIFEST that lists it.
 func TestGoldenSealed(t *testing.T) {
-	source := "j00000000000c0ffe"
+	source := goldenSource
 	root := filepath.Join("testdata", "v1sealed")
 	now := func() time.Time { return time.UnixMilli(1_790_000_100_000) }
 	want := goldenBatches()

@@ -1,11 +1,14 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"unsafe"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -121,35 +124,50 @@ func mostHits(n int64) uint64 { return (uint64(n)/chunkHeaderSize + 1) * MaxChun
 // unpacker decompresses payloads. The zero value is ready. It is not safe for concurrent use.
 type unpacker struct {
 	zstd *zstd.Decoder // made when it is first needed
-	raw  []byte
 }
 
 // unpack gives the payload as a string of its own.
 func (u *unpacker) unpack(h *chunkHeader, stored []byte) (string, error) {
-	if h.flags&flagZstd == 0 {
-		if h.raw != h.stored {
-			return "", fmt.Errorf("payload of %d bytes, header says %d", h.stored, h.raw)
-		}
-		return string(stored), nil
-	}
-	if u.zstd == nil {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(MaxChunk))
-		if err != nil {
-			panic("BUG: journal: decompressor options: " + err.Error())
-		}
-		u.zstd = d
-	}
-	if cap(u.raw) < int(h.raw) {
-		u.raw = make([]byte, 0, h.raw)
-	}
-	raw, err := u.zstd.DecodeAll(stored, u.raw[:0])
+	raw, err := u.bytes(h, stored)
 	if err != nil {
-		return "", fmt.Errorf("decompress payload: %w", err)
+		return "", err
 	}
-	if u.raw = raw; len(raw) != int(h.raw) {
+	if len(raw) != int(h.raw) {
 		return "", fmt.Errorf("payload of %d bytes, header says %d", len(raw), h.raw)
 	}
-	return string(raw), nil
+	return unsafe.String(unsafe.SliceData(raw), len(raw)), nil // nobody else has raw
+}
+
+// bytes gives the payload in memory of its own.
+func (u *unpacker) bytes(h *chunkHeader, stored []byte) (raw []byte, err error) {
+	switch {
+	case h.flags&flagS2 != 0:
+		n, err := s2.DecodedLen(stored)
+		if err == nil && n != int(h.raw) {
+			return nil, fmt.Errorf("payload of %d bytes, header says %d", n, h.raw)
+		}
+		if err == nil {
+			raw, err = s2.Decode(make([]byte, n), stored)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decompress payload: %w", err)
+		}
+	case h.flags&flagZstd != 0:
+		if u.zstd == nil {
+			d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(MaxChunk),
+				zstd.WithDecodeAllCapLimit(true))
+			if err != nil {
+				panic("BUG: journal: decompressor options: " + err.Error())
+			}
+			u.zstd = d
+		}
+		if raw, err = u.zstd.DecodeAll(stored, make([]byte, 0, h.raw)); err != nil {
+			return nil, fmt.Errorf("decompress payload: %w", err)
+		}
+	default:
+		raw = bytes.Clone(stored)
+	}
+	return raw, nil
 }
 
 func (u *unpacker) close() {

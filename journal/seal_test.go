@@ -368,7 +368,7 @@ func TestSealedFeatures(t *testing.T) {
 	f := func(at int, wantOpen func(error) bool) {
 		t.Helper()
 		b := append([]byte(nil), s.files[s.sealed]...)
-		b[at] |= 1
+		b[at] |= 0x10
 		journal.FixHeader(b)
 		fsys := s.with(s.sealed, b)
 		j, err := journal.Open(dir, journal.Options{FS: fsys})

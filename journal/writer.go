@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/compress/s2"
 )
 
 const (
@@ -38,9 +38,9 @@ type chunk struct {
 // durable, takes over with all of unsynced in it and supersedes whatever the old one holds from there on. As a segment
 // gets its name only when that much of it is synced, at every moment exactly one segment counts for each position.
 type writer struct {
-	j    *Journal
-	dir  string
-	zstd *zstd.Encoder // made when it is first needed
+	j      *Journal
+	dir    string
+	packed []byte // for a payload that is compressed
 
 	epoch    uint32 // of the newest segment
 	end      uint64 // position after the last chunk in hand
@@ -111,22 +111,26 @@ func (w *writer) isOld(now int64) bool {
 	return limit > 0 && now-w.begun >= limit
 }
 
-// pack makes the payload of a chunk, compressed where that pays.
+// pack makes the payload of a chunk, compressed where that pays. S2 takes a quarter of the time of the fastest zstd and gives
+// a fifth more bytes, until the segment is sealed.
 func (w *writer) pack(g *group) *chunk {
 	c := &chunk{}
 	if n := len(w.free); n > 0 {
 		c, w.free = w.free[n-1], w.free[:n-1]
 	}
+	c.head = chunkHeader{kind: chunkHits, raw: uint32(len(g.payload)), hits: uint32(g.hits), appends: uint32(g.appends)}
 	var header [chunkHeaderSize]byte
 	c.frame = append(c.frame[:0], header[:]...)
-	c.head = chunkHeader{kind: chunkHits, raw: uint32(len(g.payload)), hits: uint32(g.hits), appends: uint32(g.appends)}
-	if len(g.payload) >= compressFrom {
-		c.frame = w.compressor().EncodeAll(g.payload, c.frame)
-		c.head.flags = flagZstd
+	stored := g.payload
+	if len(stored) >= compressFrom {
+		w.packed = s2.Encode(w.packed[:cap(w.packed)], stored)
+		if len(w.packed) < len(stored) {
+			stored, c.head.flags = w.packed, flagS2
+		}
 	}
-	if stored := len(c.frame) - chunkHeaderSize; stored == 0 || stored >= len(g.payload) {
-		c.frame = append(c.frame[:chunkHeaderSize], g.payload...)
-		c.head.flags = 0
+	c.frame = append(c.frame, stored...)
+	if cap(w.packed) > MaxChunk/8 {
+		w.packed = nil
 	}
 	c.head.stored = uint32(len(c.frame) - chunkHeaderSize)
 	for len(c.frame)%chunkAlign != 0 {
@@ -134,18 +138,6 @@ func (w *writer) pack(g *group) *chunk {
 	}
 	c.head.payloadCRC = checksum(c.frame[chunkHeaderSize:])
 	return c
-}
-
-func (w *writer) compressor() *zstd.Encoder {
-	if w.zstd == nil {
-		enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
-		if err != nil {
-			panic("BUG: journal: compressor options: " + err.Error())
-		}
-		w.zstd = enc
-	}
-	return w.zstd
 }
 
 // adopt gives c its position and append time and keeps it.
@@ -351,7 +343,7 @@ func (w *writer) build(path string, name segmentName) (f File, size int64, err e
 	}
 	h := segmentHeader{
 		version: formatVersion, epoch: name.epoch, base: name.base, created: w.j.o.Now().UnixMilli(),
-		source: w.j.source, appended: w.settled,
+		source: w.j.source, appended: w.settled, incompat: featureS2,
 	}
 	_, err = f.Write(h.append(nil))
 	size = segmentHeaderSize
@@ -395,9 +387,6 @@ func (w *writer) fail(err error) {
 
 // close makes all that is in hand durable and ends the segment in order.
 func (w *writer) close() error {
-	if w.zstd != nil {
-		defer w.zstd.Close()
-	}
 	if len(w.unsynced) > 0 {
 		w.syncNow()
 	}
