@@ -43,6 +43,9 @@ func settle(ctx *fasthttp.RequestCtx) {
 	if stream == nil {
 		return
 	}
+	if _, err := stream.Read(nil); err == io.EOF { // the handler has read it all
+		return
+	}
 	if n := ctx.Request.Header.ContentLength(); n <= maxDiscard && !ctx.Response.ConnectionClose() {
 		if _, err := io.CopyN(io.Discard, stream, maxDiscard+1); errors.Is(err, io.EOF) {
 			return

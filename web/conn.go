@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,11 +84,19 @@ func (l listener) Accept() (net.Conn, error) {
 
 // conn bounds how long a client may take for each piece that it sends or takes, where fasthttp bounds the whole. It
 // belongs to the goroutine that serves the connection, but for Close.
+//
+// To set a deadline costs more than to look at the clock, and each request sets three. So one is passed on only if it is nearer
+// than what the system has, and a Read that the system ends early goes on with the one that holds; a deadline for writing is
+// set ahead by a little more than is needed, so that it holds for the next writes too.
 type conn struct {
 	net.Conn
 	among  *conns
 	stall  time.Duration // for one Read; 0 = the deadline that was set holds
 	linger atomic.Bool   // the client may be sending still when Close is called
+
+	readBy   time.Time // the deadline of Reads, zero = none
+	readEnds time.Time // what the system has of it: the same or earlier
+	writeEnd time.Time // the deadline that the system has for writes
 }
 
 // patient gives every Read until the next SetReadDeadline its own stallTime.
@@ -96,26 +105,66 @@ func (c *conn) patient() { c.stall = stallTime }
 // SetReadDeadline sets the deadline of all Reads up to the next call, as fasthttp does for each request.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.stall = 0
+	return c.setReadBy(t)
+}
+
+func (c *conn) setReadBy(t time.Time) error {
+	c.readBy = t
+	if !t.IsZero() && !c.readEnds.IsZero() && !t.Before(c.readEnds) {
+		return nil
+	}
+	c.readEnds = t
 	return c.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline sets the deadlines of Reads and writes.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.stall, c.readBy, c.readEnds, c.writeEnd = 0, t, t, t
+	return c.Conn.SetDeadline(t)
+}
+
+// SetWriteDeadline sets a deadline that the next Write replaces.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.writeEnd = t
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // Read reads what is there, or waits for it.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.stall > 0 {
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.stall)); err != nil {
+		if err := c.setReadBy(time.Now().Add(c.stall)); err != nil {
 			return 0, withoutAddresses(err)
 		}
 	}
-	n, err := c.Conn.Read(p)
-	return n, withoutAddresses(err)
+	for {
+		n, err := c.Conn.Read(p)
+		if err == nil {
+			return n, nil
+		}
+		if n > 0 || !c.endedEarly(err) {
+			return n, withoutAddresses(err)
+		}
+		c.readEnds = c.readBy
+		if err := c.Conn.SetReadDeadline(c.readBy); err != nil {
+			return 0, withoutAddresses(err)
+		}
+	}
 }
 
-// Write writes p in pieces, each of which the client has stallTime to take. One that takes none breaks the answer off, and
-// with it an export, which keeps the journal from being pruned as long as it reads.
+// endedEarly reports whether the system has ended a Read by a deadline that does not hold any more.
+func (c *conn) endedEarly(err error) bool {
+	return c.readEnds.Before(c.readBy) && errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(c.readBy)
+}
+
+// Write writes p in pieces, each of which the client has stallTime to take, and at most an eighth of it more. One that takes none
+// breaks the answer off, and with it an export, which keeps the journal from being pruned as long as it reads.
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.among.taking)); err != nil {
-			return n, withoutAddresses(err)
+		if by := time.Now().Add(c.among.taking); c.writeEnd.Before(by) {
+			c.writeEnd = by.Add(c.among.taking / 8)
+			if err := c.Conn.SetWriteDeadline(c.writeEnd); err != nil {
+				return n, withoutAddresses(err)
+			}
 		}
 		m, err := c.Conn.Write(p[n:min(n+writePiece, len(p))])
 		n += m
@@ -139,7 +188,7 @@ func withoutAddresses(err error) error {
 func (c *conn) Close() error {
 	defer c.among.remove(c)
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger.Load() && half.CloseWrite() == nil {
-		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		if c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil { // Close may come from another goroutine
 			io.CopyN(io.Discard, c.Conn, lingerBytes)
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -127,22 +128,28 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 // checkFraming refuses a request with both Content-Length and Transfer-Encoding: fasthttp takes the latter, a proxy before
 // it may take the former, and what one holds for a body is a request to the other (RFC 9112, 11.2).
 func checkFraming(h *fasthttp.RequestHeader) error {
-	length, encoding := false, false
-	for line := range strings.SplitSeq(string(h.RawHeaders()), "\n") {
-		name, _, _ := strings.Cut(line, ":")
-		switch {
-		case strings.EqualFold(name, "Content-Length"):
-			length = true
-		case strings.EqualFold(name, "Transfer-Encoding"):
-			encoding = true
-		}
-	}
-	if length && encoding {
+	raw := h.RawHeaders()
+	if hasHeader(raw, "Transfer-Encoding") && hasHeader(raw, "Content-Length") {
 		e := badRequest("the request has both Content-Length and Transfer-Encoding")
 		e.hangUp = true
 		return e
 	}
 	return nil
+}
+
+// hasHeader reports whether a line of raw headers has a name.
+func hasHeader(raw []byte, name string) bool {
+	for len(raw) > 0 {
+		if len(raw) > len(name) && raw[len(name)] == ':' && strings.EqualFold(string(raw[:len(name)]), name) {
+			return true
+		}
+		end := bytes.IndexByte(raw, '\n')
+		if end < 0 {
+			return false
+		}
+		raw = raw[end+1:]
+	}
+	return false
 }
 
 // connLogger logs what fasthttp says about connections, without the clients' addresses.

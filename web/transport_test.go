@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -195,46 +197,98 @@ func TestMaxConns(t *testing.T) {
 // stallingConn is a connection whose deadlines are recorded.
 type stallingConn struct {
 	net.Conn
-	readDeadlines, writeDeadlines int
-	writes                        []int
+	read, written []time.Time
+	writes        []int
+	early         int // Reads that end by a deadline first
 }
 
-func (c *stallingConn) SetReadDeadline(time.Time) error  { c.readDeadlines++; return nil }
-func (c *stallingConn) SetWriteDeadline(time.Time) error { c.writeDeadlines++; return nil }
-func (c *stallingConn) Read([]byte) (int, error)         { return 1, nil }
+func (c *stallingConn) SetReadDeadline(t time.Time) error { c.read = append(c.read, t); return nil }
+func (c *stallingConn) SetWriteDeadline(t time.Time) error {
+	c.written = append(c.written, t)
+	return nil
+}
+func (c *stallingConn) Read([]byte) (int, error) {
+	if c.early > 0 {
+		c.early--
+		return 0, &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
+	}
+	return 1, nil
+}
 func (c *stallingConn) Write(p []byte) (int, error) {
 	c.writes = append(c.writes, len(p))
 	return len(p), nil
 }
 
+// TestConnDeadlines checks when the deadlines that hold are passed on to the system.
 func TestConnDeadlines(t *testing.T) {
-	under := &stallingConn{}
-	c := &conn{Conn: under, among: newConns()}
-	b := make([]byte, 1)
-	c.SetReadDeadline(time.Now())
-	c.Read(b)
-	c.Read(b)
-	if under.readDeadlines != 1 {
-		t.Errorf("%d deadlines for the whole of a request, want 1", under.readDeadlines)
-	}
-	c.patient()
-	c.Read(b)
-	c.Read(b)
-	if under.readDeadlines != 3 {
-		t.Errorf("%d deadlines, want one more for each of two reads", under.readDeadlines)
-	}
-	c.SetReadDeadline(time.Now())
-	c.Read(b)
-	if under.readDeadlines != 4 {
-		t.Errorf("%d deadlines: the next request is still read piece by piece", under.readDeadlines)
-	}
-	n, err := c.Write(make([]byte, 2*writePiece+1))
-	if n != 2*writePiece+1 || err != nil || under.writeDeadlines != 3 || len(under.writes) != 3 {
-		t.Errorf("Write: %d, %v, %d deadlines, pieces %v", n, err, under.writeDeadlines, under.writes)
-	}
-	if n, err := c.Write(nil); n != 0 || err != nil {
-		t.Errorf("Write of nothing: %d, %v", n, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		under := &stallingConn{}
+		c := &conn{Conn: under, among: newConns()}
+		b := make([]byte, 1)
+		begin := time.Now()
+		at := func(d time.Duration) time.Time { return begin.Add(d) }
+		read := func(wantErr error, want ...time.Time) {
+			t.Helper()
+			if _, err := c.Read(b); err != wantErr {
+				t.Errorf("Read: %v, want %v", err, wantErr)
+			}
+			if !slices.EqualFunc(under.read, want, time.Time.Equal) {
+				t.Errorf("deadlines %v, want %v", under.read, want)
+			}
+		}
+		c.SetReadDeadline(at(10 * time.Second))
+		read(nil, at(10*time.Second))
+		c.SetReadDeadline(at(60 * time.Second)) // later: what the system has ends first
+		c.SetReadDeadline(at(20 * time.Second))
+		read(nil, at(10*time.Second))
+		under.early = 1
+		time.Sleep(10 * time.Second)
+		read(nil, at(10*time.Second), at(20*time.Second)) // ended early, goes on
+		under.early = 1
+		time.Sleep(10 * time.Second)
+		read(os.ErrDeadlineExceeded, at(10*time.Second), at(20*time.Second))
+		under.read = nil
+		c.SetReadDeadline(at(1 * time.Second)) // nearer: at once
+		c.SetReadDeadline(time.Time{})         // none: at once
+		c.SetReadDeadline(at(50 * time.Second))
+		read(nil, at(1*time.Second), time.Time{}, at(50*time.Second))
+
+		under.read = nil
+		c.patient()
+		read(nil) // it is 20 s, and the system has 50 s
+		time.Sleep(time.Second)
+		read(nil)
+		under.early = 1
+		read(nil, at(21*time.Second+stallTime))
+	})
+}
+
+// TestWriteDeadlines checks that each piece has stallTime, at most an eighth more, and that not each sets a deadline.
+func TestWriteDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := &stallingConn{}
+		c := &conn{Conn: under, among: newConns()}
+		n, err := c.Write(make([]byte, 2*writePiece+1))
+		if n != 2*writePiece+1 || err != nil || len(under.written) != 1 || !slices.Equal(under.writes, []int{writePiece, writePiece, 1}) {
+			t.Errorf("Write: %d, %v, deadlines %v, pieces %v", n, err, under.written, under.writes)
+		}
+		for range 100 {
+			if n, err := c.Write([]byte("x")); n != 1 || err != nil {
+				t.Errorf("Write: %d, %v", n, err)
+			}
+			last := under.written[len(under.written)-1]
+			if d := time.Until(last); d < stallTime || d > stallTime+stallTime/8 {
+				t.Fatalf("a piece has %v, want %v to an eighth more", d, stallTime)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := len(under.written); n < 20 || n > 40 {
+			t.Errorf("%d deadlines in 100 s", n)
+		}
+		if n, err := c.Write(nil); n != 0 || err != nil {
+			t.Errorf("Write of nothing: %d, %v", n, err)
+		}
+	})
 }
 
 // TestRefusedUpload checks over TCP that a client which sends all of a large body before it reads gets the answer.
