@@ -68,6 +68,18 @@ func (a *anchored) add(id ElementID, cell InnerCell, n uint64) {
 	}
 }
 
+// addNoted counts hits in cells, which are in order, after so many steps of coarsening, for the elements before cut, 0 for all;
+// those of the others are counted together.
+func (a *anchored) addNoted(cut ElementID, steps uint8, list []notedAnchor) {
+	if a.cells == nil {
+		a.cells = make([]innerCount, 0, len(list))
+	}
+	for i := range list {
+		n := &list[i]
+		a.addBelow(cut, n.element, n.cell.coarser(steps), 1)
+	}
+}
+
 func compareInner(a, b innerCount) int {
 	if a.element != b.element {
 		return cmp.Compare(a.element, b.element)

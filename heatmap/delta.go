@@ -109,11 +109,18 @@ func (d *Delta) AddClick(id LayerID, x, y uint16, at Anchor, name *ElementName) 
 		d.note(id, pointOf(x, y), false)
 		return
 	}
-	if d.cut == 0 || at.Element < d.cut {
-		d.elements.add(at.Element, name)
+	if name != nil {
+		d.AddName(at.Element, name)
 	}
-	d.noted.anchors = append(d.noted.anchors, notedAnchor{id, at})
+	d.noted.anchors = append(d.noted.anchors, notedAnchor{at.Element, at.Cell, id})
 	d.note(id, pointOf(x, y), true)
+}
+
+// AddName gives an element its name, whether hits at it are counted already or are yet to be merged.
+func (d *Delta) AddName(id ElementID, name *ElementName) {
+	if !d.plain && (d.cut == 0 || id < d.cut) {
+		d.elements.add(id, name)
+	}
 }
 
 func pointOf(x, y uint16) cellID { return cellOf(uint32(x/CellSize), uint32(y/CellSize)) }

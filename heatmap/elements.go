@@ -56,12 +56,36 @@ func (t *elements) need(id ElementID) *element {
 	return &t.list[i]
 }
 
-// add adds an element, with a name if name is not nil.
+// needAll makes the entries of elements that anchors are at, of those before cut, 0 for all, that are missing.
+func (t *elements) needAll(anchors []notedAnchor, cut ElementID) {
+	if len(t.list) == 0 {
+		t.list = slices.Grow(t.list, distinct(anchors))
+	}
+	last := ElementID(0)
+	for i := range anchors {
+		if id := anchors[i].element; id != last && (cut == 0 || id < cut) {
+			t.need(id)
+			last = id
+		}
+	}
+}
+
+// distinct is the number of elements among anchors of which equal ones follow one another in each layer, at least.
+func distinct(anchors []notedAnchor) (n int) {
+	for i := range anchors {
+		if i > 0 && anchors[i].id != anchors[i-1].id {
+			break
+		}
+		if i == 0 || anchors[i].element != anchors[i-1].element {
+			n++
+		}
+	}
+	return n
+}
+
+// add adds an element with its name.
 func (t *elements) add(id ElementID, name *ElementName) {
 	e := t.need(id)
-	if name == nil {
-		return
-	}
 	if e.flags&elementNamed == 0 || e.name.Value() != name.Selector && e.compareName(name) > 0 {
 		t.setName(e, name)
 	}

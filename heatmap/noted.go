@@ -16,8 +16,9 @@ type noted struct {
 
 // notedAnchor is what a hit with an anchor has besides its point.
 type notedAnchor struct {
-	id LayerID
-	at Anchor
+	element ElementID
+	cell    InnerCell
+	id      LayerID
 }
 
 // A point's bits below those of its layer: the lowest one, and how far up the cell is.
@@ -45,6 +46,14 @@ const (
 
 func (n *noted) bytes() int {
 	return cap(n.points)*8 + cap(n.scrolls)*scrolledBytes + cap(n.anchors)*notedAnchorBytes
+}
+
+// Grow makes room for so many hits more that are about to be counted, of them so many scrolls and clicks with an anchor.
+func (d *Delta) Grow(hits, scrolls, anchors int) {
+	n := &d.noted
+	n.points = slices.Grow(n.points, min(hits, maxNoted-len(n.points)))
+	n.scrolls = slices.Grow(n.scrolls, min(scrolls, maxNoted-len(n.scrolls)))
+	n.anchors = slices.Grow(n.anchors, min(anchors, maxNoted-len(n.anchors)))
 }
 
 // note takes a hit that is counted later.
@@ -229,14 +238,28 @@ func (l *layer) countRest(run []uint64) {
 
 // countAnchors counts where inside elements hits were, in layers that exist.
 func (d *Delta) countAnchors() {
-	var l *layer
-	for _, n := range d.noted.anchors {
-		if l == nil || l.id != n.id {
-			i, _ := d.find(n.id)
-			l = &d.layers[i]
+	list := d.noted.anchors
+	slices.SortFunc(list, compareNoted)
+	d.elements.needAll(list, d.cut)
+	for len(list) > 0 {
+		id, n := list[0].id, 1
+		for n < len(list) && list[n].id == id {
+			n++
 		}
-		l.anchored.addBelow(d.cut, n.at.Element, n.at.Cell.coarser(d.inner), 1)
+		i, _ := d.find(id)
+		d.layers[i].anchored.addNoted(d.cut, d.inner, list[:n])
+		list = list[n:]
 	}
+}
+
+func compareNoted(a, b notedAnchor) int {
+	switch {
+	case a.id != b.id:
+		return cmp.Compare(a.id, b.id)
+	case a.element != b.element:
+		return cmp.Compare(a.element, b.element)
+	}
+	return cmp.Compare(a.cell, b.cell)
 }
 
 // countScrolls counts what scroll hits have besides their points, in layers that exist.

@@ -139,7 +139,7 @@ func TestRepeatClickCompletesBurst(t *testing.T) {
 	var d heatmap.Delta
 	s.Events(&heatmap.Chunk{Count: 4, Batches: []heatmap.Batch{b}}, func(e *Event) {
 		o := asOp(e)
-		tally(&d, &o, o.layer)
+		tallyNamed(&d, &o, o.layer)
 	})
 	got := map[heatmap.Kind]uint64{}
 	d.Layers(func(id heatmap.LayerID, hits uint64) { got[id.Kind()] += hits })

@@ -93,7 +93,7 @@ var golden = map[string]func(t *testing.T) string{
 			d := heatmap.NewDelta(cell)
 			eachGolden(t, "", func(e *Event) {
 				o := asOp(e)
-				tally(&d, &o, o.layer)
+				tallyNamed(&d, &o, o.layer)
 			})
 			fmt.Fprintf(&out, "%x\n", d.Append(nil))
 		}
@@ -112,7 +112,7 @@ var golden = map[string]func(t *testing.T) string{
 				}
 				s.Events(&c, func(e *Event) {
 					o := asOp(e)
-					tally(&month, &o, o.layer)
+					tallyNamed(&month, &o, o.layer)
 				})
 				day := month.Clone()
 				day.DropNames()

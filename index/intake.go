@@ -65,19 +65,22 @@ func (in *intake) warms(c *heatmap.Chunk) bool {
 }
 
 // split appends the ops of a chunk to parts, one for each shard.
-func (in *intake) split(c *heatmap.Chunk, parts []*[]op) {
-	var page, site string
-	var to int
+func (in *intake) split(c *heatmap.Chunk, parts []*part) {
+	var to *part
+	var r *run // of the last event
 	in.stream.Events(c, func(ev *Event) {
 		if ev.Position < in.from {
 			return
 		}
-		if ev.Page != page || ev.Hit.Site != site {
-			page, site = ev.Page, ev.Hit.Site
-			to = shardOf(site, page, len(parts))
+		if r == nil || ev.Page != r.page || ev.Hit.Site != r.site || ev.Date != r.date {
+			to = parts[shardOf(ev.Hit.Site, ev.Page, len(parts))]
+			r = to.begin(ev)
 		}
 		in.totals.event(ev)
-		*parts[to] = append(*parts[to], asOp(ev))
+		to.ops = append(to.ops, op{})
+		o := &to.ops[len(to.ops)-1]
+		o.set(ev)
+		r.see(o)
 	})
 	in.end(c)
 }
@@ -145,20 +148,23 @@ func shardOf(site, page string, n int) int {
 }
 
 // asOp takes what a shard needs of an event.
-func asOp(ev *Event) op {
+func asOp(ev *Event) (o op) {
+	o.set(ev)
+	return o
+}
+
+// set takes what a shard needs of an event. The op is a zero value before.
+func (o *op) set(ev *Event) {
 	h := ev.Hit
-	o := op{
-		position: ev.Position, visitor: ev.Visitor, site: h.Site, page: ev.Page, date: ev.Date, layer: layerOf(ev),
-		dwell: h.Dwell, x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From,
-		dead: ev.Dead, repeat: ev.Repeat, anchor: ev.Anchor, sampled: ev.Sampled,
-	}
+	o.position, o.visitor, o.layer, o.dwell = ev.Position, ev.Visitor, layerOf(ev), h.Dwell
+	o.x, o.y, o.vh, o.depth, o.from = h.X, h.Y, h.ViewportH, h.Depth, h.From
+	o.dead, o.repeat, o.sampled = ev.Dead, ev.Repeat, ev.Sampled
 	if ev.Anchor.Element != 0 {
-		o.element = h.ElementName()
+		o.anchor, o.element = ev.Anchor, h.ElementName()
 	}
 	if ev.RageAt != nil || ev.DeadAt != nil {
 		o.derived = &derived{ev.RageAt, ev.DeadAt}
 	}
-	return o
 }
 
 // layerOf gives the layer that a hit counts in.

@@ -14,7 +14,7 @@ import (
 // plantedBugs are mistakes that people have made or could make here: TestSimulation must find each of them. Each
 // replaces text that is in the file exactly once.
 var plantedBugs = []struct{ name, file, old, new string }{
-	{"one watermark for day and month", "shard.go", "Period: period}] {", "Period: heatmap.DayPeriod(o.date)}] {"},
+	{"one watermark for day and month", "shard.go", "Period: period}] {", "Period: heatmap.DayPeriod(period.First())}] {"},
 	{"checkpoint is the position applied", "shard.go", "if e.first < position {", "if false {"},
 	{"checkpoint forgets what is being flushed", "shard.go", "[2][]*entry{p.live, p.flushing}", "[2][]*entry{p.live, nil}"},
 	{"checkpoint of one shard only", "checkpoint.go", "return least\n", "return dirty[0]\n"},
@@ -39,13 +39,13 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"a query's month lacks its live days", "shard.go", "range e.days {", "range e.days[:0] {"},
 	{"a hit goes to a month that its day is added to", "shard.go", "case day != nil && day.month != nil:", "case false:"},
 	{"a part of a live month is left out", "read.go", "for _, part := range h.parts {", "for _, part := range h.parts[:1] {"},
-	{"hits go on into an entry that was taken", "shard.go", "p.lastMonth, p.lastDay = nil, nil\n", "\n"},
+	{"hits go on into an entry that was taken", "shard.go", "p.live = without(p.live, e)\n", "\n"},
 	{"hits that are not durable are read", "simlog_test.go", "if r.next >= r.log.durable {", "if r.next >= len(r.log.chunks) {"},
 	{"recovery without watermarks", "shard.go", "	if s.stored == nil {\n		return nil\n", "	if true {\n		return nil\n"},
 	{"flushes go on without raising high", "checkpoint.go", "for h.at < to {", "for false {"},
 	{"recovery ends too early", "shard.go", "s.applied, s.recovering = from, end", "s.applied, s.recovering = from, from"},
 	{"trend counts months beside their days", "trend.go", "PeriodRange{heatmap.DayPeriod(0), ^heatmap.Period(0)}", "PeriodRange{0, ^heatmap.Period(0)}"},
-	{"sampled hits are forgotten live", "shard.go", "	e.delta.AddSampled(o.layer.Bot(), o.sampled)\n", ""},
+	{"sampled hits are forgotten live", "shard.go", "		e.delta.AddSampled(o.layer.Bot(), o.sampled)\n", ""},
 	{"trend loses live visitors", "trend.go", "	b.scope.MergePageScope(&p.scope)\n", ""},
 	{"an older copy is written on", "feed.go", "return end < high", "return false"},
 	{"new source skips what the old one had", "checkpoint.go", "return \"checkpoint/\" + generation + \"/\" + source", "return \"checkpoint/\" + generation"},

@@ -38,7 +38,7 @@ type pipeline struct {
 	reading context.Context // ends earlier, when the pipeline is to store what it has and read no more
 	stop    context.CancelFunc
 	done    sync.WaitGroup
-	pool    sync.Pool // *[]op
+	pool    sync.Pool // *part
 	room    chan struct{}
 	started chan struct{} // closed when recovering and routed hold
 	failed  atomic.Pointer[error]
@@ -66,7 +66,7 @@ func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	p.bulk.Store(bulk)
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	p.reading, p.stop = context.WithCancel(p.ctx)
-	p.pool.New = func() any { return new([]op) }
+	p.pool.New = func() any { return new(part) }
 	for range x.options.Workers {
 		p.workers = append(p.workers, newWorker(p))
 	}
@@ -224,7 +224,7 @@ func (p *pipeline) heldBytes() (n int64) {
 
 // gathered is what has passed the stream and is not yet in the workers' queues.
 type gathered struct {
-	parts        []*[]op // one for each worker, nil = nothing
+	parts        []*part // one for each worker, nil = nothing
 	hits, chunks uint64
 	end          uint64
 }
@@ -236,10 +236,10 @@ const bulkHits = 4096
 func (p *pipeline) route(c *heatmap.Chunk) error {
 	g := &p.gathered
 	if g.parts == nil {
-		g.parts = make([]*[]op, len(p.workers))
+		g.parts = make([]*part, len(p.workers))
 		for i := range g.parts {
-			g.parts[i] = p.pool.Get().(*[]op)
-			*g.parts[i] = (*g.parts[i])[:0]
+			g.parts[i] = p.pool.Get().(*part)
+			g.parts[i].reset()
 		}
 	}
 	p.intake.split(c, g.parts)
@@ -272,8 +272,8 @@ func (p *pipeline) handOver() error {
 	return nil
 }
 
-func (p *pipeline) recycle(ops *[]op) {
-	if cap(*ops) <= 1<<16 { // a huge one is not kept
+func (p *pipeline) recycle(ops *part) {
+	if cap(ops.ops) <= 1<<16 { // a huge one is not kept
 		p.pool.Put(ops)
 	}
 }

@@ -56,7 +56,7 @@ func tallyKinds(d *heatmap.Delta, o *op, kinds []heatmap.Kind) {
 		o.derived = o.derived.without(heatmap.KindRage)
 	}
 	if slices.Contains(kinds, kind) {
-		tally(d, o, sumLayer(kind))
+		tallyNamed(d, o, sumLayer(kind))
 		return
 	}
 	tallyDerived(d, o, sumLayer(kind))

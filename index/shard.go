@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -20,7 +21,6 @@ type shard struct {
 	cell    int // of its deltas, px
 	pages   map[pageKey]*page
 	sites   map[string]string // each site's key, kept once
-	last    *page             // page of the op before
 	lru     ring              // live entries, the most recently used first
 	age     ring              // live entries, the youngest first
 	applied uint64
@@ -40,9 +40,6 @@ type page struct {
 	pageKey
 	hash           uint64
 	live, flushing []*entry
-	lastMonth      *entry // live entries of the op before, nil when they went to flush
-	lastDay        *entry
-	lastDate       heatmap.Date
 }
 
 // entry is the delta of a key: every hit of the key from first on, up to the position where it was flushed, or up to
@@ -68,8 +65,6 @@ type entry struct {
 type op struct {
 	position    uint64
 	visitor     uint64
-	site, page  string
-	date        heatmap.Date
 	layer       heatmap.LayerID
 	dwell       uint32
 	x, y        uint16
@@ -108,30 +103,24 @@ func (s *shard) recover(from, end uint64) {
 }
 
 // unknown gives the keys of ops whose watermark must be looked up before they can be applied.
-func (s *shard) unknown(ops []op) []heatmap.Key {
+func (s *shard) unknown(in *part) []heatmap.Key {
 	if s.stored == nil {
 		return nil
 	}
 	var keys []heatmap.Key
-	var last *op
-	for i := range ops {
-		o := &ops[i]
-		if o.position >= s.recovering {
-			break
+	in.each(func(r *run, ops []op) {
+		if ops[0].position >= s.recovering {
+			return
 		}
-		if last != nil && last.page == o.page && last.date == o.date && last.site == o.site {
-			continue
-		}
-		last = o
-		for _, period := range [2]heatmap.Period{heatmap.MonthPeriod(o.date), heatmap.DayPeriod(o.date)} {
-			k := heatmap.Key{Site: o.site, Page: o.page, Period: period}
+		for _, period := range [2]heatmap.Period{heatmap.MonthPeriod(r.date), heatmap.DayPeriod(r.date)} {
+			k := heatmap.Key{Site: r.site, Page: r.page, Period: period}
 			if _, known := s.stored[k]; !known {
 				k.Site, k.Page = strings.Clone(k.Site), strings.Clone(k.Page)
 				s.stored[k] = 0
 				keys = append(keys, k)
 			}
 		}
-	}
+	})
 	return keys
 }
 
@@ -148,59 +137,59 @@ func refsOf(generation, source string, keys []heatmap.Key) []Ref {
 func (s *shard) know(k heatmap.Key, watermark uint64) { s.stored[k] = watermark }
 
 // apply counts ops, which are in the order of the log, and moves the shard to position end. Now is in Unix ms.
-func (s *shard) apply(ops []op, end uint64, now int64) {
-	for i := range ops {
-		s.count(&ops[i], now)
-	}
+func (s *shard) apply(in *part, end uint64, now int64) {
+	in.each(func(r *run, ops []op) {
+		for len(ops) > 0 && ops[0].position < s.recovering { // each may be stored already
+			s.count(r, ops[:1], now)
+			ops = ops[1:]
+		}
+		if len(ops) > 0 {
+			s.count(r, ops, now)
+		}
+	})
 	s.applied = end
 	if s.stored != nil && end >= s.recovering {
 		s.stored = nil
 	}
 }
 
-func (s *shard) count(o *op, now int64) {
-	p := s.last
-	if p == nil || p.page != o.page || p.site != o.site {
-		p = s.page(o)
-		s.last = p
-	}
-	if p.lastDate != o.date || p.lastMonth == nil {
-		p.lastMonth = s.entry(p, heatmap.MonthPeriod(o.date), o, now)
-	}
-	if p.lastDate != o.date || p.lastDay == nil {
-		p.lastDay = s.entry(p, heatmap.DayPeriod(o.date), o, now)
-	}
-	p.lastDate = o.date
-	month, day := p.lastMonth, p.lastDay
+// count counts ops of a run, of which all or none are stored already.
+func (s *shard) count(r *run, ops []op, now int64) {
+	p := s.page(r)
+	month := s.entry(p, heatmap.MonthPeriod(r.date), ops[0].position, now)
+	day := s.entry(p, heatmap.DayPeriod(r.date), ops[0].position, now)
 	switch {
 	case month != nil && day != nil && day.month == nil && day.delta.Empty():
 		day.month, month.days = month, append(month.days, day)
 		fallthrough
 	case day != nil && day.month != nil:
-		s.add(day, o)
+		month.name(ops)
+		s.add(day, r, ops)
+		s.weigh(month)
 		s.touch(month)
 	default:
 		if month != nil {
-			s.add(month, o)
+			month.name(ops)
+			s.add(month, r, ops)
 		}
 		if day != nil {
-			s.add(day, o)
+			s.add(day, r, ops)
 		}
 		s.prune(p)
 	}
 }
 
-func (s *shard) page(o *op) *page {
-	k := pageKey{o.site, o.page}
+func (s *shard) page(r *run) *page {
+	k := pageKey{r.site, r.page}
 	if p := s.pages[k]; p != nil {
 		return p
 	}
-	site, known := s.sites[o.site]
+	site, known := s.sites[r.site]
 	if !known {
-		site = strings.Clone(o.site)
+		site = strings.Clone(r.site)
 		s.sites[site] = site
 	}
-	k = pageKey{site, strings.Clone(o.page)}
+	k = pageKey{site, strings.Clone(r.page)}
 	p := &page{pageKey: k, hash: xxhash.Sum64String(k.site)*3 ^ xxhash.Sum64String(k.page)}
 	s.pages[k] = p
 	return p
@@ -210,23 +199,20 @@ func (s *shard) page(o *op) *page {
 func (s *shard) prune(p *page) {
 	if len(p.live) == 0 && len(p.flushing) == 0 {
 		delete(s.pages, p.pageKey)
-		if s.last == p {
-			s.last = nil
-		}
 	}
 }
 
 // entry gives the live entry of a period, makes one if there is none, and gives nil if the store has the hit already.
-func (s *shard) entry(p *page, period heatmap.Period, o *op, now int64) *entry {
-	if o.position < s.recovering && o.position < s.stored[heatmap.Key{Site: p.site, Page: p.page, Period: period}] {
+func (s *shard) entry(p *page, period heatmap.Period, position uint64, now int64) *entry {
+	if position < s.recovering && position < s.stored[heatmap.Key{Site: p.site, Page: p.page, Period: period}] {
 		return nil
 	}
-	for _, e := range p.live {
+	for _, e := range slices.Backward(p.live) { // the last ones were made for hits of about the same time
 		if e.period == period {
 			return e
 		}
 	}
-	e := &entry{page: p, period: period, first: o.position, born: now, delta: heatmap.NewDelta(s.cell)}
+	e := &entry{page: p, period: period, first: position, born: now, delta: heatmap.NewDelta(s.cell)}
 	e.bytes = e.size()
 	p.live = append(p.live, e)
 	s.liveEntries++
@@ -236,15 +222,27 @@ func (s *shard) entry(p *page, period heatmap.Period, o *op, now int64) *entry {
 	return e
 }
 
-func (s *shard) add(e *entry, o *op) {
-	tally(&e.delta, o, o.layer)
-	if bot := o.layer.Bot(); o.visitor != 0 && (o.visitor != e.visitor || bot != e.bot) {
-		e.delta.AddVisitor(bot, o.visitor)
-		e.visitor, e.bot = o.visitor, bot
+// add counts ops of a run in an entry.
+func (s *shard) add(e *entry, r *run, ops []op) {
+	e.delta.Grow(r.hits, r.scrolls, r.anchors)
+	for i := range ops {
+		o := &ops[i]
+		tally(&e.delta, o, o.layer)
+		if bot := o.layer.Bot(); o.visitor != 0 && (o.visitor != e.visitor || bot != e.bot) {
+			e.delta.AddVisitor(bot, o.visitor)
+			e.visitor, e.bot = o.visitor, bot
+		}
+		e.delta.AddSampled(o.layer.Bot(), o.sampled)
 	}
-	e.delta.AddSampled(o.layer.Bot(), o.sampled)
 	s.weigh(e)
 	s.touch(e)
+}
+
+// name gives a month the names of the elements that clicks are at. It has them before the hits, which come with their day.
+func (e *entry) name(ops []op) {
+	for i := range ops {
+		nameElement(&e.delta, &ops[i])
+	}
 }
 
 // weigh takes the size of a live entry anew.
@@ -271,11 +269,24 @@ func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 	case kind == heatmap.KindScroll:
 		d.AddScroll(layer, o.depth, o.from, o.y, o.vh, o.dwell)
 	case kind == heatmap.KindClick:
-		d.AddClick(layer, o.x, o.y, o.anchor, &o.element)
+		d.AddClick(layer, o.x, o.y, o.anchor, nil)
 	default:
 		d.AddPoint(layer, o.x, o.y)
 	}
 	tallyDerived(d, o, layer)
+}
+
+// nameElement gives the element that a click is at its name.
+func nameElement(d *heatmap.Delta, o *op) {
+	if o.anchor.Element != 0 && !o.repeat {
+		d.AddName(o.anchor.Element, &o.element)
+	}
+}
+
+// tallyNamed is tally where the elements are to have their names.
+func tallyNamed(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
+	nameElement(d, o)
+	tally(d, o, layer)
 }
 
 // tallyDerived adds to the layers that are derived from clicks what a hit is or completes.
@@ -347,9 +358,6 @@ func (s *shard) takeEntry(e *entry) (taken []*entry) {
 
 func (s *shard) takeOne(e *entry) {
 	e.delta.Finish()
-	if !e.period.IsMonth() {
-		e.delta.DropNames() // its month has them
-	}
 	s.weigh(e)
 	p := e.page
 	e.lru.remove()
@@ -357,7 +365,6 @@ func (s *shard) takeOne(e *entry) {
 	e.to = s.applied
 	p.live = without(p.live, e)
 	p.flushing = append(p.flushing, e)
-	p.lastMonth, p.lastDay = nil, nil
 	s.liveEntries--
 	s.liveBytes -= e.bytes
 	s.flushingBytes += e.bytes

@@ -12,12 +12,11 @@ import (
 // TestShardBytes compares what a shard says it holds with what the heap has grown by, for many small pages.
 func TestShardBytes(t *testing.T) {
 	const pages = 50_000
-	ops := make([]op, pages)
-	for i := range ops {
-		ops[i] = op{
-			position: uint64(i), visitor: uint64(i) + 1, site: "many", page: fmt.Sprintf("https://many.example/page/%d", i),
-			date: 20_500, layer: heatmap.NewLayerID(heatmap.KindClick, 40, heatmap.Desktop, false), x: uint16(i), y: 7,
-		}
+	ops := new(part)
+	for i := range uint64(pages) {
+		ops.add("many", fmt.Sprintf("https://many.example/page/%d", i), 20_500, op{
+			position: i, visitor: i + 1, layer: heatmap.NewLayerID(heatmap.KindClick, 40, heatmap.Desktop, false), x: uint16(i), y: 7,
+		})
 	}
 	heap := func() int64 {
 		var m runtime.MemStats
@@ -42,7 +41,9 @@ func TestShardBytes(t *testing.T) {
 func TestTakeOldFirst(t *testing.T) {
 	s := newShard(heatmap.CellSize)
 	for i, page := range []string{"a", "b", "c", "a"} {
-		s.apply([]op{{position: uint64(i), site: "s", page: page, date: 20_500, layer: sumLayer(heatmap.KindClick)}}, uint64(i+1), int64(i))
+		ops := new(part)
+		ops.add("s", page, 20_500, op{position: uint64(i), layer: sumLayer(heatmap.KindClick)})
+		s.apply(ops, uint64(i+1), int64(i))
 	}
 	taken := s.take(0, 0, 3)
 	var got strings.Builder
@@ -56,4 +57,11 @@ func TestTakeOldFirst(t *testing.T) {
 	if len(s.pages) != 2 || s.flushingBytes != 0 || s.liveEntries != 3 {
 		t.Errorf("%d pages, %d bytes in flight, %d entries are left", len(s.pages), s.flushingBytes, s.liveEntries)
 	}
+}
+
+// add adds an op to a part.
+func (p *part) add(site, page string, date heatmap.Date, o op) {
+	r := run{site: site, page: page, date: date}
+	p.runs, p.ops = append(p.runs, r), append(p.ops, o)
+	p.runs[len(p.runs)-1].see(&o)
 }

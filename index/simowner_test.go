@@ -42,7 +42,7 @@ type simPart struct {
 }
 
 type simTask struct {
-	ops   []op
+	ops   *part
 	end   uint64
 	visit func(*shard)
 }
@@ -134,13 +134,13 @@ func (p *simPart) route() error {
 	if p.intake.warms(&c) {
 		return nil
 	}
-	parts := make([]*[]op, simShards)
+	parts := make([]*part, simShards)
 	for i := range parts {
-		parts[i] = new([]op)
+		parts[i] = new(part)
 	}
 	p.intake.split(&c, parts)
 	for i, ops := range parts {
-		p.queues[i] = append(p.queues[i], simTask{ops: *ops, end: c.End()})
+		p.queues[i] = append(p.queues[i], simTask{ops: ops, end: c.End()})
 	}
 	p.routed = c.End()
 	return nil
@@ -274,7 +274,7 @@ func (p *simPart) checkTotals(c checkpoint) error {
 		return nil
 	}
 	all := intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
-	parts := []*[]op{new([]op)}
+	parts := []*part{new(part)}
 	for _, chunk := range p.log.chunks {
 		if chunk.Position < c.Position {
 			all.split(&chunk, parts)

@@ -9,7 +9,7 @@ import (
 
 // work is what a worker takes from its queue: the ops of a chunk, or a visit, or the order to store everything.
 type work struct {
-	ops   *[]op // nil for a visit; returned to the pool when applied
+	ops   *part // nil for a visit; returned to the pool when applied
 	end   uint64
 	visit func(s *shard)
 	drain bool
@@ -78,14 +78,14 @@ func (w *worker) do(task work) {
 		w.drain()
 		task.done <- struct{}{}
 	default:
-		w.learn(*task.ops)
-		w.shard.apply(*task.ops, task.end, w.now())
+		w.learn(task.ops)
+		w.shard.apply(task.ops, task.end, w.now())
 		w.recycle(task.ops)
 	}
 }
 
 // learn looks up the watermarks that a recovering shard needs, for as long as it takes the store to answer.
-func (w *worker) learn(ops []op) {
+func (w *worker) learn(ops *part) {
 	const most = 1000
 	keys := w.shard.unknown(ops)
 	for len(keys) > 0 {
