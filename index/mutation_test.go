@@ -39,7 +39,7 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"a query's month lacks its live days", "shard.go", "range e.days {", "range e.days[:0] {"},
 	{"a hit goes to a month that its day is added to", "shard.go", "case day != nil && day.month != nil:", "case false:"},
 	{"a part of a live month is left out", "read.go", "for _, part := range h.parts {", "for _, part := range h.parts[:1] {"},
-	{"hits go on into an entry that was taken", "shard.go", "p.live = without(p.live, e)\n", "\n"},
+	{"hits go on into an entry that was taken", "shard.go", "p.live, p.month = without(p.live, e), nil\n", "p.live = without(p.live, e)\n"},
 	{"hits that are not durable are read", "simlog_test.go", "if r.next >= r.log.durable {", "if r.next >= len(r.log.chunks) {"},
 	{"recovery without watermarks", "shard.go", "	if s.stored == nil {\n		return nil\n", "	if true {\n		return nil\n"},
 	{"flushes go on without raising high", "checkpoint.go", "for h.at < to {", "for false {"},

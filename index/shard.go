@@ -40,6 +40,7 @@ type page struct {
 	pageKey
 	hash           uint64
 	live, flushing []*entry
+	month          *entry // a live month, the one that was used last; nil when it went to flush
 }
 
 // entry is the delta of a key: every hit of the key from first on, up to the position where it was flushed, or up to
@@ -207,9 +208,12 @@ func (s *shard) entry(p *page, period heatmap.Period, position uint64, now int64
 	if position < s.recovering && position < s.stored[heatmap.Key{Site: p.site, Page: p.page, Period: period}] {
 		return nil
 	}
+	if p.month != nil && p.month.period == period {
+		return p.month
+	}
 	for _, e := range slices.Backward(p.live) { // the last ones were made for hits of about the same time
 		if e.period == period {
-			return e
+			return p.found(e)
 		}
 	}
 	e := &entry{page: p, period: period, first: position, born: now, delta: heatmap.NewDelta(s.cell)}
@@ -219,6 +223,14 @@ func (s *shard) entry(p *page, period heatmap.Period, position uint64, now int64
 	s.liveBytes += e.bytes
 	s.lru.push(&e.lru, e)
 	s.age.push(&e.age, e)
+	return p.found(e)
+}
+
+// found remembers a live entry if it is a month: months are far from the end of the list.
+func (p *page) found(e *entry) *entry {
+	if e.period.IsMonth() {
+		p.month = e
+	}
 	return e
 }
 
@@ -363,7 +375,7 @@ func (s *shard) takeOne(e *entry) {
 	e.lru.remove()
 	e.age.remove()
 	e.to = s.applied
-	p.live = without(p.live, e)
+	p.live, p.month = without(p.live, e), nil
 	p.flushing = append(p.flushing, e)
 	s.liveEntries--
 	s.liveBytes -= e.bytes

@@ -71,6 +71,8 @@ type Stream struct {
 
 	// What the last hits had in common with the next.
 	url, agent, site, visitor string
+	view                      string // that viewHash is of, with site
+	viewHash                  uint64 // 0 = none
 	urlPage                   urlPage
 	agentClass                agentClass
 	zoneSalt                  uint64
@@ -211,7 +213,7 @@ func (s *Stream) take(c *heatmap.Chunk, fn func(*Event)) {
 
 // forget lets go of the chunk's strings.
 func (s *Stream) forget() {
-	s.url, s.agent, s.site, s.visitor = "", "", "", ""
+	s.url, s.agent, s.site, s.visitor, s.view, s.viewHash = "", "", "", "", "", 0
 	s.urlPage, s.agentClass, s.event = urlPage{}, agentClass{}, Event{}
 }
 
@@ -368,7 +370,7 @@ func (s *Stream) findZone(site string) {
 		zone = time.UTC
 	}
 	s.event.zone, s.zoneSalt = zone, xxhash.Sum64String(zone.String())
-	s.site, s.visitor, s.event.Visitor = site, "", 0
+	s.site, s.visitor, s.event.Visitor, s.viewHash = site, "", 0, 0
 }
 
 // findVisitor hashes the next hits' visitor.
@@ -383,6 +385,9 @@ func (s *Stream) findVisitor(visitor string) {
 
 // viewKey names a view on the page of the stream's event.
 func (s *Stream) viewKey(h *heatmap.Hit) uint64 {
-	s.scratch = append(append(append(s.scratch[:0], h.Site...), 0), h.View...)
-	return xxhash.Sum64(s.scratch) ^ s.urlPage.pageHash
+	if h.View != s.view || s.viewHash == 0 {
+		s.scratch = append(append(append(s.scratch[:0], h.Site...), 0), h.View...)
+		s.view, s.viewHash = h.View, xxhash.Sum64(s.scratch)
+	}
+	return s.viewHash ^ s.urlPage.pageHash
 }
