@@ -207,7 +207,7 @@ func (d *Delta) mergeInner(h *blobHead, l *layer, from *blobLayer) (cells int, e
 	if from.anchorBytes > 0 && rest.level == from.level {
 		cells, err = a.rest.readRest(&c, h, from, rest.hits)
 	} else {
-		cells, err = a.rest.readCells(&c, &rest, d.limit().layer)
+		cells, err = a.rest.readCells(&c, &rest, d.limit().layer, &d.reading.cells)
 	}
 	if err == nil && from.anchorBytes > 0 && rest.level > h.level {
 		cells = d.limit().layer

@@ -50,7 +50,7 @@ func (d *Delta) mergeBody(h *blobHead, from *blobLayer, to LayerID) (cost, rest 
 	case kind == KindScroll:
 		cost, err = l.readScroll(&c, from.hits, h.step, d.step)
 	case isGrid(kind):
-		cost, err = l.readCells(&c, from, d.limit().layer)
+		cost, err = l.readCells(&c, from, d.limit().layer, &d.reading.cells)
 	}
 	return cost, rest, err
 }
@@ -128,17 +128,16 @@ func (r *cellReader) readOne(b *batch) error {
 // levelCell is the greatest cell of a level.
 func levelCell(level uint8) uint64 { return uint64(coarser(maxCell, level)) }
 
-// readCells adds the cells of a body and gives how many they are, at most limit.
-func (l *layer) readCells(c *cursor, from *blobLayer, limit int) (cells int, err error) {
+// readCells adds the cells of a body and gives how many they are, at most limit. It uses b as memory.
+func (l *layer) readCells(c *cursor, from *blobLayer, limit int, b *batch) (cells int, err error) {
 	l.coarsenTo(from.level)
 	if cells := from.n / 3; cells > smallCells {
 		l.needGrid(cells) // a cell takes one to three bytes, as a rule
 	}
 	r := cellReader{cursor: *c, last: levelCell(from.level)}
-	var b batch
 	sum := uint64(0)
 	for {
-		if err := r.read(&b); err != nil {
+		if err := r.read(b); err != nil {
 			return 0, err
 		}
 		if b.n == 0 {
@@ -151,7 +150,7 @@ func (l *layer) readCells(c *cursor, from *blobLayer, limit int) (cells int, err
 			break
 		}
 		b.coarsen(l.level - from.level)
-		l.addBatch(&b)
+		l.addBatch(b)
 	}
 	if sum != from.hits || cells > limit && from.level < maxLevel {
 		return 0, r.failf("layer %#x has %d hits in %d cells, want %d in at most %d", uint32(from.id), sum, cells, from.hits, limit)

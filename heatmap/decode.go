@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
 // MergeBlob adds everything that a blob counted. The error is a *BlobError; then d holds part of the blob, or none, and
@@ -16,17 +17,29 @@ func (d *Delta) MergeBlob(blob []byte) error { return d.MergeBlobSelected(blob, 
 // Errors are those of MergeBlob.
 func (d *Delta) MergeBlobSelected(blob []byte, sel Select) error {
 	d.count(false)
-	var h blobHead
-	if err := h.parse(blob); err != nil {
-		return err
+	if d.reading == nil {
+		d.reading = new(blobReading)
 	}
-	d.mergePageScope(&h)
-	err := d.mergeTable(&h)
+	h := &d.reading.head
+	h.layers = d.reading.layers[:0]
+	err := h.parse(blob)
+	d.reading.layers = h.layers
 	if err == nil {
-		err = d.mergeBodies(&h, sel)
+		d.mergePageScope(h)
+		if err = d.mergeTable(h); err == nil {
+			err = d.mergeBodies(h, sel)
+		}
+		d.settle()
 	}
-	d.settle()
+	*h = blobHead{} // of the blob nothing is kept
 	return err
+}
+
+// blobReading is the memory for reading blobs, one after the other.
+type blobReading struct {
+	head   blobHead
+	layers []blobLayer
+	cells  batch
 }
 
 func (d *Delta) mergePageScope(h *blobHead) {
@@ -124,8 +137,7 @@ type blobLayer struct {
 // blobHead is what stands before the bodies. Hashes and registers are parts of the blob.
 type blobHead struct {
 	cursor
-	layers       []blobLayer
-	few          [6]blobLayer // most blobs have few layers
+	layers       []blobLayer // empty when parse begins, in memory that it may use
 	people, bots blobSketch
 	samples      Samples
 	left         uint64  // entries of the directory that are not read yet
@@ -268,7 +280,7 @@ func (h *blobHead) parse(blob []byte) error {
 	if err := h.open(blob); err != nil {
 		return err
 	}
-	h.layers = h.few[:0]
+	h.layers = slices.Grow(h.layers, min(int(h.left), 1024))
 	var level uint8
 	var grids, scrolls, anchors bool
 	for h.left > 0 {

@@ -40,6 +40,8 @@ type Delta struct {
 	noted  noted
 	limits *limits // nil = published
 
+	reading *blobReading // nil = no blob was read
+
 	samples *Samples // nil = none
 
 	elements elements
@@ -266,7 +268,7 @@ func sort3(k Kind) Kind {
 func (d *Delta) Clone() *Delta {
 	d.count(false)
 	c := *d
-	c.noted = noted{}
+	c.noted, c.reading = noted{}, nil
 	c.people, c.bots = d.people.clone(), d.bots.clone()
 	c.elements = d.elements.clone()
 	if d.samples != nil {

@@ -112,12 +112,13 @@ func (e *BlobError) Unwrap() error { return e.Err }
 
 var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	crc8Table  = makeCRC8()
+	crc8Tables = makeCRC8()
 )
 
-// makeCRC8 gives the table of x^8 + x^2 + x + 1, which finds every single wrong byte.
-func makeCRC8() (table [256]byte) {
-	for i := range table {
+// makeCRC8 gives tables of x^8 + x^2 + x + 1, which finds every single wrong byte: the first for a byte, the i-th for one that i
+// bytes follow.
+func makeCRC8() (tables [8][256]byte) {
+	for i := range 256 {
 		c := byte(i)
 		for range 8 {
 			if c&0x80 != 0 {
@@ -126,15 +127,23 @@ func makeCRC8() (table [256]byte) {
 				c <<= 1
 			}
 		}
-		table[i] = c
+		tables[0][i] = c
 	}
-	return table
+	for k := 1; k < len(tables); k++ {
+		for i := range 256 {
+			tables[k][i] = tables[0][tables[k-1][i]]
+		}
+	}
+	return tables
 }
 
 func crc8(p []byte) byte {
-	c := byte(0xff)
+	t, c := &crc8Tables, byte(0xff)
+	for ; len(p) >= 8; p = p[8:] {
+		c = t[7][c^p[0]] ^ t[6][p[1]] ^ t[5][p[2]] ^ t[4][p[3]] ^ t[3][p[4]] ^ t[2][p[5]] ^ t[1][p[6]] ^ t[0][p[7]]
+	}
 	for _, b := range p {
-		c = crc8Table[c^b]
+		c = t[0][c^b]
 	}
 	return c
 }
