@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"math"
 	"sort"
 
 	"heatlog/heatmap"
@@ -111,8 +112,15 @@ func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*s
 }
 
 // Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
-// it was put.
+// it was put. Who asks the same at a time may get the same answer, which must not be changed.
 func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
+	if math.IsNaN(q.Noise) {
+		return x.heatmap(ctx, q) // which refuses it: it equals no other
+	}
+	return x.heatmaps.ask(ctx, q, func(ctx context.Context) (*heatmap.Heatmap, error) { return x.heatmap(ctx, q) })
+}
+
+func (x *Index) heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
 	if err := checkKind(&q); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"heatlog/heatmap"
 )
 
 // Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
@@ -121,6 +123,8 @@ type Index struct {
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
 	pins    pins
+
+	heatmaps shared[heatmap.Query, *heatmap.Heatmap]
 
 	prepared   chan struct{}         // closed when base is known
 	base       *Base                 // read only when prepared is closed

@@ -144,7 +144,7 @@ func BenchmarkBuild(b *testing.B) {
 // openBenchIndex counts a journal in bulk into a store, and gives the index when it has caught up.
 func openBenchIndex(b *testing.B, j *journal.Journal, dir string) (x *index.Index, done func()) {
 	b.Helper()
-	store, err := pebblestore.Open(dir, pebblestore.Options{})
+	store, err := pebblestore.Open(dir, pebblestore.Options{Cache: 64 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func (s *server) openSites(c *serveCmd) (err error) {
 }
 
 func (s *server) openStore(c *serveCmd) (err error) {
-	s.store, err = pebblestore.Open(c.Data.store(), pebblestore.Options{Logger: s.log})
+	s.store, err = pebblestore.Open(c.Data.store(), pebblestore.Options{Logger: s.log, Cache: c.storeCache()})
 	if err != nil {
 		var e *pebblestore.OpenError
 		if errors.As(err, &e) && e.Hint != "" {

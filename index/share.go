@@ -1,0 +1,100 @@
+package index
+
+import (
+	"context"
+	"sync"
+)
+
+// shared computes answers, equal ones that are asked for at a time once. Who asks gets an answer that was begun after that: while one
+// is computed, all who ask the same wait for the next. So nobody's answer lacks what was counted when it was asked for, and however
+// many ask, one at a time is computed of each. The zero value is ready.
+type shared[Q comparable, A any] struct {
+	mu      sync.Mutex
+	flights map[Q]*flight[A] // guarded by mu; of questions of which an answer is being computed
+}
+
+// flight is what goes on about one question: an answer is computed, and next, if it is not nil, comes after it.
+type flight[A any] struct{ next *round[A] }
+
+// round is one computation of an answer, for all who wait for it.
+type round[A any] struct {
+	ctx     context.Context // ends when nobody waits any more
+	end     context.CancelFunc
+	waiting int // guarded by shared.mu
+	done    chan struct{}
+	answer  A
+	err     error
+}
+
+func newRound[A any](ctx context.Context) *round[A] {
+	r := &round[A]{done: make(chan struct{})}
+	r.ctx, r.end = context.WithCancel(context.WithoutCancel(ctx))
+	return r
+}
+
+// ask gives the answer of compute, which several may get: nobody may change it.
+func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(context.Context) (A, error)) (A, error) {
+	r := s.join(ctx, question, compute)
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		s.leave(r)
+		var none A
+		return none, ctx.Err()
+	}
+}
+
+// join gives the round whose answer is that of a question that is asked now.
+func (s *shared[Q, A]) join(ctx context.Context, question Q, compute func(context.Context) (A, error)) *round[A] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flights[question]
+	if f == nil {
+		if s.flights == nil {
+			s.flights = make(map[Q]*flight[A])
+		}
+		f = new(flight[A])
+		s.flights[question] = f
+		r := newRound[A](ctx)
+		r.waiting = 1
+		go s.run(question, f, r, compute)
+		return r
+	}
+	if f.next == nil || f.next.waiting == 0 {
+		f.next = newRound[A](ctx)
+	}
+	f.next.waiting++
+	return f.next
+}
+
+// leave takes one who waits from a round.
+func (s *shared[Q, A]) leave(r *round[A]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.waiting--; r.waiting == 0 {
+		r.end()
+	}
+}
+
+// run computes answers of one question until nobody asks for it.
+func (s *shared[Q, A]) run(question Q, f *flight[A], r *round[A], compute func(context.Context) (A, error)) {
+	for r != nil {
+		r.answer, r.err = compute(r.ctx)
+		close(r.done)
+		r.end()
+		r = s.following(question, f)
+	}
+}
+
+// following gives the round that comes after one that is done, nil if nobody waits for one.
+func (s *shared[Q, A]) following(question Q, f *flight[A]) *round[A] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := f.next
+	if f.next = nil; r == nil || r.waiting == 0 {
+		delete(s.flights, question)
+		return nil
+	}
+	return r
+}

@@ -1,0 +1,113 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSharedAnswer asks one question often at a time: each answer was begun after it was asked for, and few are computed.
+func TestSharedAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const askers, each = 100, 20
+		var s shared[string, time.Time]
+		var computed, running atomic.Int32
+		compute := func(context.Context) (time.Time, error) {
+			if running.Add(1) > 1 {
+				t.Error("two are computed at a time")
+			}
+			defer running.Add(-1)
+			computed.Add(1)
+			begun := time.Now()
+			time.Sleep(10 * time.Millisecond)
+			return begun, nil
+		}
+		var all sync.WaitGroup
+		for i := range askers {
+			all.Go(func() {
+				for range each {
+					time.Sleep(time.Duration(i*7%13) * time.Millisecond)
+					asked := time.Now()
+					begun, err := s.ask(t.Context(), "q", compute)
+					if err != nil || begun.Before(asked) || time.Since(asked) > 20*time.Millisecond {
+						t.Errorf("asked at %v, begun at %v, took %v, err %v", asked, begun, time.Since(asked), err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if n := computed.Load(); n > askers*each/10 {
+			t.Errorf("%d answers were computed for %d that were asked for", n, askers*each)
+		}
+		if len(s.flights) != 0 {
+			t.Errorf("%d questions are left", len(s.flights))
+		}
+	})
+}
+
+// TestSharedQuestions computes different questions at a time.
+func TestSharedQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s shared[int, int]
+		var all sync.WaitGroup
+		start := time.Now()
+		for i := range 10 {
+			all.Go(func() {
+				got, err := s.ask(t.Context(), i, func(context.Context) (int, error) {
+					time.Sleep(time.Second)
+					return i, nil
+				})
+				if got != i || err != nil {
+					t.Errorf("answer %d to question %d, err %v", got, i, err)
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("took %v, want 1 s", took)
+		}
+	})
+}
+
+// TestSharedAnswerLeft ends a computation when all have left that waited for it, and not before.
+func TestSharedAnswerLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s shared[string, int]
+		begun := 0
+		compute := func(ctx context.Context) (int, error) {
+			begun++
+			n := begun
+			select {
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			case <-time.After(time.Second):
+				return n, nil
+			}
+		}
+		first, leaveFirst := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		ask := func(ctx context.Context, want int, wantErr error) {
+			all.Go(func() {
+				if got, err := s.ask(ctx, "q", compute); got != want || !errors.Is(err, wantErr) {
+					t.Errorf("answer %d, err %v, want %d, %v", got, err, want, wantErr)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(first, 0, context.Canceled)
+		ask(first, 0, context.Canceled) // waits for the second
+		ask(t.Context(), 2, nil)        // and so does this one, whom the leaving of others does not concern
+		leaveFirst()
+		all.Wait()
+		synctest.Wait()
+		if begun != 2 || len(s.flights) != 0 {
+			t.Errorf("%d computations, %d questions left", begun, len(s.flights))
+		}
+	})
+}
