@@ -30,7 +30,7 @@ func (n *ElementName) ID() ElementID {
 	if n.Selector == "" {
 		return 0
 	}
-	var memory [256]byte
+	var memory [128]byte
 	b := append(append(memory[:0], n.Selector...), 0)
 	if n.HasCheck {
 		b = binary.LittleEndian.AppendUint16(b, n.Check)

@@ -77,11 +77,13 @@ func (r *clickRing) put(c ringClick) {
 	if len(r.clicks) >= len(r.slots) && len(r.slots) < ringClicks {
 		r.grow()
 	}
-	if r.n++; len(r.clicks) < ringClicks {
-		r.clicks = append(r.clicks, c)
-	}
+	r.n++
 	at := (r.n - 1) % ringClicks
-	r.clicks[at] = c
+	if len(r.clicks) < ringClicks {
+		r.clicks = append(r.clicks, c)
+	} else {
+		r.clicks[at] = c
+	}
 	r.link(at, r.n)
 }
 

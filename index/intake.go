@@ -77,10 +77,7 @@ func (in *intake) split(c *heatmap.Chunk, parts []*part) {
 			r = to.begin(ev)
 		}
 		in.totals.event(ev)
-		to.ops = append(to.ops, op{})
-		o := &to.ops[len(to.ops)-1]
-		o.set(ev)
-		r.see(o)
+		r.see(to.next(ev))
 	})
 	in.end(c)
 }
@@ -153,17 +150,21 @@ func asOp(ev *Event) (o op) {
 	return o
 }
 
-// set takes what a shard needs of an event. The op is a zero value before.
+// set takes what a shard needs of an event.
 func (o *op) set(ev *Event) {
 	h := ev.Hit
 	o.position, o.visitor, o.layer, o.dwell = ev.Position, ev.Visitor, layerOf(ev), h.Dwell
 	o.x, o.y, o.vh, o.depth, o.from = h.X, h.Y, h.ViewportH, h.Depth, h.From
 	o.dead, o.repeat, o.sampled = ev.Dead, ev.Repeat, ev.Sampled
-	if ev.Anchor.Element != 0 {
-		o.anchor, o.element = ev.Anchor, h.ElementName()
+	if o.anchor = ev.Anchor; o.anchor.Element != 0 {
+		o.element = h.ElementName()
+	} else {
+		o.element = heatmap.ElementName{}
 	}
 	if ev.RageAt != nil || ev.DeadAt != nil {
 		o.derived = &derived{ev.RageAt, ev.DeadAt}
+	} else {
+		o.derived = nil
 	}
 }
 

@@ -1,6 +1,10 @@
 package index
 
-import "heatlog/heatmap"
+import (
+	"slices"
+
+	"heatlog/heatmap"
+)
 
 // part is what a shard takes of some chunks: ops in the order of the log, in runs.
 type part struct {
@@ -37,6 +41,14 @@ func (r *run) see(o *op) {
 	case o.anchor.Element != 0:
 		r.anchors += points
 	}
+}
+
+// next adds the op of an event to the last run.
+func (p *part) next(ev *Event) *op {
+	p.ops = slices.Grow(p.ops, 1)[:len(p.ops)+1]
+	o := &p.ops[len(p.ops)-1]
+	o.set(ev) // all of it: the memory may have held another one
+	return o
 }
 
 // reset empties a part, in its memory.

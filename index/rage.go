@@ -48,17 +48,41 @@ type bursts struct{ clickRing }
 // add takes a click and gives the burst that it completes.
 func (b *bursts) add(rules *rageRules, key uint64, ms int64, at Spot) (burst []Spot) {
 	c := ringClick{key: key, ms: ms, at: at}
-	var near, taken [rageMemory]*ringClick
-	if found := b.pick(rules, &c, near[:0], taken[:0]); found != nil {
-		burst = make([]Spot, rules.clicks)
-		for i, d := range found {
-			d.done = true
-			burst[rules.clicks-2-i] = d.at
-		}
-		burst[rules.clicks-1] = at
-		c.done = true
+	if b.near(rules, &c) >= rules.clicks-1 {
+		burst = b.complete(rules, &c)
 	}
 	b.put(c)
+	return burst
+}
+
+// near is the number of clicks before that are near to c and belong to no burst: mostly too few for one.
+func (b *bursts) near(rules *rageRules, c *ringClick) (n int) {
+	d := b.last(c.key)
+	for i := 0; d != nil; d = b.before(d) {
+		if !d.done && rules.holds(c, d) {
+			n++
+		}
+		if i++; i == rageMemory {
+			break
+		}
+	}
+	return n
+}
+
+// complete gives the burst that c completes, nil if there is none.
+func (b *bursts) complete(rules *rageRules, c *ringClick) (burst []Spot) {
+	var near, taken [rageMemory]*ringClick
+	found := b.pick(rules, c, near[:0], taken[:0])
+	if found == nil {
+		return nil
+	}
+	burst = make([]Spot, rules.clicks)
+	for i, d := range found {
+		d.done = true
+		burst[rules.clicks-2-i] = d.at
+	}
+	burst[rules.clicks-1] = c.at
+	c.done = true
 	return burst
 }
 
