@@ -74,9 +74,14 @@ func (a *anchored) addNoted(cut ElementID, steps uint8, list []notedAnchor) {
 	if a.cells == nil {
 		a.cells = make([]innerCount, 0, len(list))
 	}
+	inOrder := len(a.cells) == 0 && steps == 0
 	for i := range list {
 		n := &list[i]
 		a.addBelow(cut, n.element, n.cell.coarser(steps), 1)
+	}
+	if inOrder {
+		a.cells = sumEqual(a.cells)
+		a.ordered = len(a.cells)
 	}
 }
 
