@@ -1,0 +1,204 @@
+package heatmap
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// naiveHeat draws points by the formula: the heat at a place of the page.
+type naiveHeat struct {
+	cell   int
+	points map[[2]int][]ThinPoint // by 32 px squares
+}
+
+func newNaiveHeat(points []ThinPoint, cell int) *naiveHeat {
+	h := &naiveHeat{cell, make(map[[2]int][]ThinPoint)}
+	for _, p := range points {
+		at := [2]int{int(p.X) / 32, int(p.Y) / 32}
+		h.points[at] = append(h.points[at], p)
+	}
+	return h
+}
+
+func (h *naiveHeat) at(x, y float64, radius int) (sum float64) {
+	reach := float64(radius + h.cell)
+	for row := int(max(y-reach, 0)) / 32; row <= int(y+reach)/32; row++ {
+		for col := int(max(x-reach, 0)) / 32; col <= int(x+reach)/32; col++ {
+			for _, p := range h.points[[2]int{col, row}] {
+				dx, dy := x-p.X-float64(h.cell)/2, y-p.Y-float64(h.cell)/2
+				if k := 1 - (dx*dx+dy*dy)/float64(radius*radius); k > 0 {
+					sum += float64(p.Weight) * k * k
+				}
+			}
+		}
+	}
+	return sum
+}
+
+// naiveError compares two drawings at the corners and centres of all cells of 8 px that have heat.
+func naiveError(points []Point, thin []ThinPoint, cell int) float64 {
+	exact, thinned := newNaiveHeat(unmerged(points), cell), newNaiveHeat(thin, cell)
+	places := make(map[[2]int]bool)
+	for _, p := range slices.Concat(unmerged(points), thin) {
+		x, y := int(p.X)+cell/2, int(p.Y)+cell/2
+		for j := max(y/8*8-32, 0); j <= y+32; j += 8 {
+			for i := max(x/8*8-32, 0); i <= x+32; i += 8 {
+				places[[2]int{i, j}], places[[2]int{i + 4, j + 4}] = true, true
+			}
+		}
+	}
+	top, far := 0.0, 0.0
+	for p := range places {
+		x, y := float64(p[0]), float64(p[1])
+		e := exact.at(x, y, DefaultRadius)
+		top, far = max(top, e), max(far, math.Abs(e-thinned.at(x, y, DefaultRadius)))
+	}
+	return far / top
+}
+
+// countedIn counts places in cells.
+func countedIn(n, cell int, place func(r *rand.Rand, i int) (x, y int)) []Point {
+	r := rand.New(rand.NewPCG(3, 4))
+	counts := make(map[[2]int]uint64)
+	for i := range n {
+		x, y := place(r, i)
+		counts[[2]int{max(x, 0) / cell * cell, max(y, 0) / cell * cell}]++
+	}
+	points := make([]Point, 0, len(counts))
+	for at, n := range counts {
+		points = append(points, Point{at[0], at[1], n})
+	}
+	slices.SortFunc(points, func(a, b Point) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X))
+	})
+	return points
+}
+
+// The pages that thinning is measured on.
+var thinPages = []struct {
+	name   string
+	points func(cell int) []Point
+}{
+	{"busy", func(cell int) []Point { return hotDay(1, 20_000).Points(benchLayer, cell) }},
+	{"spots", func(cell int) []Point { // 20 of about the size of a button, and one hit in 100 elsewhere
+		return countedIn(200_000, cell, func(r *rand.Rand, i int) (x, y int) {
+			if i%100 == 0 {
+				return r.IntN(1280), r.IntN(6000)
+			}
+			s := r.IntN(20)
+			return 100 + s%5*220 + int(r.NormFloat64()*25), 200 + s/5*1200 + int(r.NormFloat64()*15)
+		})
+	}},
+	{"one spot", func(cell int) []Point {
+		return countedIn(200_000, cell, func(r *rand.Rand, _ int) (x, y int) {
+			return 640 + int(r.NormFloat64()*60), 900 + int(r.NormFloat64()*60)
+		})
+	}},
+	{"flat", func(cell int) []Point { // one hit in each cell of 1,280 x 6,000 px
+		return countedIn(160*750, cell, func(_ *rand.Rand, i int) (x, y int) { return i % 160 * 8, i / 160 * 8 })
+	}},
+}
+
+// TestThin holds what an answer promises of thinned points, and compares their error with that of a naive drawing.
+func TestThin(t *testing.T) {
+	f := func(name string, points []Point, cell, limit int) {
+		t.Helper()
+		got := Thin(points, cell, limit)
+		if want := min(limit, len(points)); len(got.Points) != want {
+			t.Fatalf("%s, limit %d: %d points, want %d", name, limit, len(got.Points), want)
+		}
+		var hits, sum uint64
+		var x, y, thinX, thinY float64
+		for _, p := range points {
+			hits += p.Weight
+			x, y = x+float64(p.X)*float64(p.Weight), y+float64(p.Y)*float64(p.Weight)
+		}
+		for i, p := range got.Points {
+			sum += p.Weight
+			thinX, thinY = thinX+p.X*float64(p.Weight), thinY+p.Y*float64(p.Weight)
+			if p.X/ThinUnit != math.Trunc(p.X/ThinUnit) || p.Y/ThinUnit != math.Trunc(p.Y/ThinUnit) {
+				t.Fatalf("%s, limit %d: point %v is no multiple of %g px", name, limit, p, ThinUnit)
+			}
+			if i > 0 {
+				o := got.Points[i-1]
+				if cmp.Or(cmp.Compare(o.Weight, p.Weight), cmp.Compare(p.Y, o.Y), cmp.Compare(p.X, o.X)) < 0 {
+					t.Fatalf("%s, limit %d: %v stands before %v", name, limit, o, p)
+				}
+			}
+		}
+		if sum != hits {
+			t.Errorf("%s, limit %d: weights add up to %d, want %d", name, limit, sum, hits)
+		}
+		if far := math.Hypot(x-thinX, y-thinY) / float64(hits); far > ThinUnit {
+			t.Errorf("%s, limit %d: centre of weight is %g px off", name, limit, far)
+		}
+		naive := naiveError(points, got.Points, cell)
+		if d := got.Error - naive; d < -1e-6 || d > 3e-6 {
+			t.Errorf("%s, limit %d: error is %.7f, the naive drawing's %.7f", name, limit, got.Error, naive)
+		}
+		t.Logf("%-9s %6d cells of %2d px, %6d hits, limit %4d: error %.4f %%", name, len(points), cell, hits, limit, 100*got.Error)
+	}
+	for _, page := range thinPages {
+		points := page.points(8)
+		limits := []int{500, 1000, 4000}
+		if len(points) > 100_000 {
+			limits = limits[2:] // the naive drawing takes long
+		}
+		for _, limit := range limits {
+			f(page.name, points, 8, limit)
+		}
+	}
+	f("spots", thinPages[1].points(16), 16, 1000)
+	f("spots", thinPages[1].points(24), 24, 500)
+	few := []Point{{0, 0, 5}, {8, 0, 3}, {65528, 65528, 2}, {16, 800, 1}}
+	for limit := 1; limit < 6; limit++ {
+		f("far apart", few, 8, limit)
+	}
+	f("great", []Point{{0, 0, 1 << 60}, {8, 0, 1 << 60}, {512, 800, 7}}, 8, 2)
+	f("one", few[:1], 8, 1)
+	f("none", nil, 8, 1)
+}
+
+// TestThinKeepsHeavy has cells of which only those of little weight are merged, and says where their points are.
+func TestThinKeepsHeavy(t *testing.T) {
+	points := []Point{{512, 1480, 311}, {640, 80, 40}, {648, 80, 40}, {96, 16, 3}, {96, 24, 1}}
+	got := Thin(points, 8, 4)
+	want := []ThinPoint{{512, 1480, 311}, {640, 80, 40}, {648, 80, 40}, {96, 18, 4}}
+	if !slices.Equal(got.Points, want) {
+		t.Errorf("points are %v, want %v", got.Points, want)
+	}
+	slices.Reverse(points)
+	if again := Thin(points, 8, 4); !slices.Equal(again.Points, want) || again.Error != got.Error {
+		t.Errorf("of the same cells in another order: %v, error %g and %g", again.Points, again.Error, got.Error)
+	}
+	if got := Thin(points, 8, 0); len(got.Points) != 1 {
+		t.Errorf("limit 0 leaves %d points", len(got.Points))
+	}
+}
+
+// TestErrorInBands has the memory of the samples bounded to less than the page needs.
+func TestErrorInBands(t *testing.T) {
+	points := thinPages[1].points(8)
+	thin := Thin(points, 8, 1000)
+	for _, samples := range []int{1, 1000, 20_000} {
+		if got := errorWithin(points, thin.Points, 8, samples); got != thin.Error {
+			t.Errorf("with %d samples at a time: error %v, want %v", samples, got, thin.Error)
+		}
+	}
+}
+
+func BenchmarkThin(b *testing.B) {
+	for _, page := range thinPages {
+		points := page.points(8)
+		b.Run(page.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(points)))
+			for b.Loop() {
+				Thin(points, 8, 4000)
+			}
+		})
+	}
+}
