@@ -8,53 +8,35 @@ import (
 	"testing"
 )
 
-// naiveHeat draws points by the formula: the heat at a place of the page.
-type naiveHeat struct {
-	cell   int
-	points map[[2]int][]ThinPoint // by 32 px squares
-}
-
-func newNaiveHeat(points []ThinPoint, cell int) *naiveHeat {
-	h := &naiveHeat{cell, make(map[[2]int][]ThinPoint)}
-	for _, p := range points {
-		at := [2]int{int(p.X) / 32, int(p.Y) / 32}
-		h.points[at] = append(h.points[at], p)
-	}
-	return h
-}
-
-func (h *naiveHeat) at(x, y float64, radius int) (sum float64) {
-	reach := float64(radius + h.cell)
-	for row := int(max(y-reach, 0)) / 32; row <= int(y+reach)/32; row++ {
-		for col := int(max(x-reach, 0)) / 32; col <= int(x+reach)/32; col++ {
-			for _, p := range h.points[[2]int{col, row}] {
-				dx, dy := x-p.X-float64(h.cell)/2, y-p.Y-float64(h.cell)/2
-				if k := 1 - (dx*dx+dy*dy)/float64(radius*radius); k > 0 {
-					sum += float64(p.Weight) * k * k
+// naiveError draws both by the formula at the corners and centres of all cells of 8 px, and compares.
+func naiveError(points []Point, thin []ThinPoint, cell int) float64 {
+	exact, differ := make(map[[2]int]float64), make(map[[2]int]float64)
+	each := func(p ThinPoint, add func(at [2]int, heat float64)) {
+		cx, cy := p.X+float64(cell)/2, p.Y+float64(cell)/2
+		for y := max(int(cy)/4*4-24, 0); y <= int(cy)+28; y += 4 {
+			for x := max(int(cx)/4*4-24, 0); x <= int(cx)+28; x += 4 {
+				dx, dy := float64(x)-cx, float64(y)-cy
+				if k := 1 - (dx*dx+dy*dy)/(24*24); k > 0 && (x%8 == 0) == (y%8 == 0) {
+					add([2]int{x, y}, float64(p.Weight)*k*k)
 				}
 			}
 		}
 	}
-	return sum
-}
-
-// naiveError compares two drawings at the corners and centres of all cells of 8 px that have heat.
-func naiveError(points []Point, thin []ThinPoint, cell int) float64 {
-	exact, thinned := newNaiveHeat(unmerged(points), cell), newNaiveHeat(thin, cell)
-	places := make(map[[2]int]bool)
-	for _, p := range slices.Concat(unmerged(points), thin) {
-		x, y := int(p.X)+cell/2, int(p.Y)+cell/2
-		for j := max(y/8*8-32, 0); j <= y+32; j += 8 {
-			for i := max(x/8*8-32, 0); i <= x+32; i += 8 {
-				places[[2]int{i, j}], places[[2]int{i + 4, j + 4}] = true, true
-			}
-		}
+	for _, p := range unmerged(points) {
+		each(p, func(at [2]int, heat float64) {
+			exact[at] += heat
+			differ[at] -= heat
+		})
+	}
+	for _, p := range thin {
+		each(p, func(at [2]int, heat float64) { differ[at] += heat })
 	}
 	top, far := 0.0, 0.0
-	for p := range places {
-		x, y := float64(p[0]), float64(p[1])
-		e := exact.at(x, y, DefaultRadius)
-		top, far = max(top, e), max(far, math.Abs(e-thinned.at(x, y, DefaultRadius)))
+	for _, heat := range exact {
+		top = max(top, heat)
+	}
+	for _, heat := range differ {
+		far = max(far, math.Abs(heat))
 	}
 	return far / top
 }
