@@ -70,14 +70,14 @@ func draw(w io.Writer, spots []spot, cell int, o DrawOptions, s scale) error {
 	if err := o.complete(spots, cell); err != nil {
 		return fmt.Errorf("draw picture: %w", err)
 	}
-	f := newField(o)
-	for _, p := range spots {
-		f.add(p.x, p.y, p.heat)
-	}
+	cols, rows := o.lattice()
+	f := newField(newKernel(o.Radius, o.step(), 0), 0, 0, cols, rows)
+	f.addAll(spots)
 	f.normalise(colours - 1 - s.zero)
 	width, height := o.picture()
 	up := newUpscaler(f, width, o.Scale, s.zero)
-	p := newPNG(w, width, height, s.palette)
+	p := newPNG(w, width, height, pngPalette)
+	p.colours(s.palette)
 	for y := range height {
 		p.row(up.row(y))
 	}
@@ -135,68 +135,12 @@ func (o *DrawOptions) picture() (width, height int) {
 // maxSamples bounds the memory of a field: 64 MiB.
 const maxSamples = 1 << 24
 
-// step is the distance of the samples of heat, page px: the centres of cells lie on multiples of 4.
-func (o *DrawOptions) step() int {
-	switch {
-	case o.Radius >= 16:
-		return 4
-	case o.Radius >= 8:
-		return 2
-	default:
-		return 1
-	}
-}
+func (o *DrawOptions) step() int { return stepOf(o.Radius) }
 
+// lattice gives the numbers of samples between which all pixels lie.
 func (o *DrawOptions) lattice() (cols, rows int) {
 	step := o.step()
 	return (o.Width-1)/step + 2, (o.Height-1)/step + 2
-}
-
-// field is heat, sampled on a lattice of step px from the page's upper left corner. Centres of cells lie on it.
-type field struct {
-	step, cols, rows int
-	heat             []float32
-	reach            int       // lattice steps that the kernel reaches
-	kernel           []float32 // (2·reach+1)² samples
-	widths           []int     // steps to each side, by row of the kernel, that are not 0
-}
-
-func newField(o DrawOptions) *field {
-	f := &field{step: o.step()}
-	f.cols, f.rows = o.lattice()
-	f.heat = make([]float32, f.cols*f.rows)
-	f.reach = o.Radius / f.step
-	side := 2*f.reach + 1
-	f.kernel = make([]float32, side*side)
-	f.widths = make([]int, side)
-	r2 := float64(o.Radius * o.Radius)
-	for i := range f.kernel {
-		dx, dy := (i%side-f.reach)*f.step, (i/side-f.reach)*f.step
-		if k := 1 - float64(dx*dx+dy*dy)/r2; k > 0 {
-			f.kernel[i] = float32(k * k)
-			f.widths[i/side] = max(f.widths[i/side], i%side-f.reach)
-		}
-	}
-	return f
-}
-
-// add adds the heat of a point of the page.
-func (f *field) add(x, y int, weight float32) {
-	cx, cy := (x+f.step/2)/f.step, (y+f.step/2)/f.step
-	side := 2*f.reach + 1
-	for ky := max(0, f.reach-cy); ky < side && cy+ky-f.reach < f.rows; ky++ {
-		left := max(cx-f.widths[ky], 0)
-		right := min(cx+f.widths[ky], f.cols-1)
-		if left > right {
-			continue
-		}
-		k := f.kernel[ky*side+f.reach+left-cx:]
-		row := f.heat[(cy+ky-f.reach)*f.cols+left:][:right-left+1]
-		k = k[:len(row)]
-		for i := range row {
-			row[i] += weight * k[i]
-		}
-	}
 }
 
 // normalise makes of each sample how many colours it is from that of none, last for the greatest, below 0 where heat is.
@@ -239,7 +183,7 @@ func newUpscaler(f *field, width int, scale float64, zero int) *upscaler {
 
 // place gives where the middle of a pixel lies among n samples.
 func (u *upscaler) place(pixel, n int) (at int, part float32) {
-	v := (float64(pixel) + 0.5) / u.scale / float64(u.f.step)
+	v := (float64(pixel) + 0.5) / u.scale / float64(u.f.k.step)
 	at = min(int(v), n-2)
 	return at, float32(min(v-float64(at), 1))
 }

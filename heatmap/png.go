@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// pngWriter writes a picture of palette colours row by row, so that it is never in memory as a whole. The format is
+// pngWriter writes a picture of a byte a pixel row by row, so that it is never in memory as a whole. The format is
 // ISO/IEC 15948:2004. The first error stays and is what close gives.
 type pngWriter struct {
 	w    io.Writer
@@ -22,25 +22,23 @@ type pngWriter struct {
 }
 
 const (
-	pngUp     = 2       // filter: the difference from the row above
-	pngPiece  = 1 << 16 // bytes of an IDAT chunk
-	pngColour = "\x08\x03\x00\x00\x00"
+	pngUp    = 2       // filter: the difference from the row above
+	pngPiece = 1 << 16 // bytes of an IDAT chunk
 )
 
-func newPNG(w io.Writer, width, height int, palette []color.NRGBA) *pngWriter {
+// What pixels are: 8 bits, the type of colour, and no choice of methods.
+const (
+	pngGrey    = "\x08\x00\x00\x00\x00"
+	pngPalette = "\x08\x03\x00\x00\x00" // colours comes before the first row
+)
+
+func newPNG(w io.Writer, width, height int, pixel string) *pngWriter {
 	p := &pngWriter{w: w, last: make([]byte, width), line: make([]byte, width+1)}
 	p.line[0] = pngUp
 	p.write([]byte("\x89PNG\r\n\x1a\n"))
 	head := binary.BigEndian.AppendUint32(nil, uint32(width))
 	head = binary.BigEndian.AppendUint32(head, uint32(height))
-	p.chunk("IHDR", append(head, pngColour...))
-	var rgb, alpha []byte
-	for _, c := range palette {
-		rgb = append(rgb, c.R, c.G, c.B)
-		alpha = append(alpha, c.A)
-	}
-	p.chunk("PLTE", rgb)
-	p.chunk("tRNS", alpha)
+	p.chunk("IHDR", append(head, pixel...))
 	p.idat = bufio.NewWriterSize(idatWriter{p}, pngPiece)
 	var err error
 	if p.z, err = zlib.NewWriterLevel(p.idat, zlib.BestSpeed); err != nil {
@@ -49,7 +47,18 @@ func newPNG(w io.Writer, width, height int, palette []color.NRGBA) *pngWriter {
 	return p
 }
 
-// row writes the next row: a palette index a pixel.
+// colours writes what the numbers of pixels stand for.
+func (p *pngWriter) colours(palette []color.NRGBA) {
+	var rgb, alpha []byte
+	for _, c := range palette {
+		rgb = append(rgb, c.R, c.G, c.B)
+		alpha = append(alpha, c.A)
+	}
+	p.chunk("PLTE", rgb)
+	p.chunk("tRNS", alpha)
+}
+
+// row writes the next row.
 func (p *pngWriter) row(pixels []byte) {
 	out := p.line[1:]
 	last := p.last[:len(out)]
