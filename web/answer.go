@@ -17,17 +17,41 @@ const maxScratch = 4 << 20
 
 // writeAnswer makes a JSON object the answer.
 func (s *Server) writeAnswer(ctx *fasthttp.RequestCtx, members func(*object)) {
+	s.writeObject(ctx, formatJSON, members)
+}
+
+// writeObject makes an object the answer, as JSON or MessagePack.
+func (s *Server) writeObject(ctx *fasthttp.RequestCtx, format string, members func(*object)) {
+	packed, contentType := format == formatPacked, jsonType
+	if packed {
+		contentType = packType
+	}
+	s.writeWith(ctx, contentType, func(dst []byte) []byte {
+		o := object{dst: dst, packed: packed}
+		o.open()
+		members(&o)
+		o.close()
+		if !packed {
+			o.dst = append(o.dst, '\n')
+		}
+		return o.dst
+	})
+}
+
+// writeCSV makes lines the answer.
+func (s *Server) writeCSV(ctx *fasthttp.RequestCtx, lines func(dst []byte) []byte) {
+	s.writeWith(ctx, csvType, lines)
+}
+
+// writeWith makes what fill appends the answer.
+func (s *Server) writeWith(ctx *fasthttp.RequestCtx, contentType string, fill func(dst []byte) []byte) {
 	scratch, _ := s.scratch.Get().(*[]byte)
 	if scratch == nil {
 		scratch = new([]byte)
 	}
-	o := object{dst: (*scratch)[:0]}
-	o.open()
-	members(&o)
-	o.close()
-	o.dst = append(o.dst, '\n')
-	writeBody(ctx, jsonType, o.dst)
-	if *scratch = o.dst; cap(*scratch) <= maxScratch {
+	*scratch = fill((*scratch)[:0])
+	writeBody(ctx, contentType, *scratch)
+	if cap(*scratch) <= maxScratch {
 		s.scratch.Put(scratch)
 	}
 }

@@ -41,5 +41,6 @@ func (s *Server) shareAnswer(ctx *fasthttp.RequestCtx) {
 	site, _ := s.overlays.open(token, s.o.Now()) // "" for a forged one
 	if s.listed(site, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "*") // what a picture says beside its pixels
 	}
 }

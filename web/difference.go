@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -24,6 +25,9 @@ func minusOf(p *params, q heatmap.Query) *heatmap.Query {
 	given := slices.DeleteFunc(slices.Clone(minusParams[:]), func(name string) bool { return !p.has(name) })
 	if len(given) == 0 {
 		return nil
+	}
+	if p.text("format") == formatField {
+		p.refuse("format", "format=field does not go with "+given[0]+": a field has no place for less; format=png draws it")
 	}
 	if p.has("noise") {
 		p.refuse("noise", "noise does not go with "+given[0]+": what is lone on one side may be a spot of the other")
@@ -49,13 +53,18 @@ func (s *Server) difference(c context.Context, ctx *fasthttp.RequestCtx, q *heat
 	if err != nil {
 		return err
 	}
-	if err := q.checkPoints(len(d.Points)); err != nil {
-		return err
+	if q.points > 0 && len(d.Points) > q.points {
+		return badParam("limit", fmt.Sprintf("limit is %d, the difference map has %d cells, which are never merged: limit=0 gives all", q.points, len(d.Points)))
 	}
-	if q.format == "png" {
+	switch q.format {
+	case formatPNG:
 		return s.drawDifference(c, ctx, d, q.picture)
+	case formatCSV:
+		s.writeCSV(ctx, func(dst []byte) []byte { return appendChangesCSV(dst, d.Points) })
+		setDifferenceHeaders(ctx, d)
+	default:
+		s.writeObject(ctx, q.format, func(o *object) { differenceMembers(o, &q.Query, d, s.since(start)) })
 	}
-	s.writeAnswer(ctx, func(o *object) { differenceMembers(o, &q.Query, d, s.since(start)) })
 	return nil
 }
 
@@ -69,8 +78,7 @@ func differenceMembers(o *object, q *heatmap.Query, d *heatmap.Difference, took 
 	o.float("moved", d.Moved())
 	o.boolean("thinned", false)
 	o.count("cells", uint64(len(d.Points)))
-	o.key("points")
-	o.dst = appendChanges(o.dst, d.Points)
+	o.changes("points", d.Points)
 	o.key("minus")
 	o.open()
 	sideMembers(o, d.Minus)
@@ -93,30 +101,6 @@ func sideMembers(o *object, h *heatmap.Heatmap) {
 	sampledMember(o, h.Sampled)
 }
 
-// appendChanges appends points as [[x,y,difference,hits,minus hits],…]. The difference is the shortest number that reads as
-// the same.
-func appendChanges(dst []byte, points []heatmap.Change) []byte {
-	dst = append(slices.Grow(dst, 40*len(points)), '[')
-	for i := range points {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		p := &points[i]
-		dst = append(dst, '[')
-		dst = strconv.AppendInt(dst, int64(p.X), 10)
-		dst = append(dst, ',')
-		dst = strconv.AppendInt(dst, int64(p.Y), 10)
-		dst = append(dst, ',')
-		dst = strconv.AppendFloat(dst, p.Share, 'f', -1, 64)
-		dst = append(dst, ',')
-		dst = strconv.AppendUint(dst, p.Hits, 10)
-		dst = append(dst, ',')
-		dst = strconv.AppendUint(dst, p.Minus, 10)
-		dst = append(dst, ']')
-	}
-	return append(dst, ']')
-}
-
 // drawDifference makes a picture of a difference map the answer. Headers that begin with Heatlog-Minus are of the other side.
 func (s *Server) drawDifference(c context.Context, ctx *fasthttp.RequestCtx, d *heatmap.Difference, o heatmap.DrawOptions) error {
 	free, err := s.drawing(c)
@@ -127,11 +111,17 @@ func (s *Server) drawDifference(c context.Context, ctx *fasthttp.RequestCtx, d *
 	if err := heatmap.DrawDifferencePNG(ctx.Response.BodyWriter(), d.Points, d.Cell, o); err != nil {
 		return badPicture(err)
 	}
-	setHeaders(ctx, "image/png")
+	setHeaders(ctx, pngType)
+	setDifferenceHeaders(ctx, d)
+	return nil
+}
+
+func setDifferenceHeaders(ctx *fasthttp.RequestCtx, d *heatmap.Difference) {
 	setMapHeaders(ctx, "Heatlog-", d.Shown)
 	setMapHeaders(ctx, "Heatlog-Minus-", d.Minus)
 	header := &ctx.Response.Header
 	header.Set("Heatlog-Max", strconv.FormatFloat(d.Max(), 'f', -1, 64))
 	header.Set("Heatlog-Moved", strconv.FormatFloat(d.Moved(), 'f', -1, 64))
-	return nil
+	header.Set("Heatlog-Cell", strconv.Itoa(d.Cell))
+	header.Set("Heatlog-Cells", strconv.Itoa(len(d.Points)))
 }

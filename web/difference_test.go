@@ -86,7 +86,7 @@ func TestBadDifferences(t *testing.T) {
 	f("&minus_where="+strings.Repeat("x", maxWhere+1), 400, "minus_where", "limit 4096")
 	f("&minus_device=mobile", 400, "minus_device", "unknown parameter")
 	f("&minus_generation=g2&noise=0.1", 400, "noise", "does not go with minus_generation")
-	f("&minus_generation=g2&limit=1", 400, "limit", "the answer has 2 cells")
+	f("&minus_generation=g2&limit=1", 400, "limit", "the difference map has 2 cells")
 	r.err = &heatmap.ParamError{Field: "minus_generation", Message: "there is no generation g9"}
 	f("&minus_generation=g9", 404, "minus_generation", "no generation g9")
 	r.err = &heatmap.ParamError{Field: "minus_where", Message: "1:1: unknown name"}

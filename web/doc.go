@@ -3,7 +3,7 @@
 //
 // # Routes
 //
-//	GET  /v1/heatmap       R  where people clicked, moved, raged: cells as JSON, or a picture
+//	GET  /v1/heatmap       R  where people clicked, moved, raged: points, a picture, or the heat itself
 //	GET  /v1/elements      R  the elements that were clicked, and where inside them
 //	GET  /v1/scroll        R  how far they scrolled and how long they looked
 //	GET  /v1/pages         R  the pages of a site, those with most hits first
@@ -91,10 +91,13 @@
 //	cell                 heatmap                  px, a multiple of that of the generation (default, as a rule 8), up to 4096
 //	noise                heatmap                  0 (default) to 1: without cells that weigh less than this share of the heaviest
 //	                                              and have no neighbour
-//	limit                heatmap                  cells at most, 0 to 100,000; 0 (default) = all
-//	format               heatmap                  json (default) or png
-//	width, height        heatmap with format=png  px of the page that is drawn
-//	radius               heatmap with format=png  px of the page that a hit's heat reaches
+//	limit                heatmap                  points at most, 0 to 100,000 (default 4,000); 0 = all cells, exact
+//	format               heatmap                  json (default), msgpack, csv, png or field
+//	width                heatmap as png or field  px of the page that is drawn
+//	height               heatmap as png           the same
+//	radius               heatmap as png or field  px of the page that a hit's heat reaches
+//	step                 heatmap as field         px between samples, 4 (default) or 8
+//	y0, y1               heatmap as field         px from the top: samples from y0 on and above y1; left out: all
 //	q                    pages                    text that the page's URL contains
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
 //	by                   trend                    day (default) or hour
@@ -108,7 +111,7 @@
 //
 // # Answers
 //
-// But for files, answers are JSON, pictures (image/png) or the export (application/x-ndjson), never cached, and compressed
+// But for files, answers are JSON, MessagePack, CSV, pictures (image/png) or the export (application/x-ndjson), never cached, and compressed
 // with gzip for a client that takes it. An answer about hits ends with the prefix of the log that it holds: "generation",
 // "positions" ({"SOURCE":N}: every hit below N), "lag_hits" (durable hits that are not in it yet) and "took_ms". "from"
 // and "to" are null where a bound is open and there is no hit. An answer that had to be read from a journal whose oldest hits
@@ -128,16 +131,26 @@
 // count with bots alone. "share" is the least of them, above 0 and below 1. Counts are what was recorded: none is multiplied. A
 // picture says it in Heatlog-Sampled-Share and Heatlog-Sampled-Hits, a difference map for each side.
 //
-// Cells are never dropped or merged silently: "thinned" is false, "points" has all "cells" of them but those that noise
-// leaves out, whose hits are "noise_hits", and a limit below their number is refused. The weights of points and
-// "noise_hits" add up to "hits".
+// A heatmap of more cells than limit is thinned ([heatmap.Thin]): light cells are merged, "thinned" is true, and "error" says
+// how far the drawing of the points is from that of all cells, as a share of its greatest heat ([heatmap.ErrorOf]; 0 where
+// nothing is merged). "max" and "cells" are those of the cells whatever limit is, and the weights of points and "noise_hits",
+// the hits of cells that noise left out, add up to "hits". With limit=0 points are the cells. What was thinned is kept in
+// memory (Options.ThinBytes) by what the cells are, so that the next who asks for the same gets it at once.
+//
+// The same in other formats: msgpack is the same object in MessagePack (application/vnd.msgpack), csv (text/csv, RFC 4180
+// with \n) has a line x,y,weight and one for each point. png is a picture with the colours of the app. field is the heat
+// itself ([heatmap.DrawField]) as a grey PNG; Heatlog-Max has the heat that 255 stands for, which is the page's greatest
+// also where y0 and y1 leave that out. Pictures are of all cells, whatever limit is. What JSON says beside the points
+// stands in headers of csv, png and field: Heatlog-Hits, -Visitors, -Views, -From, -To, -Cell, -Cells, -Noise-Hits,
+// -Lag-Hits, -Generation, -Positions, -Kept-From, -Why, -Max, and of csv -Thinned and -Error.
 //
 // A difference map has "difference":true and points [x,y,difference,hits,minus hits]: the share of "hits" that lies in the
 // cell less the share of the "hits" in "minus", and both counts, so that nothing is lost to a float. "max" is the
 // greatest difference of a cell, up or down; "moved", the sum of all differences up, is the share of hits that lie in other
 // cells. "minus" names the other side, with the prefix that it holds: in one generation that of the answer. Sides that are
 // kept in cells of different size ("kept_cell") are brought to the coarser ("cell"). If a side has no hits there are no
-// points, and it has a "why".
+// points, and it has a "why". It is never thinned: without a limit it has all cells, and a limit below their number is
+// refused. In csv the names are x,y,difference,hits,minus_hits; there is no field of it.
 //
 // Generations and reports are the types of package heatmap by those names. A change of state answers with the generation as it
 // is then; dropping one answers 204 when it is off the list, and deletes what is stored of it later.

@@ -73,8 +73,7 @@ func elementsMembers(o *object, q *heatmap.Query, a *heatmap.ElementList, took t
 	o.count("hits", a.Rest)
 	if q.Cells {
 		o.count("cell", uint64(a.Cell))
-		o.key("points")
-		o.dst = appendPoints(o.dst, a.RestPoints)
+		o.points("points", a.RestPoints)
 	}
 	o.close()
 	if q.Cells {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -75,31 +74,15 @@ func appendFloat(dst []byte, f float64, places int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)
 	}
-	scale := math.Pow10(places)
-	if rounded := math.Round(f*scale) / scale; !math.IsInf(rounded, 0) {
-		f = rounded
-	}
-	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	return strconv.AppendFloat(dst, rounded(f, places), 'f', -1, 64)
 }
 
-// appendPoints appends points as [[x,y,weight],…].
-func appendPoints(dst []byte, points []heatmap.Point) []byte {
-	dst = slices.Grow(dst, 16*len(points))
-	dst = append(dst, '[')
-	for i := range points {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		p := &points[i]
-		dst = append(dst, '[')
-		dst = strconv.AppendInt(dst, int64(p.X), 10)
-		dst = append(dst, ',')
-		dst = strconv.AppendInt(dst, int64(p.Y), 10)
-		dst = append(dst, ',')
-		dst = strconv.AppendUint(dst, p.Weight, 10)
-		dst = append(dst, ']')
+func rounded(f float64, places int) float64 {
+	scale := math.Pow10(places)
+	if r := math.Round(f*scale) / scale; !math.IsInf(r, 0) {
+		return r
 	}
-	return append(dst, ']')
+	return f
 }
 
 // appendBands appends the values of bands as [[top,value],…] with tops in px, values rounded to places decimals.
@@ -116,69 +99,4 @@ func appendBands(dst []byte, values []float64, places int) []byte {
 		dst = append(dst, ']')
 	}
 	return append(dst, ']')
-}
-
-// object appends the members of a JSON object. The zero value after open is ready for the first member.
-type object struct {
-	dst   []byte
-	inner bool // a member stands before the next one
-}
-
-func (o *object) open() {
-	o.dst = append(o.dst, '{')
-	o.inner = false
-}
-
-func (o *object) close() {
-	o.dst = append(o.dst, '}')
-	o.inner = true
-}
-
-// key begins a member; its value is appended to dst. name needs no escaping.
-func (o *object) key(name string) {
-	if o.inner {
-		o.dst = append(o.dst, ',')
-	}
-	o.inner = true
-	o.dst = append(o.dst, '"')
-	o.dst = append(o.dst, name...)
-	o.dst = append(o.dst, '"', ':')
-}
-
-func (o *object) text(name, v string) {
-	o.key(name)
-	o.dst = appendString(o.dst, v)
-}
-
-func (o *object) count(name string, v uint64) {
-	o.key(name)
-	o.dst = strconv.AppendUint(o.dst, v, 10)
-}
-
-func (o *object) number(name string, v float64, places int) {
-	o.key(name)
-	o.dst = appendFloat(o.dst, v, places)
-}
-
-// float writes v as the shortest number that reads as the same.
-func (o *object) float(name string, v float64) {
-	o.key(name)
-	o.dst = strconv.AppendFloat(o.dst, v, 'f', -1, 64)
-}
-
-func (o *object) boolean(name string, v bool) {
-	o.key(name)
-	o.dst = strconv.AppendBool(o.dst, v)
-}
-
-// day writes a date, or null if there is none.
-func (o *object) day(name string, d heatmap.Date, known bool) {
-	o.key(name)
-	if !known {
-		o.dst = append(o.dst, "null"...)
-		return
-	}
-	o.dst = append(o.dst, '"')
-	o.dst = d.Time().AppendFormat(o.dst, "2006-01-02")
-	o.dst = append(o.dst, '"')
 }

@@ -154,7 +154,10 @@ func (r *recorder) readingAnswers() {
 			r.ask("GET", readingTargets[0]+"&minus_generation=g2", "", r.token)
 			r.ask("GET", readingTargets[0]+"&minus_to=2025-12-31&format=png&width=64&height=64", "", r.token)
 		}
-		r.ask("GET", readingTargets[0]+"&format=png&width=64&height=64", "", r.token)
+		for _, more := range []string{"&format=png&width=64&height=64", "&format=field&width=64&y1=64", "&format=csv", "&format=msgpack", "&limit=1", "&limit=1&format=csv"} {
+			r.ask("GET", readingTargets[0]+more, "", r.token)
+		}
+		r.ask("GET", readingTargets[0]+"&minus_generation=g2&format=csv", "", r.token)
 	}
 	each()
 	r.reader.sample(heatmap.Sampled{Hits: 1204, Share: 250_000})

@@ -154,7 +154,9 @@ func checkParameter(o *operation, r *recorder, name string, p place) (found prob
 			found.add("%s takes %s without %s=%s", o, name, with, value)
 		}
 		base.Set("width", "16")
-		base.Set("height", "16")
+		if value == formatPNG {
+			base.Set("height", "16")
+		}
 		base.Set(with, value)
 	}
 	for _, value := range append(probes(), fmt.Sprint(p.at("example").node)) {

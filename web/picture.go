@@ -2,9 +2,11 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -17,19 +19,34 @@ const minRadius = heatmap.CellSize
 // maxPictures is how many pictures are drawn at a time: a large one takes up to 70 MB while it is.
 const maxPictures = 2
 
+// drawParams are the parameters of pictures, and the formats that they go with.
+var drawParams = []struct {
+	name    string
+	formats []string
+}{
+	{"width", []string{formatPNG, formatField}},
+	{"height", []string{formatPNG}},
+	{"radius", []string{formatPNG, formatField}},
+	{"step", []string{formatField}},
+	{"y0", []string{formatField}},
+	{"y1", []string{formatField}},
+}
+
 // pictureOf reads how a heatmap is drawn; 0 is heatmap's default of each.
-func pictureOf(p *params, format string) heatmap.DrawOptions {
-	for _, name := range []string{"width", "height", "radius"} {
-		if p.has(name) && format != "png" {
-			p.refuse(name, name+" goes with format=png alone")
+func pictureOf(p *params, format string) (heatmap.DrawOptions, heatmap.FieldOptions) {
+	for _, d := range drawParams {
+		if p.has(d.name) && !slices.Contains(d.formats, format) {
+			p.refuse(d.name, d.name+" goes with format="+strings.Join(d.formats, " and format=")+" alone")
 		}
 	}
-	o := heatmap.DrawOptions{
-		Width:  p.integer("width", 1, heatmap.MaxCoordinate+1, 0),
-		Height: p.integer("height", 1, heatmap.MaxCoordinate+1, 0),
-		Radius: p.integer("radius", minRadius, heatmap.MaxRadius, 0),
+	const most = heatmap.MaxCoordinate + 1
+	o := heatmap.DrawOptions{Width: p.integer("width", 1, most, 0), Height: p.integer("height", 1, most, 0), Radius: p.integer("radius", minRadius, heatmap.MaxRadius, 0)}
+	f := heatmap.FieldOptions{Width: o.Width, Radius: o.Radius, Top: p.integer("y0", 0, most-1, 0), Bottom: p.integer("y1", 1, most, 0)}
+	f.Step, _ = strconv.Atoi(p.oneOf("step", "4", "4", "8"))
+	if f.Bottom > 0 && f.Bottom <= f.Top {
+		p.refuse("y1", fmt.Sprintf("y1 is %d, want more than y0, which is %d", f.Bottom, f.Top))
 	}
-	return o
+	return o, f
 }
 
 // draw makes a picture the answer. What JSON says beside the points stands in headers.
@@ -42,11 +59,38 @@ func (s *Server) draw(c context.Context, ctx *fasthttp.RequestCtx, h *heatmap.He
 	if err := heatmap.DrawPNG(ctx.Response.BodyWriter(), h.Points, h.Cell, o); err != nil {
 		return badPicture(err)
 	}
-	setHeaders(ctx, "image/png")
-	setMapHeaders(ctx, "Heatlog-", h)
+	setHeaders(ctx, pngType)
+	setShownHeaders(ctx, h)
 	ctx.Response.Header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
-	ctx.Response.Header.Set("Heatlog-Noise-Hits", strconv.FormatUint(h.Noise.Hits, 10))
 	return nil
+}
+
+// drawField makes samples of the heat the answer.
+func (s *Server) drawField(c context.Context, ctx *fasthttp.RequestCtx, h *heatmap.Heatmap, o heatmap.FieldOptions) error {
+	free, err := s.drawing(c)
+	if err != nil {
+		return err
+	}
+	defer free()
+	top, err := heatmap.DrawField(ctx.Response.BodyWriter(), h.Points, h.Cell, o)
+	if err != nil {
+		return badParam("y1", err.Error()+"; give width, y0 and y1 of the part of the page that you need")
+	}
+	setHeaders(ctx, pngType)
+	setShownHeaders(ctx, h)
+	ctx.Response.Header.Set("Heatlog-Max", strconv.FormatFloat(top, 'f', -1, 64))
+	return nil
+}
+
+const pngType = "image/png"
+
+// setShownHeaders says in headers what JSON says beside the points of a heatmap.
+func setShownHeaders(ctx *fasthttp.RequestCtx, h *heatmap.Heatmap) {
+	setMapHeaders(ctx, "Heatlog-", h)
+	header := &ctx.Response.Header
+	header.Set("Heatlog-Cell", strconv.Itoa(h.Cell))
+	header.Set("Heatlog-Cells", strconv.Itoa(cellsOf(h)))
+	header.Set("Heatlog-Noise-Hits", strconv.FormatUint(h.Noise.Hits, 10))
 }
 
 // drawing waits for a place to draw in, and gives what frees it.
@@ -68,6 +112,13 @@ func badPicture(err error) error {
 func setMapHeaders(ctx *fasthttp.RequestCtx, prefix string, h *heatmap.Heatmap) {
 	header := &ctx.Response.Header
 	header.Set(prefix+"Hits", strconv.FormatUint(h.Hits, 10))
+	header.Set(prefix+"Visitors", strconv.FormatUint(h.Visitors, 10))
+	header.Set(prefix+"Views", strconv.FormatUint(h.Views, 10))
+	if h.Dated {
+		header.Set(prefix+"From", h.From.String())
+		header.Set(prefix+"To", h.To.String())
+	}
+	header.Set(prefix+"Lag-Hits", strconv.FormatUint(h.Lag, 10))
 	header.Set(prefix+"Generation", h.Generation)
 	header.Set(prefix+"Positions", positionsText(h.Positions))
 	if len(h.KeptFrom) > 0 {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"image"
 	"image/png"
 	"strings"
 	"testing"
@@ -39,6 +40,45 @@ func TestPicture(t *testing.T) {
 	f("&width=64", 64, 1480+4+24)
 }
 
+// TestField reads the samples of a strip, and what the headers say of it.
+func TestField(t *testing.T) {
+	r := newFakeReader()
+	h := start(t, Options{Reader: r})
+	f := func(more string, width, height int, samples ...[3]int) {
+		t.Helper()
+		a := h.get("/v1/heatmap?site=shop&url=x&format=field" + more)
+		for name, want := range map[string]string{"Content-Type": "image/png", "Heatlog-Hits": "12", "Heatlog-Max": "9", "Heatlog-Cells": "2", "Heatlog-Cell": "8", "Heatlog-Positions": "ja:181200,jb:7"} {
+			if got := a.Header.Get(name); got != want {
+				t.Errorf("%q: header %s is %q, want %q", more, name, got, want)
+			}
+		}
+		img, err := png.Decode(strings.NewReader(a.body))
+		if err != nil {
+			t.Errorf("%q: %v in %.100q", more, err, a.body)
+			return
+		}
+		if b := img.Bounds(); b.Dx() != width || b.Dy() != height {
+			t.Errorf("%q: %v samples, want %d x %d", more, b, width, height)
+		}
+		for _, s := range samples {
+			if got := int(img.(*image.Gray).GrayAt(s[0], s[1]).Y); got != s[2] {
+				t.Errorf("%q: sample %d, %d is %d, want %d", more, s[0], s[1], got, s[2])
+			}
+		}
+	}
+	f("", 135, 377, [3]int{1, 1, 85}, [3]int{129, 371, 255}, [3]int{7, 1, 0})
+	f("&step=8&limit=1", 68, 189, [3]int{0, 0, 76}) // (1 - 32/576)² of a third
+	f("&y0=1484&y1=1492&width=516", 129, 2, [3]int{128, 0, 241}, [3]int{128, 1, 227})
+	f("&radius=100&width=4&y1=4", 1, 1, [3]int{0, 0, 84})
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=field&step=6"), 400, "bad_param", "step", "4 or 8")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=field&y0=8&y1=8"), 400, "bad_param", "y1", "more than y0, which is 8")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=field&height=8"), 400, "bad_param", "height", "goes with format=png alone")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=png&y1=8"), 400, "bad_param", "y1", "goes with format=field alone")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&width=8"), 400, "bad_param", "width", "goes with format=png and format=field alone")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=field&minus_generation=g2"), 400, "bad_param", "format", "does not go with minus_generation")
+	h.refused(h.get("/v1/heatmap?site=shop&url=x&format=field&width=65536&y1=65536"), 400, "bad_param", "y1", "limit 16777216", "give width, y0 and y1")
+}
+
 func TestEmptyPicture(t *testing.T) {
 	r := newFakeReader()
 	r.heatmap = &heatmap.Heatmap{Cell: 8, Why: &heatmap.Why{Reason: heatmap.WhyOnlyBots}}
@@ -68,7 +108,7 @@ func TestBadPictures(t *testing.T) {
 	f("&radius=7", "radius", "from 8 to 128")
 	f("&radius=129", "radius", "from 8 to 128")
 	f("&width=65536&height=65536", "height", "65536 x 65536 px", "limit 67108864 together; give width and height of the part of the page")
-	f("&limit=1", "limit", "2 cells")
+	f("&limit=100001", "limit", "from 0 to 100000")
 }
 
 // TestPicturesWait fills the places where pictures are drawn: one more waits for as long as a query may take.

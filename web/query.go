@@ -17,6 +17,7 @@ const (
 	maxPositions = 4 << 10 // bytes
 	maxCell      = 4096    // px
 	maxPoints    = 100_000
+	thinPoints   = 4000 // default of a heatmap's limit
 	maxPages     = 10_000
 	defaultPages = 100
 	maxOffset    = 1 << 30
@@ -38,23 +39,27 @@ func withCommon(more ...string) []string {
 // heatmapQuery is what GET /v1/heatmap asks.
 type heatmapQuery struct {
 	heatmap.Query
-	points  int // 0 = all
+	points  int // at most, 0 = all
 	format  string
 	picture heatmap.DrawOptions
+	field   heatmap.FieldOptions
 	minus   *heatmap.Query // the other side of a difference map, nil = none
 }
 
 func parseHeatmapQuery(query []byte) (heatmapQuery, error) {
-	p := parseParams(query, withCommon("kind", "cell", "noise", "limit", "format", "width", "height", "radius", minusParams[0], minusParams[1], minusParams[2], minusParams[3])...)
+	p := parseParams(query, withCommon("kind", "cell", "noise", "limit", "format", "width", "height", "radius", "step", "y0", "y1", minusParams[0], minusParams[1], minusParams[2], minusParams[3])...)
 	q := heatmapQuery{Query: commonQuery(p)}
 	q.URL = neededURL(p)
 	q.Kind, _ = heatmap.ParseKind(p.oneOf("kind", "click", "click", "move", "rage", "dead"))
 	q.Cell = cellOf(p)
 	q.Noise = noiseOf(p)
-	q.points = p.integer("limit", 0, maxPoints, 0)
 	q.format = formatOf(p)
-	q.picture = pictureOf(p, q.format)
+	q.picture, q.field = pictureOf(p, q.format)
 	q.minus = minusOf(p, q.Query)
+	q.points = p.integer("limit", 0, maxPoints, thinPoints)
+	if q.minus != nil && !p.has("limit") {
+		q.points = 0
+	}
 	return q, p.err
 }
 
@@ -149,7 +154,18 @@ func noiseOf(p *params) float64 {
 	return share
 }
 
-func formatOf(p *params) string { return p.oneOf("format", "json", "json", "png") }
+// Formats of a heatmap.
+const (
+	formatJSON   = "json"
+	formatPacked = "msgpack"
+	formatCSV    = "csv"
+	formatPNG    = "png"
+	formatField  = "field"
+)
+
+func formatOf(p *params) string {
+	return p.oneOf("format", formatJSON, formatJSON, formatPacked, formatCSV, formatPNG, formatField)
+}
 
 func widthsOf(p *params) (set bool, least, most uint16) {
 	v, ok := p.values["vw"]

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -32,22 +31,44 @@ func (s *Server) heatmap(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	if err := q.checkPoints(len(h.Points)); err != nil {
-		return err
-	}
-	if q.format == "png" {
+	switch q.format {
+	case formatPNG:
 		return s.draw(c, ctx, h, q.picture)
+	case formatField:
+		return s.drawField(c, ctx, h, q.field)
 	}
-	s.writeAnswer(ctx, func(o *object) { heatmapMembers(o, &q.Query, h, s.since(start)) })
+	s.writeMap(ctx, &q, h, start)
 	return nil
 }
 
-// checkPoints refuses an answer with more cells than limit allows.
-func (q *heatmapQuery) checkPoints(cells int) error {
-	if q.points == 0 || cells <= q.points {
-		return nil
+// writeMap makes the points of a heatmap the answer.
+func (s *Server) writeMap(ctx *fasthttp.RequestCtx, q *heatmapQuery, h *heatmap.Heatmap, start time.Time) {
+	var thin *heatmap.Thinned
+	if q.points > 0 && len(h.Points) > q.points {
+		thin = s.thinned.thin(h.Points, h.Cell, q.points)
 	}
-	return badParam("limit", fmt.Sprintf("limit is %d, the answer has %d cells; heatlog never drops cells silently: limit=0 gives all", q.points, cells))
+	if q.format != formatCSV {
+		s.writeObject(ctx, q.format, func(o *object) { heatmapMembers(o, &q.Query, h, thin, s.since(start)) })
+		return
+	}
+	s.writeCSV(ctx, func(dst []byte) []byte {
+		if thin != nil {
+			return appendThinnedCSV(dst, thin.Points)
+		}
+		return appendCSV(dst, h.Points)
+	})
+	setShownHeaders(ctx, h)
+	ctx.Response.Header.Set("Heatlog-Thinned", strconv.FormatBool(thin != nil))
+	ctx.Response.Header.Set("Heatlog-Error", strconv.FormatFloat(errorOf(thin), 'f', -1, 64))
+	ctx.Response.Header.Set("Heatlog-Max", strconv.FormatUint(h.Max(), 10))
+}
+
+// errorOf is how far points are from exact; nil are all cells.
+func errorOf(thin *heatmap.Thinned) float64 {
+	if thin == nil {
+		return 0
+	}
+	return thin.Error
 }
 
 func (s *Server) scroll(ctx *fasthttp.RequestCtx) error {
@@ -84,7 +105,7 @@ func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
 
 func (s *Server) since(start time.Time) time.Duration { return s.o.Now().Sub(start) }
 
-func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, took time.Duration) {
+func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, thin *heatmap.Thinned, took time.Duration) {
 	o.text("site", q.Site)
 	o.text("url", h.Page)
 	o.text("kind", q.Kind.String())
@@ -96,14 +117,21 @@ func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, took time.D
 	o.text("visitors_scope", "page")
 	o.count("views", h.Views)
 	o.count("max", h.Max())
-	o.boolean("thinned", false)
-	o.count("cells", uint64(len(h.Points)+h.Noise.Cells))
+	o.boolean("thinned", thin != nil)
+	o.float("error", errorOf(thin))
+	o.count("cells", uint64(cellsOf(h)))
 	o.count("noise_hits", h.Noise.Hits)
-	o.key("points")
-	o.dst = appendPoints(o.dst, h.Points)
+	if thin != nil {
+		o.thinned("points", thin.Points)
+	} else {
+		o.points("points", h.Points)
+	}
 	sampledMember(o, h.Sampled)
 	tail(o, &h.Prefix, h.Why, took)
 }
+
+// cellsOf is the number of cells that have hits, those that noise left out too.
+func cellsOf(h *heatmap.Heatmap) int { return len(h.Points) + h.Noise.Cells }
 
 func scrollMembers(o *object, q *heatmap.Query, a *heatmap.Scroll, took time.Duration) {
 	o.text("site", q.Site)
@@ -216,20 +244,16 @@ func whyMembers(o *object, why *heatmap.Why) {
 	o.text("message", why.Message)
 	switch why.Reason {
 	case heatmap.WhyNoHitsForURL:
-		o.key("nearest")
-		o.dst = appendStrings(o.dst, why.Nearest)
+		o.texts("nearest", why.Nearest)
 	case heatmap.WhyOutsideRange:
 		o.day("from", why.From, true)
 		o.day("to", why.To, true)
 	case heatmap.WhyOtherWidth:
-		o.key("widths")
-		o.dst = appendWidths(o.dst, why.Widths)
+		o.ranges("widths", why.Widths)
 	case heatmap.WhyOtherKind:
-		o.key("kinds")
-		o.dst = appendStrings(o.dst, why.Kinds)
+		o.texts("kinds", why.Kinds)
 	case heatmap.WhyOtherDevice:
-		o.key("devices")
-		o.dst = appendStrings(o.dst, why.Devices)
+		o.texts("devices", why.Devices)
 	}
 	o.close()
 }

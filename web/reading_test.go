@@ -41,7 +41,7 @@ func TestAnswers(t *testing.T) {
 
 	f("/v1/heatmap?site=shop&"+page,
 		`{"site":"shop","url":"https://shop.example/p/1","kind":"click","from":"2026-01-01","to":"2026-01-31","cell":8,"hits":12,`+
-			`"visitors":5,"visitors_scope":"page","views":9,"max":9,"thinned":false,"cells":2,"noise_hits":0,"points":[[512,1480,9],[0,0,3]],`+tailJSON)
+			`"visitors":5,"visitors_scope":"page","views":9,"max":9,"thinned":false,"error":0,"cells":2,"noise_hits":0,"points":[[512,1480,9],[0,0,3]],`+tailJSON)
 	f("/v1/scroll?site=shop&"+page,
 		`{"site":"shop","url":"https://shop.example/p/1","from":"2026-01-01","to":"2026-01-31","views":3,"band":50,`+
 			`"reach":[[0,1],[50,0.666667]],"attention_ms":[[0,1200],[50,0.5]],"fold":{"average":720.5,"p50":720},"visitors":2,"visitors_scope":"page",`+tailJSON)
@@ -68,12 +68,12 @@ func TestAnswers(t *testing.T) {
 	r.heatmap.Noise = heatmap.Noise{Cells: 3, Hits: 4}
 	f("/v1/heatmap?site=shop&noise=0.5&"+page,
 		`{"site":"shop","url":"https://shop.example/p/1","kind":"click","from":"2026-01-01","to":"2026-01-31","cell":8,"hits":12,`+
-			`"visitors":5,"visitors_scope":"page","views":9,"max":9,"thinned":false,"cells":5,"noise_hits":4,"points":[[512,1480,9],[0,0,3]],`+tailJSON)
+			`"visitors":5,"visitors_scope":"page","views":9,"max":9,"thinned":false,"error":0,"cells":5,"noise_hits":4,"points":[[512,1480,9],[0,0,3]],`+tailJSON)
 	r.heatmap = &heatmap.Heatmap{Prefix: heatmap.Prefix{Generation: "g1"}, Page: "x", Cell: 8,
 		Why: &heatmap.Why{Reason: heatmap.WhyUnknownSite, Message: "no site \"shop\""}}
 	f("/v1/heatmap?site=shop&url=x&kind=move",
 		`{"site":"shop","url":"x","kind":"move","from":null,"to":null,"cell":8,"hits":0,"visitors":0,"visitors_scope":"page","views":0,"max":0,`+
-			`"thinned":false,"cells":0,"noise_hits":0,"points":[],"why":{"reason":"unknown_site","message":"no site \"shop\""},"generation":"g1","positions":{},"lag_hits":0,"took_ms":1.5}`+"\n")
+			`"thinned":false,"error":0,"cells":0,"noise_hits":0,"points":[],"why":{"reason":"unknown_site","message":"no site \"shop\""},"generation":"g1","positions":{},"lag_hits":0,"took_ms":1.5}`+"\n")
 }
 
 // TestSampled: every answer about hits says which are sampled, a page of a list and the minus side too.
@@ -161,21 +161,6 @@ func TestMarkup(t *testing.T) {
 	if a := h.get("/v1/%3Cscript%3E"); strings.Contains(a.body, "<") {
 		t.Errorf("markup in %s", a.body)
 	}
-}
-
-func TestLimit(t *testing.T) {
-	r := newFakeReader()
-	h := start(t, Options{Reader: r})
-	for _, limit := range []string{"", "&limit=0", "&limit=2", "&limit=100000"} {
-		a := h.get("/v1/heatmap?site=shop&url=x" + limit)
-		if !strings.Contains(a.body, `"thinned":false,"cells":2,"noise_hits":0,"points":[[512,1480,9],[0,0,3]]`) {
-			t.Errorf("limit %q: %s", limit, a.body)
-		}
-		if got := r.query().Limit; got != 0 {
-			t.Errorf("limit %q asks for %d", limit, got)
-		}
-	}
-	h.refused(h.get("/v1/heatmap?site=shop&url=x&limit=1"), 400, "bad_param", "limit", "has 2 cells", "silently", "limit=0")
 }
 
 func TestReaderErrors(t *testing.T) {

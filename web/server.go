@@ -97,6 +97,7 @@ type Options struct {
 	Demo func(ctx context.Context) (hits int, err error)
 
 	QueryTimeout time.Duration // for one answer of Reader, default 30 s
+	ThinBytes    int           // memory of thinned points that are kept for those who ask for the same, default DefaultThinBytes
 	MaxConns     int           // connections at a time, default 8192; one more gets a 503
 
 	Logger *slog.Logger     // default discards
@@ -115,7 +116,8 @@ type Server struct {
 	cancel  context.CancelFunc
 	ending  atomic.Bool // Shutdown has given up waiting
 	exports sync.WaitGroup
-	scratch sync.Pool // *[]byte, memory of JSON answers
+	scratch sync.Pool // *[]byte, memory of answers
+	thinned *thinCache
 
 	pictures chan struct{} // places for those that are being drawn
 
@@ -145,8 +147,11 @@ func New(o Options) *Server {
 	if o.ClientIP == nil {
 		o.ClientIP = remoteIP
 	}
+	if o.ThinBytes <= 0 {
+		o.ThinBytes = DefaultThinBytes
+	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
-	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures)}
+	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures), thinned: newThinCache(o.ThinBytes)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.openSignIn()
 	s.routes = s.makeRoutes()

@@ -36,8 +36,7 @@ func (s *Server) listSites(ctx *fasthttp.RequestCtx) error {
 
 func siteMembers(o *object, site heatmap.Site) {
 	o.text("key", site.Key)
-	o.key("origins")
-	o.dst = appendStrings(o.dst, site.Origins)
+	o.texts("origins", site.Origins)
 	o.text("timezone", site.Timezone)
 }
 
@@ -57,8 +56,7 @@ func (s *Server) refusedMember(o *object, site string) {
 		return
 	}
 	if refused := s.o.RefusedOrigins(site); len(refused) > 0 {
-		o.key("refused_origins")
-		o.dst = appendStrings(o.dst, refused)
+		o.texts("refused_origins", refused)
 	}
 }
 
@@ -117,8 +115,7 @@ func (s *Server) bots(ctx *fasthttp.RequestCtx) error {
 		return p.err
 	}
 	s.writeAnswer(ctx, func(o *object) {
-		o.key("bots")
-		o.dst = appendStrings(o.dst, s.o.Bots())
+		o.texts("bots", s.o.Bots())
 	})
 	return nil
 }
