@@ -1,20 +1,16 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"strconv"
 )
 
 // queryCmd asks the server.
 type queryCmd struct {
-	Heatmap  queryHeatmapCmd  `cmd:"" help:"Where a page was clicked: cells with weights, or a picture."`
+	Heatmap  queryHeatmapCmd  `cmd:"" help:"Where a page was clicked: cells with weights, a picture, or the heat itself."`
 	Elements queryElementsCmd `cmd:"" help:"Which elements of a page were clicked, those with most hits first."`
 	Scroll   queryScrollCmd   `cmd:"" help:"How far a page was scrolled and what was looked at."`
 	Pages    queryPagesCmd    `cmd:"" help:"The pages of a site, those with most hits first."`
@@ -57,119 +53,6 @@ func setNumber(query url.Values, name string, value int) {
 	if value != 0 {
 		query.Set(name, strconv.Itoa(value))
 	}
-}
-
-// queryHeatmapCmd asks for a heatmap.
-type queryHeatmapCmd struct {
-	Site  string  `arg:"" help:"Site key."`
-	Page  string  `arg:"" help:"URL of the page, or a pattern: * within a path segment, ** anything."`
-	Kind  string  `help:"click, move, rage or dead." placeholder:"click"`
-	Cell  int     `help:"Side of a cell, px, a multiple of that on which is counted, as a rule 8." placeholder:"8"`
-	Noise float64 `help:"Leave out lone cells that weigh less than this share of the hottest, 0 to 1." placeholder:"0"`
-	PNG   string  `help:"Save a picture with a transparent background to FILE, - for standard output." placeholder:"FILE" name:"png"`
-
-	Width  int `help:"Width of the picture's part of the page, from the left, px; without it all that has hits." placeholder:"PX"`
-	Height int `help:"Height of that part, from the top, px; without it all that has hits." placeholder:"PX"`
-	Radius int `help:"How far the heat of a hit reaches in the picture, px, 8 to 128." placeholder:"24"`
-	filterFlags
-	minusFlags
-	serverFlags
-}
-
-// minusFlags ask for a difference map: shares of hits, less those of the same question with these in place of the flags
-// without minus.
-type minusFlags struct {
-	MinusFrom       string `help:"Subtract the map of the days from this one on, in shares of hits." placeholder:"DATE"`
-	MinusTo         string `help:"Subtract the map of the days up to this one." placeholder:"DATE"`
-	MinusWhere      string `help:"Subtract the map of the hits of which this is true." placeholder:"EXPR"`
-	MinusGeneration string `help:"Subtract the map by another generation." placeholder:"ID"`
-}
-
-func (f *minusFlags) add(query url.Values) {
-	set(query, "minus_from", f.MinusFrom)
-	set(query, "minus_to", f.MinusTo)
-	set(query, "minus_where", f.MinusWhere)
-	set(query, "minus_generation", f.MinusGeneration)
-}
-
-// Run prints the answer or saves the picture.
-func (c *queryHeatmapCmd) Run(s *streams) error {
-	query := url.Values{"site": {c.Site}, "url": {c.Page}}
-	c.filterFlags.add(query)
-	c.minusFlags.add(query)
-	set(query, "kind", c.Kind)
-	setNumber(query, "cell", c.Cell)
-	if c.Noise != 0 {
-		query.Set("noise", strconv.FormatFloat(c.Noise, 'f', -1, 64))
-	}
-	if c.PNG != "" {
-		return c.draw(s, query)
-	}
-	if c.Width != 0 || c.Height != 0 || c.Radius != 0 {
-		return withHint(&misuse{errors.New("--width, --height and --radius go with --png alone")}, "--png FILE")
-	}
-	return c.print(s, "/v1/heatmap", query)
-}
-
-// draw saves the picture of what query asks, and says why there is nothing on it.
-func (c *queryHeatmapCmd) draw(s *streams, query url.Values) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	drawn := maps.Clone(query)
-	drawn.Set("format", "png")
-	setNumber(drawn, "width", c.Width)
-	setNumber(drawn, "height", c.Height)
-	setNumber(drawn, "radius", c.Radius)
-	resp, err := cl.do(context.Background(), "GET", "/v1/heatmap", drawn, nil, nil)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := saveAnswer(s, resp.Body, c.PNG); err != nil {
-		return err
-	}
-	if err := writeSampled(s.err, "", sampledOf(resp.Header, "Heatlog-")); err != nil {
-		return err
-	}
-	if err := writeSampled(s.err, "subtracted ", sampledOf(resp.Header, "Heatlog-Minus-")); err != nil {
-		return err
-	}
-	reason := cmp.Or(resp.Header.Get("Heatlog-Why"), resp.Header.Get("Heatlog-Minus-Why"))
-	if reason == "" {
-		return nil
-	}
-	_, err = fmt.Fprintf(s.err, "heatlog: the picture is empty: %s\n", cl.why(query, reason))
-	return err
-}
-
-// why gives the sentence that a heatmap in JSON has for a picture's reason; where there is none any more, the reason.
-func (c *client) why(query url.Values, reason string) string {
-	type why struct {
-		Message string
-		Nearest []string
-	}
-	var answer struct {
-		Why   why
-		Minus struct{ Why why }
-	}
-	text, err := c.getJSON(context.Background(), "/v1/heatmap", query)
-	if err != nil || json.Unmarshal(text, &answer) != nil {
-		return reason
-	}
-	w := answer.Why
-	if w.Message == "" && answer.Minus.Why.Message != "" {
-		w = answer.Minus.Why
-		w.Message = "there is nothing to subtract: " + w.Message
-	}
-	if w.Message == "" {
-		return reason
-	}
-	for _, page := range w.Nearest {
-		w.Message += "\n  " + page
-	}
-	return w.Message
 }
 
 // queryScrollCmd asks for reach, attention and fold.

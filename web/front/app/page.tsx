@@ -20,7 +20,7 @@ export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const asked = { site: site.key, url, ...daysOf(range, zoneOf(site)), device, bots: bots ? 1 : undefined, generation: route.generation };
   const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
   const minus = minusOf(route, site);
-  const heat = usePoll<Heat>(frame ? null : pathOf("heatmap", { ...asked, ...minus, kind, cell: 32 }), 3000);
+  const heat = usePoll<Heat>(frame ? null : pathOf("heatmap", { ...asked, ...minus, kind, cell: 32, limit: 0 }), 3000);
   const others = useCompared(route);
   const lost = heat.error && (!heat.data || (heat.stale && heat.error.status >= 400 && heat.error.status < 500)) ? heat.error : undefined;
   const scroll = usePoll<Scroll>(frame ? null : pathOf("scroll", asked));
