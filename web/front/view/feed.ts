@@ -24,6 +24,8 @@ interface Tail {
 export interface HeatmapAnswer extends Tail {
   readonly hits: number;
   readonly cell: number;
+  /** How far the points' drawing is from exact, as a share of the greatest heat; a difference map has none. */
+  readonly error?: number;
   /** Points are x, y, hits; of a difference map x, y, difference of shares, hits, minus hits. */
   readonly points: readonly (readonly number[])[];
   /** Share of hits that lie elsewhere than on the other side of a difference map. */
@@ -171,8 +173,13 @@ function reader(): (text: string) => Answer {
   };
 }
 
+/** Gets an answer of a reading route in JSON, or what is wrong. It never throws. */
+export function get<A = Answer>(url: string, token: string, signal?: AbortSignal, read: (text: string) => A = JSON.parse): Promise<A | Trouble> {
+  return request(url, token, signal, async (response) => read(await response.text()));
+}
+
 /** Gets an answer of a reading route, or what is wrong. It never throws. */
-export async function get<A = Answer>(url: string, token: string, signal?: AbortSignal, read: (text: string) => A = JSON.parse): Promise<A | Trouble> {
+export async function request<A>(url: string, token: string, signal: AbortSignal | undefined, read: (response: Response) => Promise<A>): Promise<A | Trouble> {
   let status = 0;
   try {
     const response = await fetch(url, {
@@ -183,9 +190,8 @@ export async function get<A = Answer>(url: string, token: string, signal?: Abort
       ...(signal && { signal }),
     });
     status = response.status;
-    const text = await response.text();
-    if (status === 200) return read(text);
-    const body = JSON.parse(text);
+    if (status === 200) return await read(response);
+    const body = JSON.parse(await response.text());
     return { status, code: String(body.error.code), message: String(body.error.message), field: String(body.error.field ?? "") };
   } catch {
     return { status: status === 200 ? 0 : status, code: "", message: "", field: "" };

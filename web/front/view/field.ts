@@ -24,11 +24,12 @@ export function centres(points: readonly (readonly number[])[], cell: number, we
   return flat;
 }
 
-/** Heat of a whole page as numbers of colours, on a lattice from the page's upper left corner. */
+/** Heat of a page, or of a part of it, as numbers of colours on a lattice. */
 export interface Field {
-  /** Page px between samples; sample (i, j) is at (origin + i·step, origin + j·step). */
+  /** Page px between samples; sample (i, j) is at (left + i·step, top + j·step). */
   readonly step: number;
-  readonly origin: number;
+  readonly left: number;
+  readonly top: number;
   readonly cols: number;
   readonly rows: number;
   /** Heat of the last colour: the sum over points of hits · (1 − d²/24²)². */
@@ -48,10 +49,10 @@ export function makeFields(sets: readonly Points[], pageWidth: number, signed = 
   const lattices = sets.map((points) => (points.length ? makeLattice(points, Math.max(pageWidth, WIDE)) : null));
   let max = 0;
   for (const l of lattices) if (l) for (let i = 0; i < l.heat.length; i++) max = Math.max(max, Math.abs(l.heat[i]!));
-  return lattices.map((l) => l && { step: l.step, origin: l.origin, cols: l.cols, rows: l.rows, signed, max, colours: colour(l.heat, max, signed) });
+  return lattices.map((l) => l && { step: l.step, left: l.left, top: l.top, cols: l.cols, rows: l.rows, signed, max, colours: colour(l.heat, max, signed) });
 }
 
-interface Lattice extends Pick<Field, "step" | "origin" | "cols" | "rows"> {
+interface Lattice extends Pick<Field, "step" | "left" | "top" | "cols" | "rows"> {
   readonly heat: Float32Array;
 }
 
@@ -65,7 +66,7 @@ function makeLattice(points: Points, widest: number): Lattice {
   for (let i = 0; i < points.length; i += 3) {
     add(heat, cols, rows, (points[i]! - origin) / step, (points[i + 1]! - origin) / step, points[i + 2]!, RADIUS / step);
   }
-  return { step, origin, cols, rows, heat };
+  return { step, left: origin, top: origin, cols, rows, heat };
 }
 
 /** Where the heat ends to the right and below, page px. */
@@ -100,6 +101,13 @@ function colour(heat: Float32Array, max: number, signed: boolean): Uint8Array {
     if (share) colours[i] = zero + Math.sign(share) * last * Math.sqrt(Math.abs(share)) + 0.5;
   }
   return colours;
+}
+
+/** The heat at a place of the page: that of the sample next to it, to about 1 % of the greatest; 0 outside of the field. */
+export function heatNear(f: Field, x: number, y: number): number {
+  const i = Math.round((x - f.left) / f.step), j = Math.round((y - f.top) / f.step);
+  if (i < 0 || j < 0 || i >= f.cols || j >= f.rows) return 0;
+  return f.max * (f.colours[j * f.cols + i]! / (COLOURS - 1)) ** 2;
 }
 
 /** The sum of the points that are nearer than RADIUS to a place of the page. */

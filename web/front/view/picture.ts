@@ -72,12 +72,12 @@ export function makePicture(): Picture {
   }
 
   /** Colours the samples in sight, and one more between every two, and lets the browser draw that larger and smooth. */
-  function drawField({ origin, step, cols, rows, colours, signed }: Field, s: Slice): void {
+  function drawField({ left: x0, top: y0, step, cols, rows, colours, signed }: Field, s: Slice): void {
     const palette = signed ? twoSided : plain;
-    const first = (at: number) => Math.max(Math.floor((at - origin) / step), 0);
-    const last = (at: number, n: number) => Math.min(Math.ceil((at - origin) / step), n - 1);
-    const left = first(s.left), top = first(s.top);
-    const width = 2 * (last(s.left + s.width, cols) - left) + 1, height = 2 * (last(s.top + s.height, rows) - top) + 1;
+    const first = (at: number) => Math.max(Math.floor(at / step), 0);
+    const last = (at: number, n: number) => Math.min(Math.ceil(at / step), n - 1);
+    const left = first(s.left - x0), top = first(s.top - y0);
+    const width = 2 * (last(s.left - x0 + s.width, cols) - left) + 1, height = 2 * (last(s.top - y0 + s.height, rows) - top) + 1;
     if (width <= 0 || height <= 0) return;
     sizeSmall(width, height);
     for (let j = 0, to = 0; j < height; j++) {
@@ -92,8 +92,8 @@ export function makePicture(): Picture {
         here = next;
       }
     }
-    const pixel = step / 2, place = (i: number) => origin + i * step - pixel / 2; // a pixel's middle is on its sample
-    enlarge(place(left) - s.left, place(top) - s.top, width * pixel, height * pixel);
+    const pixel = step / 2; // its middle is on its sample
+    enlarge(x0 + left * step - pixel / 2 - s.left, y0 + top * step - pixel / 2 - s.top, width * pixel, height * pixel);
   }
 
   /** Colours a column of pixels and draws it as wide as the viewport. */

@@ -1,3 +1,5 @@
+import { LIMIT } from "./strip";
+
 /** Which picture of the page is shown. */
 export type MapKind = "clicks" | "scroll" | "attention";
 
@@ -41,6 +43,11 @@ export function comparedWith(c: Choices): Compare {
   return c.map !== "clicks" || (c.compare === "before" && c.range === "all") ? "" : c.compare;
 }
 
+/** Whether the question is for a difference: of all cells, as no few points can stand for them. */
+function compares(c: Choices): boolean {
+  return c.given ? Object.keys(c.given).some((name) => name.startsWith("minus_")) : comparedWith(c) !== "";
+}
+
 const GROUPS = { phones: "0-767", tablets: "768-1023", desktops: "1024-65535" } as const;
 
 /** The group that a viewport width belongs to. */
@@ -70,7 +77,7 @@ export function partsOf(linked: string): [token: string, generation: string, oth
   return [token, generation, other];
 }
 
-/** The address of the reading route that answers the choices; byElement asks for clicks by element, without a comparison. */
+/** The address of the reading route that answers the choices: clicks by place as points that may be thinned, but for a comparison; byElement asks for clicks by element, without a comparison. */
 export function questionURL(base: string, site: string, c: Choices, zone: string | undefined, byElement = false): string {
   const u = new URL(c.map !== "clicks" ? "v1/scroll" : byElement ? "v1/elements" : "v1/heatmap", base);
   const set = (name: string, value: string) => u.searchParams.set(name, value);
@@ -79,7 +86,7 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
   if (c.generation) set("generation", c.generation);
   if (c.map === "clicks") {
     set("kind", c.clicks);
-    set("limit", "0");
+    set("limit", String(byElement || compares(c) ? 0 : LIMIT));
     if (byElement) set("cells", "1");
     else if (c.cell > 8) set("cell", String(c.cell));
   }

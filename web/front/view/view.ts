@@ -3,7 +3,7 @@ import { type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
 import { boxOf } from "./carrier";
 import { type Answer, type ElementsAnswer, equal, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
-import { centres, hitsNear, makeField, type Points, samePoints } from "./field";
+import { centres, heatNear, hitsNear, makeField, type Points, samePoints } from "./field";
 import type { FrameOrder } from "../frame";
 import type { Frame } from "./framed";
 import { openHost } from "./host";
@@ -13,6 +13,7 @@ import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
 import { makePlacing, type Placed } from "./placing";
 import { appURL, type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, standsForMore, type Width } from "./question";
+import { makeStrip, MAX_ERROR } from "./strip";
 import { type Sides, tipOfElement, tipOfSides } from "./tips";
 import { capital, count, countOf, emptyNotice, finePercent, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
 
@@ -41,11 +42,18 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   const hover = makeHover(textAt, () => choices.map === "clicks" && !!outline.hidden, host.owns);
   const placing = makePlacing(link.site, () => schedule());
   const feed = makeFeed(token, { question, answer, trouble });
+  const strip = makeStrip(token, takeStrip, (t) => {
+    if (!flat) return;
+    show(null, []); // the next answer asks again
+    panel.notice(troubleNotice(t, link.base, choices));
+  });
   let widthChosen = false, fitting = 0;
   let counted = ""; // what the page is counted as
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
   let sides: Sides | null = null; // of a difference that is drawn
+  let flat: HeatmapAnswer | null = null; // what has too many places for points: the heat itself is drawn
+  let rough = false; // points are merged cells
   let listed: ElementsAnswer | null = null, placed = -1; // what is drawn by element, and the version of its places
   let byPlace = false, unlisted = 0; // clicks are asked for by their places on the page: of so many none was at an element
   let doubted = false; // by place because by element there was no answer
@@ -65,7 +73,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     counted = a.url;
     panel.scope({ page: standsForMore(counted) ? counted : "", alone: choices.alone, bots: choices.bots });
     app?.tell({ page: counted });
-    const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(a) : takeScroll(a);
+    const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(url, a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
     const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB");
@@ -127,28 +135,56 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     });
   }
 
-  function takeHeatmap(a: HeatmapAnswer): boolean {
+  function takeHeatmap(url: string, a: HeatmapAnswer): boolean {
     doubted = false;
     if (a.hits > unlisted && !a.minus) byPlace = false; // there are new ones, which may be at elements
     if (listed) clear();
     const now = centres(a.points, a.cell), { minus } = a;
-    const same = samePoints(now, points) && (!now.length || drawing !== null) && !minus === !sides;
+    const same = samePoints(now, points) && (!now.length || drawing !== null || flat !== null) && !minus === !sides;
+    const error = a.error ?? 0;
+    rough = error > 0;
+    if (error >= MAX_ERROR) {
+      points = now;
+      sides = null;
+      flat = a;
+      if (!same || !strip.field) {
+        strip.set(url);
+        lookAtStrip();
+      } else settleHeatmap(a);
+      return !same;
+    }
+    flat = null;
+    strip.clear();
     sides = minus ? { names: sideNames(choices, a.generation, minus.generation), hits: a.hits, minus: minus.hits, shown: centres(a.points, a.cell, 3), other: centres(a.points, a.cell, 4) } : null;
     if (!same) {
       const field = makeField(now, document.documentElement.scrollWidth, !!minus);
       points = now;
       show(field && { field }, []);
     }
+    settleHeatmap(a);
+    return !same;
+  }
+
+  /** Shows the numbers of what is drawn by places of the page. */
+  function settleHeatmap(a: HeatmapAnswer): void {
     const name = nameOfHits(choices), max = drawing && "field" in drawing ? drawing.field.max : 0;
-    if (minus && sides) {
-      settleDifference(a, minus, sides.names, name, max);
-      return !same;
-    }
+    if (a.minus && sides) return settleDifference(a, a.minus, sides.names, name, max);
     settle(a, a.hits, name, {
       numbers: [[capital(name), count(a.hits)], [visitors(), count(a.visitors)], ["Views", count(a.views)]],
       ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
     });
-    return !same;
+  }
+
+  /** Draws the heat that has come. */
+  function takeStrip(): void {
+    if (!flat || !strip.field) return;
+    show({ field: strip.field }, []);
+    settleHeatmap(flat);
+  }
+
+  function lookAtStrip(): void {
+    const { top, height } = host.box();
+    if (flat) strip.look(top + scrollY, height);
   }
 
   /** Shows the numbers of a difference, or on which side there are none. */
@@ -253,7 +289,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   /** Takes the picture away until the next answer. */
   function clear(): void {
     points = new Float64Array(0);
-    sides = listed = null;
+    sides = listed = flat = null;
+    strip.clear();
     absent.show([], 0, "");
     numbers.clear();
     answered = told = "";
@@ -307,6 +344,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const state = [version, s.left, s.top, width, height, pageHeight, devicePixelRatio, ...carriers].join();
     if (listed) numbers.draw(placing, listed.hits);
     if (again) schedule();
+    lookAtStrip();
     if (state === drawn) return;
     drawn = state;
     picture.draw(drawing, s);
@@ -325,8 +363,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     if ("sheets" in drawing) return textOfElement(placing.at(x, y), x, y);
     if (sides) return tipOfSides(sides, x + scrollX, y + scrollY);
     if ("field" in drawing) {
-      const hits = hitsNear(points, x + scrollX, y + scrollY);
-      return hits > 0 ? countOf(hits, nameOfHits(choices)) : "";
+      const hits = flat ? heatNear(drawing.field, x + scrollX, y + scrollY) : hitsNear(points, x + scrollX, y + scrollY);
+      return hits >= 0.5 ? (rough ? "about " : "") + countOf(hits, nameOfHits(choices)) + (flat ? " in a spot" : "") : "";
     }
     const value = valueAt(drawing.bands, y + scrollY);
     return choices.map === "attention" ? `${seconds(value)} a view` : `${percent(value)} got here`;
@@ -366,6 +404,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   /** Removes everything. What this visitor does is counted again. */
   function close(): void {
     feed.close();
+    strip.clear();
     hover.close();
     placing.close();
     listen(removeEventListener);

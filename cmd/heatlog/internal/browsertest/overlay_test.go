@@ -25,6 +25,7 @@ func TestOverlay(t *testing.T) {
 	}{
 		{"colours", (*owner).testColours, false},
 		{"elements", (*owner).testElements, false},
+		{"field", (*owner).testField, false},
 		{"scroll map", (*owner).testScrollMap, false},
 		{"attention map", (*owner).testAttention, false},
 		{"new hits", (*owner).testNewHits, false},
