@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"unicode/utf8"
 
@@ -87,12 +88,22 @@ func TestAppendPoints(t *testing.T) {
 	}
 }
 
-func BenchmarkAppendPoints(b *testing.B) {
-	points := randomPoints(100_000)
-	dst := appendPoints(nil, points)
-	b.SetBytes(int64(len(dst)))
-	b.ReportAllocs()
-	for b.Loop() {
-		dst = appendPoints(dst[:0], points)
+func TestAppendDigits(t *testing.T) {
+	for v := range uint64(110_000) {
+		if got, want := string(appendDigits(nil, v)), strconv.FormatUint(v, 10); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+	if got := string(appendDigits(nil, math.MaxUint64)); got != "18446744073709551615" {
+		t.Error(got)
+	}
+}
+
+func TestAppendPlace(t *testing.T) {
+	for units := range 3000 {
+		px := float64(units) * heatmap.ThinUnit
+		if got, want := string(appendPlace(nil, px)), strconv.FormatFloat(px, 'f', -1, 64); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
 	}
 }
