@@ -145,10 +145,7 @@ func (o *DrawOptions) lattice() (cols, rows int) {
 
 // normalise makes of each sample how many colours it is from that of none, last for the greatest, below 0 where heat is.
 func (f *field) normalise(last int) {
-	top := float32(0)
-	for _, v := range f.heat {
-		top = max(top, v, -v)
-	}
+	top := greatestOf(f.heat)
 	if top == 0 {
 		return
 	}

@@ -36,7 +36,7 @@ func DrawField(w io.Writer, points []Point, cell int, o FieldOptions) (top float
 		k = newKernel(o.Radius, step, 0)
 	}
 	beside, above, below := (o.Width+step-1)/step*step, o.Top/step*step, (o.Bottom+step-1)/step*step
-	greatest := max(f.greatest(),
+	greatest := max(greatestOf(f.heat),
 		greatestIn(spots, k, 0, 0, right, min(above, bottom)),
 		greatestIn(spots, k, 0, below, right, bottom),
 		greatestIn(spots, k, beside, above, right, min(below, bottom)))

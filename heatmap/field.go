@@ -89,15 +89,6 @@ func floorDiv(a, b int) int {
 	return a / b
 }
 
-// greatest gives the greatest heat, above or below 0.
-func (f *field) greatest() float32 {
-	top := float32(0)
-	for _, v := range f.heat {
-		top = max(top, v, -v)
-	}
-	return top
-}
-
 // greatestIn gives the greatest heat of samples in a part of a page, with no more samples than maxBand in memory at a time.
 func greatestIn(spots []spot, k *kernel, left, top, right, bottom int) float32 {
 	cols, rows := (right-left+k.step-1)/k.step, (bottom-top+k.step-1)/k.step
@@ -110,7 +101,7 @@ func greatestIn(spots []spot, k *kernel, left, top, right, bottom int) float32 {
 	for ; f.top < bottom; f.top += atOnce * k.step {
 		clear(f.heat)
 		f.addAll(spots)
-		most = max(most, f.greatest())
+		most = max(most, greatestOf(f.heat))
 	}
 	return most
 }

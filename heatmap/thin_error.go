@@ -121,9 +121,17 @@ func (b *band) addPoint(x, y, weight float32) {
 func (b *band) greatest() float32 {
 	top := float32(0)
 	for j := range b.rows {
-		for _, v := range b.heat[j*b.cols+latticeMargin : (j+1)*b.cols] {
-			top = max(top, v, -v)
-		}
+		top = max(top, greatestOf(b.heat[j*b.cols+latticeMargin:(j+1)*b.cols]))
 	}
 	return top
+}
+
+// greatestOf gives the greatest absolute value of numbers: of their bits, which are in that order, as comparing floats
+// waits for each before.
+func greatestOf(heat []float32) float32 {
+	top := uint32(0)
+	for _, v := range heat {
+		top = max(top, math.Float32bits(v)&^(1<<31))
+	}
+	return math.Float32frombits(top)
 }
