@@ -130,12 +130,13 @@ func (t *thinTree) join(left, right int32) int32 {
 
 // thinCost tells how much the drawing changes when cells become one point: by about the heat that the point has at its own
 // place and the cells had not, weight·(1 − (1 − u)²) with the mean square u of their distances. Small nodes lie close, and
-// what they change adds up in part: as the root of how many of them a kernel reaches over.
+// what they change adds up in part: as the root of how many of them a kernel reaches over, each with some room around it.
+// Of such formulas this one left the least error on eight maps, real ones among them.
 func thinCost(weight, spread float64) float32 {
 	const r2 = DefaultRadius * DefaultRadius
 	mean := spread / weight // px²: a sixth of the area, where cells fill a square
 	u := min(mean/r2, 1)
-	reached := 1 + math.Pi*r2/(CellSize*CellSize+6*mean)
+	reached := 1 + math.Pi*r2/(CellSize*CellSize+12*mean)
 	return float32(weight * (2*u - u*u) * math.Sqrt(reached))
 }
 
