@@ -2,14 +2,13 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
-	"path/filepath"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
@@ -21,78 +20,113 @@ type benchCmd struct {
 
 // benchRunCmd runs the bench.
 type benchRunCmd struct {
-	Row     []string      `help:"Only these rows: in, apply, import, replay; repeatable." enum:"in,apply,import,replay,beside,all" default:"all" placeholder:"NAME"`
-	Rounds  int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
-	Time    time.Duration `help:"Length of one run of requests." default:"5s" placeholder:"DURATION"`
-	Conns   int           `help:"Connections that send requests." default:"256"`
-	Hits    int           `help:"Hits for the rows apply, import, replay and beside." default:"2000000"`
-	Ack     string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
-	Out     string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
-	Scratch string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
+	Part      []string      `name:"row" help:"Only these parts of the table, of ${bench_parts}; repeatable. all are those that fit into ten minutes." default:"all" placeholder:"PART"`
+	Rounds    int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
+	Time      time.Duration `help:"Length of one run of requests." default:"4s" placeholder:"DURATION"`
+	Conns     int           `help:"Connections that send requests." default:"1000"`
+	Hits      int           `help:"Hits that questions are asked about." default:"10000000"`
+	ApplyHits int           `help:"Hits that are counted in the part apply." default:"2000000"`
+	LargeHits int           `help:"Hits that the rows about many hits are measured with." default:"30000000"`
+	Analysts  int           `help:"Analysts who ask at once." default:"200"`
+	Asks      int           `help:"Times that a question is asked in a round." default:"100"`
+	Ack       string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
+	Duckdb    string        `help:"Folder with node_modules/@duckdb/node-api, which the yardstick of questions needs; make bench installs it." default:".bin/duckdb" placeholder:"DIR"`
+	Out       string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
+	Markdown  string        `help:"File for the rows as a table in Markdown." default:".bench/bench.md" placeholder:"FILE"`
+	Scratch   string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
 }
 
-// benchRow is one line of the result. The yardstick is what the same work costs at least, or what must be reached;
-// ratio is value by yardstick, and reach the ratio that is wanted: at least, or for sizes at most.
-type benchRow struct {
-	Row       string  `json:"row"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Yardstick float64 `json:"yardstick"`
-	Ratio     float64 `json:"ratio"`
-	Reach     float64 `json:"reach"`
-	Met       bool    `json:"met"`
-
-	of string // what the yardstick is, for the table
+// benchPart measures some rows of the table, which need the same data.
+type benchPart struct {
+	name string
+	run  func(*bench) error
+	long bool // not among all
 }
 
-// atLeast makes a row of something that should be large.
-func atLeast(row string, value float64, unit string, yardstick float64, of string, reach float64) benchRow {
-	r := benchRow{Row: row, Value: value, Unit: unit, Yardstick: yardstick, Ratio: value / yardstick, Reach: reach, of: of}
-	r.Met = r.Ratio >= reach
-	return r
+func benchParts() []benchPart {
+	return []benchPart{
+		{name: "in", run: (*bench).runIn},
+		{name: "query", run: (*bench).runQuery},
+		{name: "apply", run: (*bench).runApply},
+		{name: "import", run: (*bench).runImport},
+		{name: "replay", run: (*bench).runReplay},
+		{name: "beside", run: (*bench).runBeside, long: true},
+	}
 }
 
-// atMost makes a row of something that should be small.
-func atMost(row string, value float64, unit string, yardstick float64, of string, reach float64) benchRow {
-	r := atLeast(row, value, unit, yardstick, of, reach)
-	r.Met = r.Ratio <= reach
-	return r
+// benchPartNames lists the parts for the help.
+func benchPartNames() string {
+	var names []string
+	for _, p := range benchParts() {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // bench is one run of the bench.
 type bench struct {
 	*benchRunCmd
-	log  io.Writer
-	dir  string
-	rows []benchRow
+	log     io.Writer
+	dir     string
+	samples map[rowID]*rowSamples
+	failed  map[string]error // by part
+	refused map[rowID]error  // by row
+	set     *benchSet        // what questions are asked about, nil until a part needs it
+
+	freshLimit int // of the last question that nothing was prepared for
 }
 
-// Run measures, prints the table and writes the file.
+// Run measures, prints the table and writes the files. A part that fails is named in its rows and does not stop the others.
 func (c *benchRunCmd) Run(s *streams) error {
-	if c.Rounds < 1 || c.Conns < 1 || c.Hits < 1000 || c.Time <= 0 {
-		return &misuse{errors.New("--rounds, --conns and --time must be above 0, --hits at least 1000")}
+	parts, err := c.chosen()
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp(c.Scratch, "heatlog-bench-")
 	if err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{benchRunCmd: c, log: s.err, dir: dir}
-	for _, part := range []struct {
-		name string
-		run  func() error
-	}{{"in", b.runIn}, {"apply", b.runApply}, {"import", b.runImport}, {"replay", b.runReplay}, {"beside", b.runBeside}} {
-		if !slices.Contains(c.Row, part.name) && !slices.Contains(c.Row, "all") {
-			continue
+	b := &bench{benchRunCmd: c, log: s.err, dir: dir, samples: map[rowID]*rowSamples{}, failed: map[string]error{}, refused: map[rowID]error{}}
+	start := time.Now()
+	for _, part := range parts {
+		begin := time.Now()
+		if err := part.run(b); err != nil {
+			b.note("bench %s: %v", part.name, err)
+			b.failed[part.name] = err
 		}
-		if err := part.run(); err != nil {
-			return fmt.Errorf("bench %s: %w", part.name, err)
-		}
+		b.note("bench %s took %v", part.name, time.Since(begin).Round(time.Second))
 	}
-	if err := printRows(s.out, b.rows); err != nil {
+	rows := b.rows()
+	if err := printRows(s.out, rows); err != nil {
 		return err
 	}
-	return writeRows(c.Out, b.rows)
+	if err := errors.Join(writeRows(c.Out, rows), writeMarkdown(c.Markdown, rows, start)); err != nil {
+		return err
+	}
+	if err := unmeasured(rows); err != nil {
+		return err
+	}
+	return nil
+}
+
+// chosen checks the flags and gives the parts that they name.
+func (c *benchRunCmd) chosen() (parts []benchPart, err error) {
+	if c.Rounds < 1 || c.Conns < 1 || c.Asks < 1 || c.Time <= 0 || c.Hits < 1000 || c.ApplyHits < 1000 || c.LargeHits < 1000 || c.Analysts < 1 {
+		return nil, &misuse{errors.New("--rounds, --conns, --asks, --analysts and --time must be above 0, --hits, --apply-hits and --large-hits at least 1000")}
+	}
+	all := benchParts()
+	for _, name := range c.Part {
+		if name != "all" && !slices.ContainsFunc(all, func(p benchPart) bool { return p.name == name }) {
+			return nil, withHint(&misuse{fmt.Errorf("there is no part %q of the bench", name)}, "--row all, or one of %s", benchPartNames())
+		}
+	}
+	for _, p := range all {
+		if slices.Contains(c.Part, p.name) || slices.Contains(c.Part, "all") && !p.long {
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
 }
 
 // folder makes an empty folder for one run.
@@ -113,49 +147,11 @@ func median[T cmp.Ordered](values []T) T {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// medianOf gives the median of a figure of runs.
-func medianOf[T any](runs []T, of func(T) float64) float64 {
-	values := make([]float64, len(runs))
-	for i, r := range runs {
-		values[i] = of(r)
+// quantile gives the smallest of the values that the share q of them does not exceed; 0 of none.
+func quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
 	}
-	return median(values)
-}
-
-// printRows writes the table.
-func printRows(w io.Writer, rows []benchRow) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "row\tvalue\tunit\tyardstick\t\tratio\treach\tmet")
-	for _, r := range rows {
-		met := "yes"
-		if !r.Met {
-			met = "no"
-		}
-		fmt.Fprintf(t, "%s\t%.4g\t%s\t%.4g\t%s\t%.3f\t%.3f\t%s\n", r.Row, r.Value, r.Unit, r.Yardstick, r.of, r.Ratio, r.Reach, met)
-	}
-	return t.Flush()
-}
-
-// writeRows writes the file; rows of earlier runs that were not measured again stay.
-func writeRows(name string, rows []benchRow) error {
-	var old []benchRow
-	if b, err := os.ReadFile(name); err == nil {
-		if err := json.Unmarshal(b, &old); err != nil {
-			return withHint(fmt.Errorf("read %s: %w", name, err), "remove the file")
-		}
-	}
-	old = slices.DeleteFunc(old, func(o benchRow) bool {
-		return slices.ContainsFunc(rows, func(r benchRow) bool { return r.Row == o.Row })
-	})
-	b, err := json.MarshalIndent(append(old, rows...), "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode rows: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("write rows: %w", err)
-	}
-	if err := os.WriteFile(name, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("write rows: %w", err)
-	}
-	return nil
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(max(int(math.Ceil(q*float64(len(sorted))))-1, 0), len(sorted)-1)]
 }

@@ -44,40 +44,21 @@ func runSelf(args ...string) error {
 	return nil
 }
 
-// benchHits gives the bench's hits in the order in which a server would take them.
-type benchHits struct {
-	stream *stream.Stream
-	left   int
-}
-
-// newBenchHits gives n hits of one site: 2,000 pages and 120 days, whatever n is.
-func newBenchHits(n int) *benchHits {
-	return &benchHits{stream.New(stream.Options{Seed: 1, Sites: 1, Hits: uint64(n)}), n}
-}
-
-// next gives the next batches with at least hits hits in all, or what is left; nothing at the end.
-func (h *benchHits) next(hits int) (batches []heatmap.Batch) {
-	for got := 0; got < hits && h.left > 0; {
-		var b heatmap.Batch
-		h.stream.Next(&b)
-		b.Hits = b.Hits[:min(len(b.Hits), h.left)]
-		h.left -= len(b.Hits)
-		got += len(b.Hits)
-		batches = append(batches, b)
-	}
-	return batches
-}
-
 // bodyMark stands for the batch's id in every body.
 const bodyMark = "00000000000000ff"
 
 // benchBodies makes n tracker's batches of hitsABatch hits each, with bodyMark as their ids.
-func benchBodies(n int) (bodies [][]byte) {
+func benchBodies(n int) [][]byte { return benchBodiesOf(n, hitsABatch) }
+
+// benchBodiesOf makes n tracker's batches of so many hits each, cut from longer ones.
+func benchBodiesOf(n, hits int) (bodies [][]byte) {
 	s := stream.New(stream.Options{Seed: 1, Sites: 1, HitsPerView: 200})
 	for len(bodies) < n {
 		var b heatmap.Batch
 		if s.Next(&b); len(b.Hits) == hitsABatch {
 			b.ID = bodyMark
+			at := len(bodies) % (len(b.Hits) - hits + 1)
+			b.Hits = b.Hits[at : at+hits]
 			bodies = append(bodies, stream.AppendBatchJSON(nil, &b, s.Time()))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ const (
 	hitsABatch  = 20
 )
 
-// bareServerCmd is the yardstick of the row in: it reads a request's body and answers 204.
+// bareServerCmd is the yardstick of the part in: it reads a request's body and answers 204.
 type bareServerCmd struct{}
 
 // Run serves on a free loopback port until SIGTERM.
@@ -55,99 +56,99 @@ type inRun struct {
 	rss       int64 // bytes
 }
 
-// runIn posts batches of 20 hits, beside a server that only reads them.
+// runIn posts batches of 20 hits and of one, beside a server that only reads them, and then at half of what it took.
 func (b *bench) runIn() error {
-	bodies := benchBodies(200)
+	many, single := benchBodies(200), benchBodiesOf(200, 1)
 	undo, err := pinSelf()
 	if err != nil {
 		return err
 	}
 	defer undo()
-	var bare, ours []inRun
-	for round := range b.Rounds {
-		yard, err := b.loadOnce(bodies, false)
-		if err != nil {
-			return fmt.Errorf("bare server: %w", err)
-		}
-		run, err := b.loadOnce(bodies, true)
-		if err != nil {
+	for range b.Rounds {
+		if err := b.inBeside(many, "in20"); err != nil {
 			return err
 		}
-		b.note("in, round %d: %.0f requests/s (p50 %v, p99 %v, %.0f a CPU second, peak %s), bare server %.0f (%.0f a CPU second)",
-			round+1, run.perSecond, run.p50, run.p99, run.perCPU, byteSize(run.rss), yard.perSecond, yard.perCPU)
-		bare, ours = append(bare, yard), append(ours, run)
-	}
-	b.inRows(bare, ours)
-	return b.runAcks(bodies)
-}
-
-// runAcks posts batches over few and many connections in both modes of --ack, one beside the other.
-func (b *bench) runAcks(bodies [][]byte) error {
-	for _, conns := range []int{64, 1000} {
-		perSecond := map[string][]float64{}
-		for round := range b.Rounds {
-			for _, ack := range []string{"sync", "write"} {
-				flags := *b.benchRunCmd
-				flags.Ack, flags.Conns = ack, conns
-				in := &bench{benchRunCmd: &flags, log: b.log, dir: b.dir}
-				run, err := in.loadOnce(bodies, true)
-				if err != nil {
-					return fmt.Errorf("%s over %d connections: %w", ack, conns, err)
-				}
-				b.note("in, %s, %d connections, round %d: %.0f requests/s (p50 %v, p99 %v)", ack, conns, round+1, run.perSecond, run.p50, run.p99)
-				perSecond[ack] = append(perSecond[ack], run.perSecond)
-			}
+		if err := b.inBeside(single, "in1"); err != nil {
+			return err
 		}
-		b.rows = append(b.rows, atLeast(fmt.Sprintf("in requests of 20 hits, sync, %d connections", conns),
-			median(perSecond["sync"]), "requests/s", median(perSecond["write"]), "write", 0.1))
+		if err := b.takeAlone(many); err != nil {
+			return err
+		}
+	}
+	rate := median(b.samples["in20"].values) / 2
+	for range b.Rounds {
+		if err := b.inHalf(many, rate); err != nil {
+			return fmt.Errorf("at %.0f requests/s: %w", rate, err)
+		}
 	}
 	return nil
 }
 
-// inRows adds the rows of requests.
-func (b *bench) inRows(bare, ours []inRun) {
-	perSecond := func(r inRun) float64 { return r.perSecond }
-	perCPU := func(r inRun) float64 { return r.perCPU }
-	p50 := func(r inRun) float64 { return float64(r.p50) / 1e6 }
-	p99 := func(r inRun) float64 { return float64(r.p99) / 1e6 }
-	cpuPerMillion := func(r inRun) float64 { return 1e6 / hitsABatch / r.perCPU }
-	b.rows = append(b.rows,
-		atLeast("in requests of 20 hits, "+b.Ack, medianOf(ours, perSecond), "requests/s", medianOf(bare, perSecond), "bare fasthttp", 0.25),
-		atLeast("in hits, "+b.Ack, hitsABatch*medianOf(ours, perSecond), "hits/s", 500_000, "half a million", 1),
-		atLeast("in requests of server CPU, "+b.Ack, medianOf(ours, perCPU), "requests/CPU s", medianOf(bare, perCPU), "bare fasthttp", 0.25),
-		atMost("in server CPU, "+b.Ack, medianOf(ours, cpuPerMillion), "CPU s/million hits", 2, "2 s", 1),
-		atMost("in p50, "+b.Ack, medianOf(ours, p50), "ms", medianOf(bare, p50), "bare fasthttp", 4),
-		atMost("in p99, "+b.Ack, medianOf(ours, p99), "ms", 100, "100 ms", 1),
-		atMost("in peak memory, "+b.Ack, medianOf(ours, func(r inRun) float64 { return float64(r.rss) / (1 << 20) }), "MiB", 400, "400 MiB", 1),
-	)
+// inBeside runs the load against a bare server and against heatlog. The rows of batches of 20 are more than those of single hits.
+func (b *bench) inBeside(bodies [][]byte, row rowID) error {
+	bare, err := b.loadOnce(bodies, false)
+	if err != nil {
+		return fmt.Errorf("bare server: %w", err)
+	}
+	run, err := b.loadOnce(bodies, true)
+	if err != nil {
+		return err
+	}
+	b.note("%s: %.0f requests/s (p50 %v, p99 %v, %.0f a CPU second, peak %s), bare server %.0f (%.0f a CPU second)", row,
+		run.perSecond, run.p50, run.p99, run.perCPU, byteSize(run.rss), bare.perSecond, bare.perCPU)
+	b.sample(row, run.perSecond, bare.perSecond)
+	b.sample(row+" cpu", run.perCPU, bare.perCPU)
+	if row == "in20" {
+		b.sample("in20 hits", hitsABatch*run.perSecond, 0)
+		b.sample("in20 million", 1e6/hitsABatch/run.perCPU, 0)
+		b.sample("in20 memory", float64(run.rss)/(1<<20), 0)
+	}
+	return nil
 }
 
 // loadOnce runs the load against a new server of its own.
 func (b *bench) loadOnce(bodies [][]byte, heatlog bool) (run inRun, err error) {
-	dir, err := b.folder("in")
-	if err != nil {
-		return run, err
-	}
-	args := []string{"bench", "bare-server"}
-	if heatlog {
-		args = []string{"serve", "--listen", "127.0.0.1:0", "--data", dir, "--ack", b.Ack}
-	}
-	server, err := startChild(b.dir, true, args...)
-	if err != nil {
-		return run, err
-	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	if heatlog {
-		if err := addBenchSite(server, dataDir(dir)); err != nil {
+	if !heatlog {
+		server, err := startChild(b.dir, true, "bench", "bare-server")
+		if err != nil {
 			return run, err
 		}
+		defer func() { err = errors.Join(err, server.stop()) }()
+		return b.load(server, bodies)
 	}
-	return b.load(server, bodies)
+	err = b.onServer(func(server *child, _ dataDir) error {
+		run, err = b.load(server, bodies)
+		return err
+	})
+	return run, err
+}
+
+// onServer starts a server of its own for use, with the site that the load sends hits of.
+func (b *bench) onServer(use func(*child, dataDir) error) (err error) {
+	dir, err := b.folder("in")
+	if err != nil {
+		return err
+	}
+	d := dataDir(dir)
+	server, err := startChild(b.dir, true, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--ack", b.Ack)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.stop(), os.RemoveAll(dir)) }()
+	if err := addBenchSite(server, d); err != nil {
+		return err
+	}
+	return use(server, d)
+}
+
+// newLoader gives a load of the server. Without a rate it is as much as the server takes.
+func (b *bench) newLoader(server *child, bodies [][]byte, rate float64) *loader {
+	return &loader{address: server.address(), bodies: bodies, mark: []byte(bodyMark), conns: b.Conns, rate: rate}
 }
 
 // load posts for a time, after a shorter one that does not count.
 func (b *bench) load(server *child, bodies [][]byte) (run inRun, err error) {
-	l := &loader{address: server.address(), bodies: bodies, mark: []byte(bodyMark), conns: b.Conns}
+	l := b.newLoader(server, bodies, 0)
 	warm, cancel := context.WithTimeout(context.Background(), min(time.Second, b.Time/4))
 	_, err = l.run(warm)
 	cancel()

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"heatlog/cmd/heatlog/internal/stream"
@@ -19,54 +19,52 @@ import (
 // benchCache is a cache so large that a bench's counts stay in memory, bytes.
 const benchCache = 4 << 30
 
-// fillJournal writes the bench's hits into a journal and gives the bytes that they are as import lines.
-func (b *bench) fillJournal(j *journal.Journal) (lineBytes int64, err error) {
-	source := newBenchHits(b.Hits)
-	var lines []byte
-	for {
-		batches := source.next(1000)
-		if len(batches) == 0 {
-			return lineBytes, nil
-		}
-		for i := range batches {
-			lines = stream.AppendLines(lines[:0], &batches[i])
-			lineBytes += int64(len(lines))
-		}
-		if _, err := j.Append(batches); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// runApply counts a journal's hits into live grids, beside reading the same journal alone.
+// runApply counts a journal's hits into live grids on one core, beside reading the same journal alone: first from active segments, as
+// a server that runs, then from sealed ones.
 func (b *bench) runApply() error {
 	dir, err := b.folder("apply")
 	if err != nil {
 		return err
 	}
-	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Ack: journal.AckWrite})
+	source := newBenchHits(b.ApplyHits)
+	journalDir := filepath.Join(dir, "journal")
+	j, err := source.open(journalDir)
 	if err != nil {
 		return err
 	}
-	defer j.Close()
-	if _, err := b.fillJournal(j); err != nil {
+	if err := source.appendTo(j, lastHits); err != nil {
+		return errors.Join(err, j.Close())
+	}
+	if err := errors.Join(b.applyRounds(j, "apply active", dir), j.Close()); err != nil {
 		return err
 	}
-	var decode, apply []float64
-	for round := range b.Rounds {
+	if j, err = source.sealed(journalDir); err != nil {
+		return err
+	}
+	return errors.Join(b.applyRounds(j, "apply sealed", dir), j.Close())
+}
+
+// applyRounds measures one row.
+func (b *bench) applyRounds(j *journal.Journal, row rowID, dir string) error {
+	procs := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(procs)
+	for range b.Rounds {
 		alone, err := timeDecode(j)
 		if err != nil {
 			return err
 		}
-		all, err := timeApply(j, filepath.Join(dir, fmt.Sprint("store", round)))
+		store, err := os.MkdirTemp(dir, "store")
 		if err != nil {
 			return err
 		}
-		n := float64(b.Hits)
-		b.note("apply, round %d: %.0f hits/s, decode alone %.0f", round+1, n/all.Seconds(), n/alone.Seconds())
-		decode, apply = append(decode, n/alone.Seconds()), append(apply, n/all.Seconds())
+		all, err := timeApply(j, store)
+		if err != nil {
+			return err
+		}
+		n := float64(j.Durable())
+		b.note("%s: %.0f hits/s, decode alone %.0f", row, n/all.Seconds(), n/alone.Seconds())
+		b.sample(row, n/all.Seconds(), n/alone.Seconds())
 	}
-	b.rows = append(b.rows, atLeast("apply: journal to live grids", median(apply), "hits/s", median(decode), "decode alone", 0.1))
 	return nil
 }
 
@@ -121,34 +119,27 @@ func timeApply(j *journal.Journal, storeDir string) (took time.Duration, err err
 // runImport sends a file of hits with `heatlog import` to a server on the same cores.
 func (b *bench) runImport() error {
 	file := filepath.Join(b.dir, "hits.ndjson")
-	size, err := writeLines(file, b.Hits)
+	size, err := writeLines(file, b.ApplyHits)
 	if err != nil {
 		return err
 	}
-	var rates []float64
-	for round := range b.Rounds {
+	for range b.Rounds {
 		took, run, err := b.importOnce(file)
 		if err != nil {
 			return err
 		}
-		b.note("import, round %d: %.0f hits/s (%d bytes a line), server %.2f CPU s/million hits, peak %s", round+1,
-			float64(b.Hits)/took.Seconds(), size/int64(b.Hits), run.cpu.Seconds()*1e6/float64(b.Hits), byteSize(run.rss))
-		rates = append(rates, float64(b.Hits)/took.Seconds())
-		if round == b.Rounds-1 {
-			if err := b.sizeRows(run.data, size); err != nil {
-				return err
-			}
-		}
+		n := float64(b.ApplyHits)
+		b.note("import: %.0f hits/s (%d bytes a line), server %.2f CPU s/million hits, peak %s",
+			n/took.Seconds(), size/int64(b.ApplyHits), run.cpu.Seconds()*1e6/n, byteSize(run.rss))
+		b.sample("import", n/took.Seconds(), 0)
 	}
-	b.rows = append(b.rows, atLeast("import, whole process", median(rates), "hits/s", 150_000, "150,000", 1))
 	return nil
 }
 
 // importRun is what a server showed of one import.
 type importRun struct {
-	data dataDir
-	cpu  time.Duration
-	rss  int64
+	cpu time.Duration
+	rss int64
 }
 
 // importOnce imports a file into a new server of its own.
@@ -157,13 +148,12 @@ func (b *bench) importOnce(file string) (took time.Duration, run importRun, err 
 	if err != nil {
 		return 0, run, err
 	}
-	run.data = dataDir(dir)
 	server, err := startChild(b.dir, false, "serve", "--listen", "127.0.0.1:0", "--data", dir, "--ack", b.Ack)
 	if err != nil {
 		return 0, run, err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	if err := addBenchSite(server, run.data); err != nil {
+	defer func() { err = errors.Join(err, server.stop(), os.RemoveAll(dir)) }()
+	if err := addBenchSite(server, dataDir(dir)); err != nil {
 		return 0, run, err
 	}
 	start := time.Now()
@@ -173,31 +163,6 @@ func (b *bench) importOnce(file string) (took time.Duration, run importRun, err 
 	took = time.Since(start)
 	run.cpu, run.rss = server.cpuTime(), server.peakRSS()
 	return took, run, nil
-}
-
-// sizeRows adds the bytes that a hit takes in the journal and in blobs, beside its import line.
-func (b *bench) sizeRows(d dataDir, lineBytes int64) error {
-	hits, line := float64(b.Hits), float64(lineBytes)/float64(b.Hits)
-	stored, err := filesSize(d.journal())
-	if err != nil {
-		return err
-	}
-	days, months, docs, err := blobSizes(d)
-	if err != nil {
-		return err
-	}
-	b.note("size: %d documents, %s of days, %s of months", docs, byteSize(days), byteSize(months))
-	disk, err := filesSize(d.store())
-	if err != nil {
-		return err
-	}
-	b.rows = append(b.rows,
-		atMost("size: journal, active segments", float64(stored)/hits, "bytes/hit", line, "NDJSON", 0.2),
-		atMost("size: blobs of days", float64(days)/hits, "bytes/hit", line, "NDJSON", 0.1),
-		atMost("size: blobs of months", float64(months)/hits, "bytes/hit", line, "NDJSON", 0.1),
-		atMost("size: store on disk", float64(disk)/hits, "bytes/hit", line, "NDJSON", 0.2),
-	)
-	return nil
 }
 
 // filesSize sums the sizes of all files below a folder.

@@ -57,6 +57,7 @@ func run(args []string, s *streams) int {
 	exited := -1
 	parser, err := kong.New(&cli{},
 		kong.Name("heatlog"),
+		kong.Vars{"bench_parts": benchPartNames()},
 		kong.Description("A click and scroll heatmap server, built as a log."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(s.out, s.err),

@@ -73,34 +73,6 @@ func TestLatencies(t *testing.T) {
 	}
 }
 
-func TestMedian(t *testing.T) {
-	if m := median([]float64{3, 1, 2}); m != 2 {
-		t.Errorf("median of 3, 1, 2 is %v", m)
-	}
-	if m := median([]float64{4, 1, 3, 2}); m != 2 {
-		t.Errorf("median of 4, 1, 3, 2 is %v, want the lower middle", m)
-	}
-}
-
-// TestBenchRows looks at how rows are judged and kept from one run to the next.
-func TestBenchRows(t *testing.T) {
-	name := t.TempDir() + "/sub/bench.json"
-	rows := []benchRow{atLeast("fast", 50, "x/s", 100, "y", 0.4), atMost("small", 50, "B", 100, "y", 0.4)}
-	if !rows[0].Met || rows[1].Met || rows[0].Ratio != 0.5 {
-		t.Fatalf("rows %+v", rows)
-	}
-	if err := writeRows(name, rows); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeRows(name, []benchRow{atMost("small", 30, "B", 100, "y", 0.4)}); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := printRows(&out, rows); err != nil || strings.Count(out.String(), "\n") != 3 {
-		t.Fatalf("%v: %s", err, out.String())
-	}
-}
-
 // TestImportBrokenOff reads an answer that tells of lines before a break.
 func TestImportBrokenOff(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"heatlog/cmd/heatlog/internal/stream"
+	"heatlog/collector"
+	"heatlog/heatmap"
+)
+
+// inHalf posts at a rate, from planned times on, and meanwhile looks for single hits in answers.
+func (b *bench) inHalf(bodies [][]byte, rate float64) error {
+	return b.onServer(func(server *child, d dataDir) error {
+		a, err := newAsker(server, d)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), b.Time+time.Second)
+		defer cancel()
+		var result loadResult
+		failed := make(chan error, 1)
+		go func() {
+			l := b.newLoader(server, bodies, rate)
+			var err error
+			result, err = l.run(ctx)
+			failed <- err
+		}()
+		times, err := seen(ctx, a)
+		cancel()
+		if err := errors.Join(err, <-failed); err != nil {
+			return fmt.Errorf("%w; the server logged: %s", err, server.logged())
+		}
+		p50, p99 := ms(result.latency.quantile(0.5)), ms(result.latency.quantile(0.99))
+		b.note("half: %.0f of %.0f requests/s planned, p50 %.2f ms, p99 %.2f ms; %d hits looked for, p99 %.2f ms",
+			float64(result.requests)/result.took.Seconds(), rate, p50, p99, len(times), quantile(times, 0.99))
+		b.sample("half p50", p50, 0)
+		b.sample("half p99", p99, 0)
+		b.sample("visible p50", median(times), 0)
+		b.sample("visible p99", quantile(times, 0.99), 0)
+		return nil
+	})
+}
+
+// seen posts one hit after the other, each on a page that has none, and gives how long after its 204 an answer counts it, ms.
+func seen(ctx context.Context, a *asker) (times []float64, err error) {
+	for n := 0; ctx.Err() == nil || len(times) == 0; n++ {
+		page := fmt.Sprintf("%s/seen/%d", benchOrigin, n%50)
+		if err := a.post(fmt.Appendf(nil, `{"site":%q,"url":%q,"view":"v%d","b":"seen-%d","hits":[{"age":0,"kind":"click","x":8,"y":8}]}`, benchSite, page, n, n)); err != nil {
+			return nil, err
+		}
+		begin := time.Now()
+		q := question{"/v1/heatmap", nil}.with("site", benchSite, "url", page, "limit", "0")
+		for hits := 0; hits <= n/50; {
+			body, _, err := a.ask(q)
+			if err != nil {
+				return nil, err
+			}
+			var answer struct{ Hits int }
+			if err := json.Unmarshal(body, &answer); err != nil {
+				return nil, fmt.Errorf("read answer: %w", err)
+			}
+			hits = answer.Hits
+		}
+		times = append(times, ms(time.Since(begin)))
+		if err := sleep(context.Background(), 5*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
+}
+
+// post sends a batch.
+func (a *asker) post(body []byte) error {
+	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(resp)
+	req.Header.SetMethod(http.MethodPost)
+	req.SetRequestURI("/v1/in")
+	req.Header.SetHost(a.client.Addr)
+	req.Header.SetUserAgent(benchAgent)
+	req.Header.Set("Origin", benchOrigin)
+	req.Header.SetContentType("text/plain")
+	req.SetBody(body)
+	if err := a.client.Do(req, resp); err != nil {
+		return fmt.Errorf("post a hit: %w", err)
+	}
+	if resp.StatusCode() != http.StatusNoContent {
+		return fmt.Errorf("post a hit: server answered %d: %s", resp.StatusCode(), oneLine(string(resp.Body())))
+	}
+	return nil
+}
+
+// noJournal takes hits and keeps none.
+type noJournal struct{}
+
+// Append takes everything.
+func (noJournal) Append([]heatmap.Batch) (uint64, error) { return 0, nil }
+
+// takeAlone has the collector parse, check and scrub batches in this process, on one core.
+func (b *bench) takeAlone(bodies [][]byte) error {
+	dir, err := b.folder("alone")
+	if err != nil {
+		return err
+	}
+	sites, err := dataDir(dir).openSites()
+	if err != nil {
+		return err
+	}
+	if err := sites.Put(stream.New(stream.Options{Sites: 1, Pages: 1}).Sites()[0]); err != nil {
+		return err
+	}
+	c := collector.New(collector.Options{Journal: noJournal{}, Sites: sites})
+	ctxs := make([]fasthttp.RequestCtx, len(bodies))
+	for i, body := range bodies {
+		r := &ctxs[i].Request
+		r.Header.SetMethod(http.MethodPost)
+		r.Header.Set("Origin", benchOrigin)
+		r.Header.SetUserAgent(benchAgent)
+		r.Header.SetContentType("text/plain;charset=UTF-8")
+		r.SetBodyRaw(body)
+	}
+	procs := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(procs)
+	var taken, allocs float64
+	var before, after runtime.MemStats
+	begin, self := time.Now(), os.Getpid()
+	cpu := cpuTime(self)
+	for warm := true; warm || time.Since(begin) < b.Time/4; warm = false {
+		runtime.ReadMemStats(&before)
+		for i := range ctxs {
+			ctxs[i].Response.Reset()
+			if c.In(&ctxs[i]); ctxs[i].Response.StatusCode() != http.StatusNoContent {
+				return fmt.Errorf("collector answered %d: %s", ctxs[i].Response.StatusCode(), oneLine(string(ctxs[i].Response.Body())))
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if warm {
+			begin, cpu = time.Now(), cpuTime(self)
+			continue
+		}
+		taken += float64(len(bodies)) * hitsABatch
+		allocs += float64(after.Mallocs - before.Mallocs)
+	}
+	spent := cpuTime(self) - cpu
+	if spent == 0 {
+		spent = time.Since(begin) // the system does not say
+	}
+	b.sample("in20 parse", taken/spent.Seconds(), 0)
+	b.sample("in20 allocs", allocs/taken, 0)
+	return nil
+}
