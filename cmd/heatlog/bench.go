@@ -50,6 +50,10 @@ func benchParts() []benchPart {
 		{name: "apply", run: (*bench).runApply},
 		{name: "import", run: (*bench).runImport},
 		{name: "replay", run: (*bench).runReplay},
+		{name: "analysts", run: (*bench).runAnalysts},
+		{name: "draw", run: (*bench).runDraw},
+		{name: "large", run: (*bench).runLarge},
+		{name: "memory", run: (*bench).runMemory},
 		{name: "beside", run: (*bench).runBeside, long: true},
 	}
 }

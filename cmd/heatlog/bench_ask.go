@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -42,9 +43,44 @@ func (a *asker) ask(q question) (body []byte, took time.Duration, err error) {
 	if status := a.resp.StatusCode(); status != http.StatusOK {
 		var e struct{ Error struct{ Message string } }
 		_ = json.Unmarshal(a.resp.Body(), &e) // an empty message says little, the status the rest
-		return nil, 0, fmt.Errorf("the server refuses it with %d: %s", status, e.Error.Message)
+		message, _, _ := strings.Cut(e.Error.Message, ";")
+		return nil, 0, fmt.Errorf("the server refuses it with %d: %s", status, message)
 	}
 	return a.resp.Body(), took, nil
+}
+
+// send posts a body as a browser of the site does, with the token; the answer must have the status.
+func (a *asker) send(path string, status int, body []byte) error {
+	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(resp)
+	a.req.Header.CopyTo(&req.Header)
+	req.Header.SetMethod(http.MethodPost)
+	req.SetRequestURI(path)
+	req.Header.SetUserAgent(benchAgent)
+	req.Header.Set("Origin", benchOrigin)
+	req.Header.SetContentType("text/plain")
+	req.SetBody(body)
+	if err := a.client.Do(req, resp); err != nil {
+		return fmt.Errorf("post to %s: %w", path, err)
+	}
+	if resp.StatusCode() != status {
+		return fmt.Errorf("post to %s: server answered %d: %s", path, resp.StatusCode(), oneLine(string(resp.Body())))
+	}
+	return nil
+}
+
+// hits asks a question and gives the hits that its answer stands for.
+func (a *asker) hits(q question) (int, error) {
+	body, _, err := a.ask(q)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct{ Hits int }
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return 0, fmt.Errorf("read answer: %w", err)
+	}
+	return answer.Hits, nil
 }
 
 // question is what is asked of the reading API.

@@ -50,9 +50,13 @@ const bodyMark = "00000000000000ff"
 // benchBodies makes n tracker's batches of hitsABatch hits each, with bodyMark as their ids.
 func benchBodies(n int) [][]byte { return benchBodiesOf(n, hitsABatch) }
 
-// benchBodiesOf makes n tracker's batches of so many hits each, cut from longer ones.
-func benchBodiesOf(n, hits int) (bodies [][]byte) {
-	s := stream.New(stream.Options{Seed: 1, Sites: 1, HitsPerView: 200})
+// benchBodiesOf makes n tracker's batches of so many hits each.
+func benchBodiesOf(n, hits int) [][]byte {
+	return bodiesOf(stream.New(stream.Options{Seed: 1, Sites: 1, HitsPerView: 200}), n, hits)
+}
+
+// bodiesOf makes n tracker's batches of so many hits each, cut from longer ones of a stream.
+func bodiesOf(s *stream.Stream, n, hits int) (bodies [][]byte) {
 	for len(bodies) < n {
 		var b heatmap.Batch
 		if s.Next(&b); len(b.Hits) == hitsABatch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,21 +53,15 @@ func (b *bench) inHalf(bodies [][]byte, rate float64) error {
 func seen(ctx context.Context, a *asker) (times []float64, err error) {
 	for n := 0; ctx.Err() == nil || len(times) == 0; n++ {
 		page := fmt.Sprintf("%s/seen/%d", benchOrigin, n%50)
-		if err := a.post(fmt.Appendf(nil, `{"site":%q,"url":%q,"view":"v%d","b":"seen-%d","hits":[{"age":0,"kind":"click","x":8,"y":8}]}`, benchSite, page, n, n)); err != nil {
+		if err := a.send("/v1/in", http.StatusNoContent, fmt.Appendf(nil, `{"site":%q,"url":%q,"view":"v%d","b":"seen-%d","hits":[{"age":0,"kind":"click","x":8,"y":8}]}`, benchSite, page, n, n)); err != nil {
 			return nil, err
 		}
 		begin := time.Now()
 		q := question{"/v1/heatmap", nil}.with("site", benchSite, "url", page, "limit", "0")
 		for hits := 0; hits <= n/50; {
-			body, _, err := a.ask(q)
-			if err != nil {
+			if hits, err = a.hits(q); err != nil {
 				return nil, err
 			}
-			var answer struct{ Hits int }
-			if err := json.Unmarshal(body, &answer); err != nil {
-				return nil, fmt.Errorf("read answer: %w", err)
-			}
-			hits = answer.Hits
 		}
 		times = append(times, ms(time.Since(begin)))
 		if err := sleep(context.Background(), 5*time.Millisecond); err != nil {
@@ -76,27 +69,6 @@ func seen(ctx context.Context, a *asker) (times []float64, err error) {
 		}
 	}
 	return times, nil
-}
-
-// post sends a batch.
-func (a *asker) post(body []byte) error {
-	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(resp)
-	req.Header.SetMethod(http.MethodPost)
-	req.SetRequestURI("/v1/in")
-	req.Header.SetHost(a.client.Addr)
-	req.Header.SetUserAgent(benchAgent)
-	req.Header.Set("Origin", benchOrigin)
-	req.Header.SetContentType("text/plain")
-	req.SetBody(body)
-	if err := a.client.Do(req, resp); err != nil {
-		return fmt.Errorf("post a hit: %w", err)
-	}
-	if resp.StatusCode() != http.StatusNoContent {
-		return fmt.Errorf("post a hit: server answered %d: %s", resp.StatusCode(), oneLine(string(resp.Body())))
-	}
-	return nil
 }
 
 // noJournal takes hits and keeps none.

@@ -16,7 +16,8 @@ import (
 )
 
 // benchRow is one line of the result. The yardstick is what the same work costs at least, or what must be reached;
-// ratio is value by yardstick, and reach the ratio that is wanted: at least, or for sizes and times at most.
+// ratio is value by yardstick, and reach the ratio that is wanted: at least, or for sizes and times at most. A figure that
+// nothing is wanted of has neither, and is met.
 type benchRow struct {
 	Row       string  `json:"row"`
 	Value     float64 `json:"value"`
@@ -83,8 +84,11 @@ func (b *bench) rows() (rows []benchRow) {
 
 // of makes the row of what its runs came to.
 func (spec *benchSpec) of(b *bench, s *rowSamples) benchRow {
-	r := benchRow{Row: spec.name(b), Value: median(s.values), Unit: spec.unit, Reach: spec.reach, of: spec.beside, low: slices.Min(s.values), high: slices.Max(s.values)}
+	r := benchRow{Row: spec.name(b), Value: median(s.values), Unit: spec.unit, Reach: spec.reach, of: b.fillIn(spec.beside), low: slices.Min(s.values), high: slices.Max(s.values)}
 	switch {
+	case spec.limit == 0 && spec.reach == 0:
+		r.Met = true
+		return r
 	case len(s.yardsticks) > 0:
 		r.Yardstick = median(s.yardsticks)
 		if spec.limit > 0 {
@@ -102,8 +106,11 @@ func (spec *benchSpec) of(b *bench, s *rowSamples) benchRow {
 }
 
 // name fills in what the row was measured with.
-func (spec *benchSpec) name(b *bench) string {
-	return strings.NewReplacer("{hits}", millions(b.Hits), "{apply}", millions(b.ApplyHits), "{conns}", fmt.Sprint(b.Conns), "{ack}", b.Ack).Replace(spec.row)
+func (spec *benchSpec) name(b *bench) string { return b.fillIn(spec.row) }
+
+// fillIn replaces what stands for flags in a text of the table.
+func (b *bench) fillIn(text string) string {
+	return strings.NewReplacer("{hits}", millions(b.Hits), "{apply}", millions(b.ApplyHits), "{large}", millions(b.LargeHits), "{conns}", fmt.Sprint(b.Conns), "{analysts}", fmt.Sprint(b.Analysts), "{ack}", b.Ack).Replace(text)
 }
 
 // millions writes a number of hits.
@@ -119,6 +126,8 @@ func (r *benchRow) verdict() string {
 	switch {
 	case r.Error != "":
 		return "failed"
+	case r.Yardstick == 0:
+		return ""
 	case r.Met:
 		return "yes"
 	}
@@ -130,8 +139,12 @@ func printRows(w io.Writer, rows []benchRow) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "row\tvalue\tunit\truns\tyardstick\t\tratio\treach\tmet")
 	for _, r := range rows {
-		if r.Error != "" {
+		switch {
+		case r.Error != "":
 			fmt.Fprintf(t, "%s\t\t\t\t\t\t\t\tfailed: %s\n", r.Row, oneLine(r.Error))
+			continue
+		case r.Yardstick == 0:
+			fmt.Fprintf(t, "%s\t%.4g\t%s\t%.4g–%.4g\t\t\t\t\t\n", r.Row, r.Value, r.Unit, r.low, r.high)
 			continue
 		}
 		fmt.Fprintf(t, "%s\t%.4g\t%s\t%.4g–%.4g\t%.4g\t%s\t%.3g\t%.3g\t%s\n",
@@ -182,8 +195,12 @@ func writeMarkdown(name string, rows []benchRow, start time.Time) error {
 		start.UTC().Format(time.DateOnly), buildVersion(), runtime.Version(), runtime.NumCPU(), processorName(), math.Ceil(time.Since(start).Minutes()))
 	md.WriteString("| what | measured | runs | beside | ratio | goal | reached |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
-		if r.Error != "" {
+		switch {
+		case r.Error != "":
 			fmt.Fprintf(&md, "| %s | not measured: %s | | | | | no |\n", r.Row, strings.ReplaceAll(oneLine(r.Error), "|", "\\|"))
+			continue
+		case r.Yardstick == 0:
+			fmt.Fprintf(&md, "| %s | %s %s | %s–%s | | | | |\n", r.Row, figure(r.Value), r.Unit, figure(r.low), figure(r.high))
 			continue
 		}
 		fmt.Fprintf(&md, "| %s | %s %s | %s–%s | %s: %s | %.3g | %.3g | %s |\n", r.Row, figure(r.Value), r.Unit, figure(r.low), figure(r.high), r.of,

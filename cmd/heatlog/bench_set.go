@@ -25,11 +25,24 @@ type benchSet struct {
 	appended, all time.Duration
 }
 
+// maxSegment is the longest segment that a journal may have, bytes.
+const maxSegment = 16 << 30
+
 // fillCache is the memory that counts are kept in while a folder is filled, bytes.
 const fillCache = 2 << 30
 
+// segments is what becomes of the journal of a set.
+type segments int
+
+// The journals of sets.
+const (
+	sealedSegments segments = iota
+	fullSegments            // a server begins to seal them
+	oneSegment              // which a server leaves alone until a hit comes in
+)
+
 // fill makes a set. The journal is written and counted at the same time.
-func (b *bench) fill(name string, o stream.Options, seal bool) (*benchSet, error) {
+func (b *bench) fill(name string, o stream.Options, as segments) (*benchSet, error) {
 	dir, err := b.folder(name)
 	if err != nil {
 		return nil, err
@@ -37,6 +50,9 @@ func (b *bench) fill(name string, o stream.Options, seal bool) (*benchSet, error
 	defer debug.FreeOSMemory() // what counting took must not press on what is measured
 	set := &benchSet{data: dataDir(dir), hits: int(o.Hits)}
 	source := &benchHits{stream: stream.New(o), left: set.hits}
+	if as == oneSegment {
+		source.segment = maxSegment
+	}
 	sites, err := set.data.openSites()
 	if err != nil {
 		return nil, err
@@ -56,7 +72,7 @@ func (b *bench) fill(name string, o stream.Options, seal bool) (*benchSet, error
 	if set.active, err = filesSize(set.data.journal()); err != nil {
 		return nil, err
 	}
-	if seal {
+	if as == sealedSegments {
 		if j, err = source.sealed(set.data.journal()); err != nil {
 			return nil, err
 		}
@@ -102,11 +118,17 @@ func (set *benchSet) count(j *journal.Journal, source *benchHits, zone func(stri
 type benchHits struct {
 	stream  *stream.Stream
 	left    int
+	segment int64           // length of the journal's segments, bytes, 0 = the journal's default
 	batches []heatmap.Batch // used again and again
 }
 
 // benchStream says what the bench's hits are: n of one site, 2,000 pages and 120 days, whatever n is.
-func benchStream(n int) stream.Options { return stream.Options{Seed: 1, Sites: 1, Hits: uint64(n)} }
+func benchStream(n int) stream.Options {
+	return stream.Options{Seed: 1, Sites: 1, Pages: benchPages, Hits: uint64(n)}
+}
+
+// benchPages is how many pages the site of a set has.
+const benchPages = 2000
 
 func newBenchHits(n int) *benchHits { return &benchHits{stream: stream.New(benchStream(n)), left: n} }
 
@@ -133,7 +155,7 @@ const lastHits = 20
 
 // open opens a journal whose append time goes with the stream.
 func (h *benchHits) open(dir string) (*journal.Journal, error) {
-	return journal.Open(dir, journal.Options{Ack: journal.AckWrite, Now: func() time.Time { return time.UnixMilli(h.stream.Time()) }})
+	return journal.Open(dir, journal.Options{Ack: journal.AckWrite, SegmentBytes: h.segment, Now: func() time.Time { return time.UnixMilli(h.stream.Time()) }})
 }
 
 // appendTo writes all but the last so many hits into a journal, and waits until they can be read.
@@ -174,7 +196,7 @@ func (h *benchHits) sealed(dir string) (*journal.Journal, error) {
 // theSet gives the set that questions are asked about, which is made once.
 func (b *bench) theSet() (_ *benchSet, err error) {
 	if b.set == nil {
-		b.set, err = b.fill("set", benchStream(b.Hits), true)
+		b.set, err = b.fill("set", benchStream(b.Hits), sealedSegments)
 	}
 	return b.set, err
 }
