@@ -14,26 +14,28 @@ import (
 
 // benchCmd measures this machine.
 type benchCmd struct {
-	Run_       benchRunCmd   `cmd:"" name:"run" default:"withargs" help:"Run the rows of the bench and write them to a file (the default)."`
-	BareServer bareServerCmd `cmd:"" hidden:"" help:"Serve what the rows of requests are compared with."`
+	Run_       benchRunCmd    `cmd:"" name:"run" default:"withargs" help:"Run the rows of the bench and write them to a file (the default)."`
+	Stream     benchStreamCmd `cmd:"" help:"Make hits as they come from visitors: as requests, as lines or as a journal."`
+	BareServer bareServerCmd  `cmd:"" hidden:"" help:"Serve what the rows of requests are compared with."`
 }
 
 // benchRunCmd runs the bench.
 type benchRunCmd struct {
-	Part      []string      `name:"row" help:"Only these parts of the table, of ${bench_parts}; repeatable. all are those that fit into ten minutes." default:"all" placeholder:"PART"`
-	Rounds    int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
-	Time      time.Duration `help:"Length of one run of requests." default:"4s" placeholder:"DURATION"`
-	Conns     int           `help:"Connections that send requests." default:"1000"`
-	Hits      int           `help:"Hits that questions are asked about." default:"10000000"`
-	ApplyHits int           `help:"Hits that are counted in the part apply." default:"2000000"`
-	LargeHits int           `help:"Hits that the rows about many hits are measured with." default:"30000000"`
-	Analysts  int           `help:"Analysts who ask at once." default:"200"`
-	Asks      int           `help:"Times that a question is asked in a round." default:"100"`
-	Ack       string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
-	Duckdb    string        `help:"Folder with node_modules/@duckdb/node-api, which the yardstick of questions needs; make bench installs it." default:".bin/duckdb" placeholder:"DIR"`
-	Out       string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
-	Markdown  string        `help:"File for the rows as a table in Markdown." default:".bench/bench.md" placeholder:"FILE"`
-	Scratch   string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
+	Part       []string      `name:"row" help:"Only these parts of the table, of ${bench_parts}; repeatable. all are those that fit into ten minutes." default:"all" placeholder:"PART"`
+	Rounds     int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
+	Time       time.Duration `help:"Length of one run of requests." default:"4s" placeholder:"DURATION"`
+	Conns      int           `help:"Connections that send requests." default:"1000"`
+	Hits       int           `help:"Hits that questions are asked about." default:"10000000"`
+	ApplyHits  int           `help:"Hits that are counted in the part apply." default:"2000000"`
+	LargeHits  int           `help:"Hits that are many: what is asked about them is compared with --hits." default:"100000000"`
+	MemoryHits int           `help:"Hits that are stored where memory is measured." default:"30000000"`
+	Analysts   int           `help:"Analysts who ask at once." default:"200"`
+	Asks       int           `help:"Times that a question is asked in a round." default:"100"`
+	Ack        string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
+	Duckdb     string        `help:"Folder with node_modules/@duckdb/node-api, which the yardstick of questions needs; make bench installs it." default:".bin/duckdb" placeholder:"DIR"`
+	Out        string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
+	Markdown   string        `help:"File for the rows as a table in Markdown." default:".bench/bench.md" placeholder:"FILE"`
+	Scratch    string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
 }
 
 // benchPart measures some rows of the table, which need the same data.
@@ -77,7 +79,8 @@ type bench struct {
 	refused map[rowID]error  // by row
 	set     *benchSet        // what questions are asked about, nil until a part needs it
 
-	freshLimit int // of the last question that nothing was prepared for
+	loads      uint64 // so far
+	freshLimit int    // of the last question that nothing was prepared for
 }
 
 // Run measures, prints the table and writes the files. A part that fails is named in its rows and does not stop the others.
@@ -116,8 +119,8 @@ func (c *benchRunCmd) Run(s *streams) error {
 
 // chosen checks the flags and gives the parts that they name.
 func (c *benchRunCmd) chosen() (parts []benchPart, err error) {
-	if c.Rounds < 1 || c.Conns < 1 || c.Asks < 1 || c.Time <= 0 || c.Hits < 1000 || c.ApplyHits < 1000 || c.LargeHits < 1000 || c.Analysts < 1 {
-		return nil, &misuse{errors.New("--rounds, --conns, --asks, --analysts and --time must be above 0, --hits, --apply-hits and --large-hits at least 1000")}
+	if c.Rounds < 1 || c.Conns < 1 || c.Asks < 1 || c.Time <= 0 || c.Hits < 1000 || c.ApplyHits < 1000 || c.LargeHits < 1000 || c.MemoryHits < 1000 || c.Analysts < 1 {
+		return nil, &misuse{errors.New("--rounds, --conns, --asks, --analysts and --time must be above 0, --hits, --apply-hits, --large-hits and --memory-hits at least 1000")}
 	}
 	all := benchParts()
 	for _, name := range c.Part {

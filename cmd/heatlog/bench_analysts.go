@@ -72,7 +72,7 @@ func (b *bench) analystRound(server *child, all *analysts, bodies [][]byte) erro
 	hits := func(during func() error) (float64, latencies, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		l := b.newLoader(server, bodies, analystHits/hitsABatch)
+		l := b.newLoader(server, bodies, analystHits)
 		l.conns = min(l.conns, 100)
 		failed := make(chan error, 1)
 		var result loadResult

@@ -15,21 +15,30 @@ import (
 
 // addBenchSite registers the site that the load sends hits of.
 func addBenchSite(server *child, d dataDir) error {
-	f := serverFlags{URL: server.base, Data: d}
+	return addSites(serverFlags{URL: server.base, Data: d}, stream.New(stream.Options{Sites: 1, Pages: 1}))
+}
+
+// addSites registers the sites of a stream.
+func addSites(f serverFlags, s *stream.Stream) error {
 	cl, err := f.client()
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(stream.New(stream.Options{Sites: 1, Pages: 1}).Sites()[0])
-	if err != nil {
-		return fmt.Errorf("encode site: %w", err)
+	for _, site := range s.Sites() {
+		body, err := json.Marshal(site)
+		if err != nil {
+			return fmt.Errorf("encode site: %w", err)
+		}
+		resp, err := cl.do(context.Background(), http.MethodPost, "/v1/sites", nil,
+			http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		if err := resp.Body.Close(); err != nil {
+			return err
+		}
 	}
-	resp, err := cl.do(context.Background(), http.MethodPost, "/v1/sites", nil,
-		http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	return nil
 }
 
 // runSelf runs this program with args to its end.

@@ -16,7 +16,7 @@ import (
 	"heatlog/heatmap"
 )
 
-// inHalf posts at a rate, from planned times on, and meanwhile looks for single hits in answers.
+// inHalf posts so many hits a second, from planned times on, and meanwhile looks for single hits in answers.
 func (b *bench) inHalf(bodies [][]byte, rate float64) error {
 	return b.onServer(func(server *child, d dataDir) error {
 		a, err := newAsker(server, d)
@@ -40,7 +40,7 @@ func (b *bench) inHalf(bodies [][]byte, rate float64) error {
 		}
 		p50, p99 := ms(result.latency.quantile(0.5)), ms(result.latency.quantile(0.99))
 		b.note("half: %.0f of %.0f requests/s planned, p50 %.2f ms, p99 %.2f ms; %d hits looked for, p99 %.2f ms",
-			float64(result.requests)/result.took.Seconds(), rate, p50, p99, len(times), quantile(times, 0.99))
+			float64(result.requests)/result.took.Seconds(), rate/hitsABatch, p50, p99, len(times), quantile(times, 0.99))
 		b.sample("half p50", p50, 0)
 		b.sample("half p99", p99, 0)
 		b.sample("visible p50", median(times), 0)

@@ -77,7 +77,7 @@ func (b *bench) runIn() error {
 	}
 	rate := median(b.samples["in20"].values) / 2
 	for range b.Rounds {
-		if err := b.inHalf(many, rate); err != nil {
+		if err := b.inHalf(many, hitsABatch*rate); err != nil {
 			return fmt.Errorf("at %.0f requests/s: %w", rate, err)
 		}
 	}
@@ -141,9 +141,13 @@ func (b *bench) onServer(use func(*child, dataDir) error) (err error) {
 	return use(server, d)
 }
 
-// newLoader gives a load of the server. Without a rate it is as much as the server takes.
+// newLoader gives a load of the server of so many hits a second; without a rate it is as much as the server takes. No two loads of a bench
+// send the same batch.
 func (b *bench) newLoader(server *child, bodies [][]byte, rate float64) *loader {
-	return &loader{address: server.address(), bodies: bodies, mark: []byte(bodyMark), conns: b.Conns, rate: rate}
+	batches := repeat(server.address(), bodies)
+	b.loads++
+	batches.number = b.loads << 40
+	return &loader{address: server.address(), batches: batches, conns: b.Conns, rate: rate}
 }
 
 // load posts for a time, after a shorter one that does not count.

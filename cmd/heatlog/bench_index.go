@@ -186,7 +186,7 @@ func blobSizes(d dataDir) (days, months int64, docs int, err error) {
 	if err != nil {
 		return 0, 0, 0, err
 	}
-	all := index.Range{Generation: "g1", Site: benchSite, IsPrefix: true}
+	all := index.Range{Generation: "g1", AllSites: true, IsPrefix: true}
 	err = store.Scan(context.Background(), all, func(doc index.Doc) error {
 		docs++
 		if doc.Period.IsMonth() {

@@ -66,7 +66,7 @@ func (b *bench) runLarge() (err error) {
 
 // runMemory lets a server with a small cache count hits of many pages beside what it has stored, and answer.
 func (b *bench) runMemory() (err error) {
-	o := benchStream(b.LargeHits)
+	o := benchStream(b.MemoryHits)
 	o.Pages = manyPageCount
 	set, err := b.fill("memory", o, fullSegments)
 	if err != nil {

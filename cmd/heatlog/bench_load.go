@@ -5,30 +5,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"strconv"
 	"time"
 )
 
 // loader posts batches over keep-alive connections. Without a rate each connection sends its next request when the last is
-// answered. With one, requests are planned evenly in time, each goes out over a connection that is free, and counts from when it
+// answered. With one, requests are planned so that hits come evenly, each goes out over a connection that is free, and counts from when it
 // was planned: one that has to wait for a free connection is late.
 type loader struct {
 	address string // HOST:PORT
-	bodies  [][]byte
-	mark    []byte // the piece of each body that is overwritten with a number, so that no two requests are the same batch
+	batches batchSource
 	conns   int
-	rate    float64       // requests a second, 0 = as many as are answered
-	next    atomic.Uint64 // number of the next request
+	rate    float64 // hits a second, 0 = as many as are answered
+}
+
+// batchSource gives requests to send.
+type batchSource interface {
+	// next gives a whole request, valid until the next call, and the hits in it; nil at the end.
+	next() (request []byte, hits int)
 }
 
 // loadResult is what a load came to.
 type loadResult struct {
 	requests int64 // answered
+	hits     int64 // of the requests that were sent
 	took     time.Duration
 	latency  latencies
 }
 
-// run posts until ctx ends. Every answer must be 204.
+// run posts until ctx or the batches end. Every answer must be 204.
 func (l *loader) run(ctx context.Context) (result loadResult, err error) {
 	start := time.Now()
 	err = l.drive(ctx, &result)
@@ -39,35 +44,52 @@ func (l *loader) run(ctx context.Context) (result loadResult, err error) {
 	return result, err
 }
 
+// repeatedBatches sends the same batches again and again, each time with another number as their id, so that no two are the same batch.
+type repeatedBatches struct {
+	requests []loadRequest
+	turn     int
+	number   uint64
+}
+
 // loadRequest is a whole request with the place of its number.
 type loadRequest struct {
 	bytes []byte
 	mark  []byte // part of bytes
+	hits  int
 }
 
-// requests makes each body a request.
-func (l *loader) requests() []loadRequest {
-	rs := make([]loadRequest, len(l.bodies))
-	for i, body := range l.bodies {
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "POST /v1/in HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nContent-Type: text/plain;charset=UTF-8\r\nUser-Agent: %s\r\nContent-Length: %d\r\n\r\n",
-			l.address, benchOrigin, benchAgent, len(body))
-		b.Write(body)
-		r := loadRequest{bytes: b.Bytes()}
-		if at := bytes.Index(r.bytes, l.mark); at >= 0 && len(l.mark) > 0 {
-			r.mark = r.bytes[at : at+len(l.mark)]
+// repeat makes requests of bodies, in which bodyMark stands for the number.
+func repeat(address string, bodies [][]byte) *repeatedBatches {
+	r := &repeatedBatches{}
+	for _, body := range bodies {
+		one := loadRequest{bytes: appendRequest(nil, address, benchOrigin, benchAgent, body), hits: bytes.Count(body, []byte(`"kind"`))}
+		if at := bytes.Index(one.bytes, []byte(bodyMark)); at >= 0 {
+			one.mark = one.bytes[at : at+len(bodyMark)]
 		}
-		rs[i] = r
+		r.requests = append(r.requests, one)
 	}
-	return rs
+	return r
 }
 
-// number writes n, in hexadecimal, over the mark.
-func (r *loadRequest) number(n uint64) {
-	for i := len(r.mark) - 1; i >= 0; i-- {
-		r.mark[i] = "0123456789abcdef"[n&15]
+func (r *repeatedBatches) next() (request []byte, hits int) {
+	one := &r.requests[r.turn]
+	r.turn = (r.turn + 1) % len(r.requests)
+	r.number++
+	n := r.number
+	for i := len(one.mark) - 1; i >= 0; i-- { // in hexadecimal
+		one.mark[i] = "0123456789abcdef"[n&15]
 		n >>= 4
 	}
+	return one.bytes, one.hits
+}
+
+// appendRequest makes a body a request as a browser sends it.
+func appendRequest(dst []byte, address, origin, agent string, body []byte) []byte {
+	dst = append(append(dst, "POST /v1/in HTTP/1.1\r\nHost: "...), address...)
+	dst = append(append(dst, "\r\nOrigin: "...), origin...)
+	dst = append(append(dst, "\r\nContent-Type: text/plain;charset=UTF-8\r\nUser-Agent: "...), agent...)
+	dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), int64(len(body)), 10)
+	return append(append(dst, "\r\n\r\n"...), body...)
 }
 
 // isNoContent reports whether b is a whole answer, which must be 204 without a body.

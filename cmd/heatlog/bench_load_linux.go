@@ -30,17 +30,16 @@ type loadPoller struct {
 	result *loadResult
 	poll   int
 	conns  []loadConn
-	rs     []loadRequest
-	turn   int   // of rs
 	idle   []int // conns without a request under way
+	ended  bool  // there are no more batches
 	plan   plan
 }
 
-// drive posts until ctx ends.
+// drive posts until ctx or the batches end.
 func (l *loader) drive(ctx context.Context, result *loadResult) (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p := &loadPoller{loader: l, result: result, conns: make([]loadConn, l.conns), rs: l.requests(), plan: newPlan(l.rate)}
+	p := &loadPoller{loader: l, result: result, conns: make([]loadConn, l.conns), plan: newPlan(l.rate)}
 	if p.poll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("make load: %w", err)
 	}
@@ -59,12 +58,12 @@ func (l *loader) drive(ctx context.Context, result *loadResult) (err error) {
 	}
 	p.plan.begin = time.Now()
 	if l.rate == 0 {
+		p.idle = nil
 		for i := range p.conns {
 			if err := p.send(i, time.Now()); err != nil {
 				return err
 			}
 		}
-		p.idle = nil
 	}
 	return p.loop(ctx)
 }
@@ -95,11 +94,11 @@ func (p *loadPoller) connect(i int) error {
 // loop sends what is planned and reads what has come.
 func (p *loadPoller) loop(ctx context.Context) error {
 	events := make([]syscall.EpollEvent, 256)
-	for ctx.Err() == nil {
-		for now := time.Now(); len(p.idle) > 0 && p.plan.due(now); {
+	for ctx.Err() == nil && (!p.ended || len(p.idle) < len(p.conns)) {
+		for now := time.Now(); !p.ended && len(p.idle) > 0 && p.plan.due(now); {
 			i := p.idle[len(p.idle)-1]
 			p.idle = p.idle[:len(p.idle)-1]
-			if err := p.send(i, p.plan.take()); err != nil {
+			if err := p.send(i, p.plan.at()); err != nil {
 				return err
 			}
 		}
@@ -149,13 +148,18 @@ func (p *loadPoller) ready(i int, events uint32) error {
 	return nil
 }
 
-// send posts the next batch over the i-th connection.
+// send posts the next batch over the i-th connection, if there is one.
 func (p *loadPoller) send(i int, begin time.Time) error {
-	r := &p.rs[p.turn]
-	p.turn = (p.turn + 1) % len(p.rs)
-	r.number(p.next.Add(1))
+	request, hits := p.batches.next()
+	if request == nil {
+		p.ended = true
+		p.idle = append(p.idle, i)
+		return nil
+	}
 	p.conns[i].begin = begin
-	return p.write(i, r.bytes)
+	p.plan.hits += int64(hits)
+	p.result.hits = p.plan.hits
+	return p.write(i, request)
 }
 
 // write sends b, and keeps what the system does not take now.

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// drive posts until ctx ends, a goroutine a connection.
+// drive posts until ctx or the batches end, a goroutine a connection.
 func (l *loader) drive(ctx context.Context, result *loadResult) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	results := make([]loadResult, l.conns)
 	var done sync.WaitGroup
-	planned := &sharedPlan{plan: newPlan(l.rate)}
+	shared := &sharedBatches{source: l.batches, plan: newPlan(l.rate)}
 	for i := range l.conns {
 		done.Go(func() {
-			if err := l.connection(ctx, i, planned, &results[i]); err != nil {
+			if err := l.connection(ctx, shared, &results[i]); err != nil {
 				cancel(err)
 			}
 		})
@@ -27,43 +27,52 @@ func (l *loader) drive(ctx context.Context, result *loadResult) error {
 	done.Wait()
 	for i := range results {
 		result.requests += results[i].requests
+		result.hits += results[i].hits
 		result.latency.add(&results[i].latency)
 	}
 	return context.Cause(ctx)
 }
 
-// sharedPlan is a plan that all connections take from.
-type sharedPlan struct {
-	mu   sync.Mutex
-	plan plan
+// sharedBatches are batches, and a plan, that all connections take from.
+type sharedBatches struct {
+	mu     sync.Mutex
+	source batchSource
+	plan   plan
 }
 
-// take waits for the time of the next request; without a rate it is now.
-func (p *sharedPlan) take(ctx context.Context) time.Time {
-	if p.plan.rate == 0 {
-		return time.Now()
+// take waits for the time of the next request, which without a rate is now, and appends it to dst; nil at the end.
+func (s *sharedBatches) take(ctx context.Context, dst []byte) (request []byte, hits int, begin time.Time) {
+	s.mu.Lock()
+	request, hits = s.source.next()
+	if request != nil {
+		request = append(dst, request...)
 	}
-	p.mu.Lock()
-	at := p.plan.take()
-	p.mu.Unlock()
-	_ = sleep(ctx, time.Until(at)) // the loop ends with ctx
-	return at
+	begin = time.Now()
+	if s.plan.rate > 0 {
+		begin = s.plan.at()
+		s.plan.hits += int64(hits)
+	}
+	s.mu.Unlock()
+	_ = sleep(ctx, time.Until(begin)) // the loop ends with ctx
+	return request, hits, begin
 }
 
 // connection posts over one connection.
-func (l *loader) connection(ctx context.Context, i int, planned *sharedPlan, result *loadResult) error {
+func (l *loader) connection(ctx context.Context, shared *sharedBatches, result *loadResult) error {
 	conn, err := net.Dial("tcp", l.address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", rootOpError(err))
 	}
 	defer conn.Close()
-	requests := l.requests()
+	var request []byte
 	in := make([]byte, 2<<10)
-	for n := i; ctx.Err() == nil; n++ {
-		begin := planned.take(ctx)
-		r := &requests[n%len(requests)]
-		r.number(l.next.Add(1))
-		if _, err := conn.Write(r.bytes); err != nil {
+	for ctx.Err() == nil {
+		next, hits, begin := shared.take(ctx, request[:0])
+		if next == nil {
+			return nil
+		}
+		request = next
+		if _, err := conn.Write(request); err != nil {
 			return fmt.Errorf("send request: %w", rootOpError(err))
 		}
 		if err := readNoContent(conn, in); err != nil {
@@ -71,6 +80,7 @@ func (l *loader) connection(ctx context.Context, i int, planned *sharedPlan, res
 		}
 		result.latency.record(time.Since(begin))
 		result.requests++
+		result.hits += int64(hits)
 	}
 	return nil
 }

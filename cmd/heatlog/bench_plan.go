@@ -2,29 +2,22 @@ package main
 
 import "time"
 
-// plan says when requests go out: so many a second, evenly.
+// plan says when requests go out, so that there are so many hits a second, evenly.
 type plan struct {
-	rate  float64 // 0 = none is planned
+	rate  float64 // hits a second, 0 = nothing is planned
 	begin time.Time
-	taken int64
+	hits  int64 // of the requests that went out
 }
 
 func newPlan(rate float64) plan { return plan{rate: rate, begin: time.Now()} }
 
 // at is when the next request goes out.
 func (p *plan) at() time.Time {
-	return p.begin.Add(time.Duration(float64(p.taken) / p.rate * float64(time.Second)))
+	return p.begin.Add(time.Duration(float64(p.hits) / p.rate * float64(time.Second)))
 }
 
 // due reports whether the next request should be out by now.
 func (p *plan) due(now time.Time) bool { return p.rate > 0 && !p.at().After(now) }
-
-// take gives the time of the next request, which goes out.
-func (p *plan) take() time.Time {
-	at := p.at()
-	p.taken++
-	return at
-}
 
 // wait is how long to wait for something else, ms: until the next request if it could go out, and 1 at least, because a load that
 // never sleeps would take the processor from whoever asks questions meanwhile.

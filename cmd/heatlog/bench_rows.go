@@ -110,7 +110,7 @@ func (spec *benchSpec) name(b *bench) string { return b.fillIn(spec.row) }
 
 // fillIn replaces what stands for flags in a text of the table.
 func (b *bench) fillIn(text string) string {
-	return strings.NewReplacer("{hits}", millions(b.Hits), "{apply}", millions(b.ApplyHits), "{large}", millions(b.LargeHits), "{conns}", fmt.Sprint(b.Conns), "{analysts}", fmt.Sprint(b.Analysts), "{ack}", b.Ack).Replace(text)
+	return strings.NewReplacer("{hits}", millions(b.Hits), "{apply}", millions(b.ApplyHits), "{large}", millions(b.LargeHits), "{memory}", millions(b.MemoryHits), "{conns}", fmt.Sprint(b.Conns), "{analysts}", fmt.Sprint(b.Analysts), "{ack}", b.Ack).Replace(text)
 }
 
 // millions writes a number of hits.

@@ -73,7 +73,7 @@ func benchSpecs() []benchSpec {
 		{part: "large", id: "large hot", row: "hottest page, 90 days, one width band, {large} hits: limit=0, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
 		{part: "large", id: "large first", row: "hottest page, 90 days, one width band, {large} hits: limit=4000, first thinning, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
 		{part: "large", id: "large blobs", row: "blobs of days and months, {large} hits", unit: "bytes/hit", limit: 9},
-		{part: "memory", id: "memory", row: "peak memory with {large} hits stored, 200,000 pages, 64 MiB cache, under full load", unit: "MiB", limit: 500},
+		{part: "memory", id: "memory", row: "peak memory with {memory} hits stored, 200,000 pages, 64 MiB cache, under full load", unit: "MiB", limit: 500},
 
 		{part: "beside", id: "beside", row: "POST of 20 hits while generations are built", unit: "requests/s", beside: "without", least: true, reach: 0.7},
 		{part: "beside", id: "beside p99", row: "acknowledgement while generations are built, p99", unit: "ms", beside: "without", reach: 2},

@@ -110,11 +110,11 @@ func TestBenchParts(t *testing.T) {
 			dir := t.TempDir()
 			file := filepath.Join(dir, "bench.json")
 			cmd := exec.Command(heatlogtest.Binary, "bench", "run", "--row", part.name, "--rounds", "1", "--time", "200ms", "--conns", "8", "--asks", "3",
-				"--hits", "50000", "--apply-hits", "20000", "--large-hits", "60000", "--analysts", "5", "--scratch", dir,
+				"--hits", "50000", "--apply-hits", "20000", "--large-hits", "60000", "--memory-hits", "40000", "--analysts", "5", "--scratch", dir,
 				"--duckdb", filepath.Join(dir, "none"), "--out", file, "--markdown", filepath.Join(dir, "bench.md"))
 			out, err := cmd.CombinedOutput()
 			want := map[string]bool{}
-			b := &bench{benchRunCmd: &benchRunCmd{Hits: 50_000, ApplyHits: 20_000, LargeHits: 60_000, Analysts: 5, Conns: 8, Ack: "sync"}}
+			b := &bench{benchRunCmd: &benchRunCmd{Hits: 50_000, ApplyHits: 20_000, LargeHits: 60_000, MemoryHits: 40_000, Analysts: 5, Conns: 8, Ack: "sync"}}
 			for _, spec := range benchSpecs() {
 				if spec.part == part.name {
 					want[spec.name(b)] = true

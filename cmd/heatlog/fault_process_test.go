@@ -90,7 +90,8 @@ func TestFaultRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &loader{address: net.JoinHostPort(address.Hostname(), address.Port()), bodies: benchBodies(200), mark: []byte(bodyMark), conns: 32}
+	host := net.JoinHostPort(address.Hostname(), address.Port())
+	l := &loader{address: host, batches: repeat(host, benchBodies(200)), conns: 32}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(journaltest.Times(4, 60))*time.Second)
 	defer cancel()
 	kill := time.AfterFunc(time.Duration(journaltest.Times(3, 55))*time.Second, func() { _ = p.Cmd.Process.Kill() })
