@@ -1,5 +1,5 @@
 # run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
-# bench  measure, write .bench/bench.*                 lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
+# bench  measure, write .bench/; BENCH= are flags      lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
 # web    make the scripts of web/static                fuzz   each fuzz target for FUZZTIME
 # accuracy  how near the heat is drawn to the clicks, with a browser; write .bench/accuracy.json
 # torture  the long forms of the tests, hours: ROWS='kill power' are these rows only, SEED= repeats a run, PART=0.1 is a tenth
@@ -46,7 +46,7 @@ deps:
 
 bench: build
 	@./.ci/duckdb || echo 'bench: without DuckDB, the yardstick of questions' >&2
-	./.bin/heatlog bench
+	./.bin/heatlog bench $(BENCH)
 
 accuracy: deps
 	HEATLOG_TEST_BROWSER=1 HEATLOG_ACCURACY=$(CURDIR)/.bench/accuracy.json $(GO) test -count 1 -timeout 20m -v ./cmd/heatlog/internal/accuracy

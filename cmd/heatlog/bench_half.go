@@ -77,8 +77,8 @@ type noJournal struct{}
 // Append takes everything.
 func (noJournal) Append([]heatmap.Batch) (uint64, error) { return 0, nil }
 
-// takeAlone has the collector parse, check and scrub batches in this process, on one core.
-func (b *bench) takeAlone(bodies [][]byte) error {
+// runAlone has the collector parse, check and scrub batches without network, journal and index.
+func (b *bench) runAlone(many, single [][]byte) error {
 	dir, err := b.folder("alone")
 	if err != nil {
 		return err
@@ -90,6 +90,22 @@ func (b *bench) takeAlone(bodies [][]byte) error {
 	if err := sites.Put(stream.New(stream.Options{Sites: 1, Pages: 1}).Sites()[0]); err != nil {
 		return err
 	}
+	perSecond, allocs, err := takeAlone(sites, many, b.Time/4)
+	if err != nil {
+		return err
+	}
+	_, allocsOfOne, err := takeAlone(sites, single, b.Time/8)
+	if err != nil {
+		return err
+	}
+	b.sample("in20 parse", hitsABatch*perSecond, 0)
+	b.sample("in20 allocs", max((allocs-allocsOfOne)/(hitsABatch-1), 0), 0)
+	b.sample("in1 allocs", allocsOfOne, 0)
+	return nil
+}
+
+// takeAlone takes batches on one core for a time, and gives how many there were a CPU second and the allocations of one.
+func takeAlone(sites *collector.Sites, bodies [][]byte, d time.Duration) (perSecond, allocs float64, err error) {
 	c := collector.New(collector.Options{Journal: noJournal{}, Sites: sites})
 	ctxs := make([]fasthttp.RequestCtx, len(bodies))
 	for i, body := range bodies {
@@ -102,31 +118,29 @@ func (b *bench) takeAlone(bodies [][]byte) error {
 	}
 	procs := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(procs)
-	var taken, allocs float64
+	var taken float64
 	var before, after runtime.MemStats
-	begin, self := time.Now(), os.Getpid()
-	cpu := cpuTime(self)
-	for warm := true; warm || time.Since(begin) < b.Time/4; warm = false {
-		runtime.ReadMemStats(&before)
+	var begin time.Time
+	var cpu time.Duration
+	self := os.Getpid()
+	for warm := true; warm || time.Since(begin) < d; warm = false {
 		for i := range ctxs {
 			ctxs[i].Response.Reset()
 			if c.In(&ctxs[i]); ctxs[i].Response.StatusCode() != http.StatusNoContent {
-				return fmt.Errorf("collector answered %d: %s", ctxs[i].Response.StatusCode(), oneLine(string(ctxs[i].Response.Body())))
+				return 0, 0, fmt.Errorf("collector answered %d: %s", ctxs[i].Response.StatusCode(), oneLine(string(ctxs[i].Response.Body())))
 			}
 		}
-		runtime.ReadMemStats(&after)
-		if warm {
+		if warm { // what is made once does not count
+			runtime.ReadMemStats(&before)
 			begin, cpu = time.Now(), cpuTime(self)
 			continue
 		}
-		taken += float64(len(bodies)) * hitsABatch
-		allocs += float64(after.Mallocs - before.Mallocs)
+		taken += float64(len(bodies))
 	}
-	spent := cpuTime(self) - cpu
-	if spent == 0 {
-		spent = time.Since(begin) // the system does not say
+	took := time.Since(begin)
+	if spent := cpuTime(self) - cpu; spent > 0 { // else the system does not say
+		took = spent
 	}
-	b.sample("in20 parse", taken/spent.Seconds(), 0)
-	b.sample("in20 allocs", allocs/taken, 0)
-	return nil
+	runtime.ReadMemStats(&after)
+	return taken / took.Seconds(), float64(after.Mallocs-before.Mallocs) / taken, nil
 }

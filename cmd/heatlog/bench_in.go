@@ -71,7 +71,7 @@ func (b *bench) runIn() error {
 		if err := b.inBeside(single, "in1"); err != nil {
 			return err
 		}
-		if err := b.takeAlone(many); err != nil {
+		if err := b.runAlone(many, single); err != nil {
 			return err
 		}
 	}
