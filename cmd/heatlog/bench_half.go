@@ -138,8 +138,8 @@ func takeAlone(sites *collector.Sites, bodies [][]byte, d time.Duration) (perSec
 		taken += float64(len(bodies))
 	}
 	took := time.Since(begin)
-	if spent := cpuTime(self) - cpu; spent > 0 { // else the system does not say
-		took = spent
+	if cpu > 0 { // else the system does not say
+		took = max(cpuTime(self)-cpu, cpuTick)
 	}
 	runtime.ReadMemStats(&after)
 	return taken / took.Seconds(), float64(after.Mallocs-before.Mallocs) / taken, nil

@@ -153,22 +153,31 @@ func (b *bench) newLoader(server *child, bodies [][]byte, rate float64) *loader 
 // load posts for a time, after a shorter one that does not count.
 func (b *bench) load(server *child, bodies [][]byte) (run inRun, err error) {
 	l := b.newLoader(server, bodies, 0)
-	warm, cancel := context.WithTimeout(context.Background(), min(time.Second, b.Time/4))
-	_, err = l.run(warm)
-	cancel()
-	if err != nil {
+	if _, err := loadFor(server, l, min(time.Second, b.Time/4)); err != nil {
 		return run, err
 	}
 	before := server.cpuTime()
-	ctx, cancel := context.WithTimeout(context.Background(), b.Time)
-	defer cancel()
-	result, err := l.run(ctx)
-	if err != nil {
-		return run, fmt.Errorf("%w; the server logged: %s", err, server.logged())
+	result, err := loadFor(server, l, b.Time)
+	if err == nil && result.requests == 0 {
+		err = fmt.Errorf("no request was answered in %v", b.Time)
 	}
-	cpu := server.cpuTime() - before
+	if err != nil {
+		return run, err
+	}
+	cpu := max(server.cpuTime()-before, cpuTick)
 	return inRun{
 		perSecond: float64(result.requests) / result.took.Seconds(), perCPU: float64(result.requests) / cpu.Seconds(),
 		p50: result.latency.quantile(0.5), p99: result.latency.quantile(0.99), rss: server.peakRSS(),
 	}, nil
+}
+
+// loadFor posts for a time.
+func loadFor(server *child, l *loader, d time.Duration) (loadResult, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	result, err := l.run(ctx)
+	if err != nil {
+		err = fmt.Errorf("%w; the server logged: %s", err, server.logged())
+	}
+	return result, err
 }

@@ -127,6 +127,9 @@ func (c *child) stop() error {
 // cpuTime is the time that the process has spent on cores so far, 0 where the system does not say.
 func (c *child) cpuTime() time.Duration { return cpuTime(c.cmd.Process.Pid) }
 
+// cpuTick is the unit of processes' times: USER_HZ is 100 on Linux.
+const cpuTick = 10 * time.Millisecond
+
 func cpuTime(pid int) time.Duration {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -138,8 +141,7 @@ func cpuTime(pid int) time.Duration {
 	}
 	user, _ := strconv.ParseInt(fields[11], 10, 64)
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	const tick = 10 * time.Millisecond // USER_HZ is 100 on Linux
-	return time.Duration(user+system) * tick
+	return time.Duration(user+system) * cpuTick
 }
 
 // peakRSS is the most memory that the process has held, bytes, 0 where the system does not say.

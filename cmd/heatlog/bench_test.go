@@ -109,7 +109,7 @@ func TestBenchParts(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			file := filepath.Join(dir, "bench.json")
-			cmd := exec.Command(heatlogtest.Binary, "bench", "run", "--row", part.name, "--rounds", "1", "--time", "200ms", "--conns", "8", "--asks", "3",
+			cmd := exec.Command(heatlogtest.Binary, "bench", "run", "--row", part.name, "--rounds", "1", "--time", "1s", "--conns", "8", "--asks", "3",
 				"--hits", "50000", "--apply-hits", "20000", "--large-hits", "60000", "--memory-hits", "40000", "--analysts", "5", "--scratch", dir,
 				"--duckdb", filepath.Join(dir, "none"), "--out", file, "--markdown", filepath.Join(dir, "bench.md"))
 			out, err := cmd.CombinedOutput()
@@ -121,6 +121,11 @@ func TestBenchParts(t *testing.T) {
 				}
 			}
 			failed := 0
+			defer func() {
+				if t.Failed() {
+					t.Logf("%s", out)
+				}
+			}()
 			for _, row := range readRows(t, file) {
 				name, _ := row["row"].(string)
 				if !want[name] {
@@ -146,9 +151,6 @@ func TestBenchParts(t *testing.T) {
 			}
 			if (err != nil) != (failed > 0) {
 				t.Errorf("with %d rows that failed the bench ends with %v", failed, err)
-			}
-			if t.Failed() {
-				t.Logf("%s", out)
 			}
 		})
 	}
