@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -104,9 +105,7 @@ func mapOf(page string, more ...string) question {
 // with is the question with other parameters too, name and value in turns.
 func (q question) with(more ...string) question {
 	params := url.Values{}
-	for name, values := range q.params {
-		params[name] = values
-	}
+	maps.Copy(params, q.params)
 	for i := 0; i+1 < len(more); i += 2 {
 		params.Set(more[i], more[i+1])
 	}

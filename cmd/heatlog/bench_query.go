@@ -113,8 +113,26 @@ func (b *bench) askWarm(set *benchSet, db *duckdb) (err error) {
 			}
 		}
 	}
+	b.thinningErrors(a)
 	b.note("questions took %.1f s of the server's CPU, peak memory %s", (server.cpuTime() - before).Seconds(), byteSize(server.peakRSS()))
 	return nil
+}
+
+// thinningErrors has the server say how far thinned points are from the exact drawing.
+func (b *bench) thinningErrors(a *asker) {
+	for _, limit := range []string{"500", "1000", "4000"} {
+		row := rowID("error " + limit)
+		body, _, err := a.ask(mapOf(hotPage(), "limit", limit))
+		var answer struct{ Error float64 }
+		if err == nil {
+			err = json.Unmarshal(body, &answer)
+		}
+		if err != nil {
+			b.fail(row, err)
+			continue
+		}
+		b.sample(row, 100*answer.Error, 0)
+	}
 }
 
 // askOften asks a question in one round and gives the times in ms, after one that does not count.

@@ -159,10 +159,10 @@ func oneLine(s string) string {
 	return s[:min(len(s), 160)]
 }
 
-// writeRows writes the file; rows of earlier runs that were not measured again stay.
-func writeRows(name string, rows []benchRow) error {
+// writeRows writes the file. With keep, rows of earlier runs that were not measured again stay.
+func writeRows(name string, rows []benchRow, keep bool) error {
 	var old []benchRow
-	if b, err := os.ReadFile(name); err == nil {
+	if b, err := os.ReadFile(name); err == nil && keep {
 		if err := json.Unmarshal(b, &old); err != nil {
 			return withHint(fmt.Errorf("read %s: %w", name, err), "remove the file")
 		}

@@ -71,11 +71,14 @@ func TestBenchFiles(t *testing.T) {
 	if err := unmeasured(rows); err == nil || strings.Count(err.Error(), ";") != 2 {
 		t.Errorf("unmeasured rows are %v", err)
 	}
-	if err := errors.Join(writeRows(name, rows), writeRows(name, rows[:1])); err != nil {
+	if err := errors.Join(writeRows(name, rows, true), writeRows(name, rows[:1], true)); err != nil {
 		t.Fatal(err)
 	}
 	if kept := readRows(t, name); len(kept) != 4 {
 		t.Errorf("%d rows are kept, want 4", len(kept))
+	}
+	if err := writeRows(name, rows[:1], false); err != nil || len(readRows(t, name)) != 1 {
+		t.Errorf("rows of earlier runs stay: %v", err)
 	}
 	var out bytes.Buffer
 	if err := printRows(&out, rows); err != nil || strings.Count(out.String(), "\n") != 5 {
