@@ -46,7 +46,7 @@ Every row is measured several times, in turns with its yardstick where it has on
   in        tracker's batches over many connections, beside a bare server that reads them; the same at half the top rate, from planned times
             on; how long until an answer counts a hit
   query     questions about --hits hits of 2,000 pages in 120 days, 16 January to 15 April, over HTTP to the last byte, beside the same
-            question to DuckDB: in memory of one process, on a table that is sorted for it, without a network between; bytes a hit
+            question to DuckDB: on a table that is sorted for it, on one core, in its own process, without a network between; bytes a hit
   apply     journal to live counts in process, beside decoding alone
   import    a file
   replay    generations from the journal of query, on all cores
