@@ -77,6 +77,11 @@ type noJournal struct{}
 // Append takes everything.
 func (noJournal) Append([]heatmap.Batch) (uint64, error) { return 0, nil }
 
+// Put takes everything.
+func (noJournal) Put([]heatmap.Batch) (wait func() error, err error) { return taken, nil }
+
+func taken() error { return nil }
+
 // runAlone has the collector parse, check and scrub batches without network, journal and index.
 func (b *bench) runAlone(many, single [][]byte) error {
 	dir, err := b.folder("alone")
@@ -118,7 +123,7 @@ func takeAlone(sites *collector.Sites, bodies [][]byte, d time.Duration) (perSec
 	}
 	procs := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(procs)
-	var taken float64
+	var batches float64
 	var before, after runtime.MemStats
 	var begin time.Time
 	var cpu time.Duration
@@ -135,12 +140,12 @@ func takeAlone(sites *collector.Sites, bodies [][]byte, d time.Duration) (perSec
 			begin, cpu = time.Now(), cpuTime(self)
 			continue
 		}
-		taken += float64(len(bodies))
+		batches += float64(len(bodies))
 	}
 	took := time.Since(begin)
 	if cpu > 0 { // else the system does not say
 		took = max(cpuTime(self)-cpu, cpuTick)
 	}
 	runtime.ReadMemStats(&after)
-	return taken / took.Seconds(), float64(after.Mallocs-before.Mallocs) / taken, nil
+	return batches / took.Seconds(), float64(after.Mallocs-before.Mallocs) / batches, nil
 }
