@@ -1,5 +1,7 @@
 package heatmap
 
+import "math/bits"
+
 // field is heat in a part of a page, sampled on a lattice: sample (i, j) is at (left + i·step, top + j·step), page px.
 type field struct {
 	k          *kernel
@@ -10,7 +12,8 @@ type field struct {
 
 // kernel holds what a point of weight 1 adds to samples around it.
 type kernel struct {
-	step, reach int       // px between samples; samples to each side that it reaches
+	step, reach int       // px between samples, a power of two; samples to each side that it reaches
+	shift       int       // step is 1 << shift
 	phase       int       // px that a row of samples lies above each point, 0 to step − 1
 	heat        []float32 // 2·reach+1 columns, and rows with one more below where phase is not 0
 	widths      []int     // by row: samples to each side that are not 0, -1 for none
@@ -30,7 +33,7 @@ func stepOf(radius int) int {
 
 // newKernel makes the kernel (1 − d²/radius²)² for points on columns of samples, and phase px below rows of them.
 func newKernel(radius, step, phase int) *kernel {
-	k := &kernel{step: step, reach: radius / step, phase: phase}
+	k := &kernel{step: step, reach: radius / step, shift: bits.TrailingZeros(uint(step)), phase: phase}
 	rows := k.side()
 	if phase > 0 {
 		rows++
@@ -66,8 +69,8 @@ func (f *field) addAll(spots []spot) {
 // add adds the heat of a point, as far as it is in the field.
 func (f *field) add(p *spot) {
 	k := f.k
-	col := floorDiv(p.x-f.left+k.step/2, k.step)
-	row := floorDiv(p.y-f.top, k.step) - k.reach // of the first of the kernel
+	col := (p.x - f.left + k.step/2) >> k.shift
+	row := (p.y-f.top)>>k.shift - k.reach // of the first of the kernel
 	for j := max(0, -row); j < len(k.widths) && row+j < f.rows; j++ {
 		first, last := max(col-k.widths[j], 0), min(col+k.widths[j], f.cols-1)
 		if first > last {
@@ -80,13 +83,6 @@ func (f *field) add(p *spot) {
 			heat[i] += p.heat * kernel[i]
 		}
 	}
-}
-
-func floorDiv(a, b int) int {
-	if a < 0 {
-		return -((b - 1 - a) / b)
-	}
-	return a / b
 }
 
 // greatestIn gives the greatest heat of samples in a part of a page, with no more samples than maxBand in memory at a time.

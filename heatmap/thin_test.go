@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // naiveError draws both by the formula at the corners and centres of all cells of 8 px, and compares.
@@ -173,14 +174,17 @@ func TestErrorInBands(t *testing.T) {
 }
 
 func BenchmarkThin(b *testing.B) {
-	for _, page := range thinPages {
-		points := page.points(8)
-		b.Run(page.name, func(b *testing.B) {
+	run := func(name string, points []Point) {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			b.SetBytes(int64(len(points)))
+			b.SetBytes(int64(len(points)) * int64(unsafe.Sizeof(Point{})))
 			for b.Loop() {
 				Thin(points, 8, 4000)
 			}
 		})
+	}
+	run("40000 cells", hotDay(1, 40_000).Points(benchLayer, 8))
+	for _, page := range thinPages {
+		run(page.name, page.points(8))
 	}
 }
