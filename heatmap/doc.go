@@ -6,4 +6,26 @@
 // layer for each [LayerID]: a kind, a band of viewport widths, a device, a bot or not. Deltas merge in any order to the
 // same result. A delta is stored as a blob ([Delta.Append], [Delta.MergeBlob]); the encoding is canonical: equal counts
 // give equal bytes. A [Query] names what an analyst asks, a [Heatmap], a [Scroll] or a [PageList] is the answer.
+//
+// # What drawing costs
+//
+// Heat is the sum of weight·(1 − d²/24²)² over the cells: one multiplication and addition for each cell and each sample
+// that its kernel reaches. That is the limit of all three ways to draw; Go gives it no vectors, so that it goes at about one
+// a ns. All figures are of one core (AMD EPYC), by the benchmarks of the same names.
+//
+// [Thin] brings 40,000 cells to 4,000 points in 6.7 ms, the error included. The limit is to draw the cells once, at 57
+// corners and centres each, as an error that is not a guess needs that: 2.3 ms, a third. The rest goes to the
+// tree (a quarter), drawing the points in turn (an eighth, as they lie anywhere and have no table), sorting them (an eighth),
+// looking for the greatest of 240,000 samples twice (a tenth) and 6 MB of memory. A page with hits in every cell, 120,000,
+// takes 15 ms. What the error is depends on the page, not on the time: hits that lie everywhere need a point in every
+// 24 px to be drawn at all. The trie merges cells in aligned rectangles of two to one; merging by neighbours would leave
+// less error and take several times as long.
+//
+// [DrawField] draws 1,280 x 8,000 px in 7.7 ms for 40,000 cells and in 23 ms for hits in every cell. The limit is 113
+// samples a cell: 4.5 ms and 18 ms, 0.6 and 0.8 of it. The rest is the PNG: filter, Deflate at its fastest level and
+// checksums of 640,000 bytes (a quarter where heat is uneven, a twentieth where it is flat). The file has 48 kB, or 4 kB.
+//
+// [DrawPNG] draws the same in 45 ms, of which 3 ms are heat. The limit is to write 10 million pixels through Deflate:
+// half of the time goes to that (matching, codes and the Adler checksum), a third to the line between samples for
+// each pixel, a tenth to the filter. Fewer pixels are the way to less: the browser enlarges a field as well.
 package heatmap
