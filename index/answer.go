@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"fmt"
-	"math"
 	"sort"
 
 	"heatlog/heatmap"
@@ -114,10 +113,7 @@ func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*s
 // Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
 // it was put. Who asks the same at a time may get the same answer, which must not be changed.
 func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
-	if math.IsNaN(q.Noise) {
-		return x.heatmap(ctx, q) // which refuses it: it equals no other
-	}
-	return x.heatmaps.ask(ctx, q, func(ctx context.Context) (*heatmap.Heatmap, error) { return x.heatmap(ctx, q) })
+	return askShared(ctx, &x.shared.heatmaps, q, x.heatmap)
 }
 
 func (x *Index) heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
@@ -181,8 +177,12 @@ func coarserError(cell int) error {
 	}
 }
 
-// Scroll answers a query for reach, attention and fold.
+// Scroll answers a query for reach, attention and fold. The answer is shared like that of Heatmap.
 func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
+	return askShared(ctx, &x.shared.scrolls, q, x.scroll)
+}
+
+func (x *Index) scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
 	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err
@@ -208,8 +208,12 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 	return a, err
 }
 
-// Pages answers a query for the pages of a site with their counts.
+// Pages answers a query for the pages of a site with their counts. The answer is shared like that of Heatmap.
 func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
+	return askShared(ctx, &x.shared.lists, q, x.list)
+}
+
+func (x *Index) list(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
 	pl, err := x.newPlan(ctx, q)
 	if err != nil {
 		return nil, err

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"heatlog/heatmap"
 )
 
 // Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
@@ -124,7 +122,7 @@ type Index struct {
 	scans   chan struct{} // one token a scan that may run
 	pins    pins
 
-	heatmaps shared[heatmap.Query, *heatmap.Heatmap]
+	shared sharedAnswers
 
 	prepared   chan struct{}         // closed when base is known
 	base       *Base                 // read only when prepared is closed

@@ -2,8 +2,26 @@ package index
 
 import (
 	"context"
+	"math"
 	"sync"
+
+	"heatlog/heatmap"
 )
+
+// sharedAnswers are the answers of an index that are shared.
+type sharedAnswers struct {
+	heatmaps shared[heatmap.Query, *heatmap.Heatmap]
+	scrolls  shared[heatmap.Query, *heatmap.Scroll]
+	lists    shared[heatmap.Query, *heatmap.PageList]
+}
+
+// askShared gives the answer of compute to a query, shared with those who ask the same.
+func askShared[A any](ctx context.Context, s *shared[heatmap.Query, A], q heatmap.Query, compute func(context.Context, heatmap.Query) (A, error)) (A, error) {
+	if math.IsNaN(q.Noise) {
+		return compute(ctx, q) // which refuses it: it equals no other
+	}
+	return s.ask(ctx, q, func(ctx context.Context) (A, error) { return compute(ctx, q) })
+}
 
 // shared computes answers, equal ones that are asked for at a time once. Who asks gets an answer that was begun after that: while one
 // is computed, all who ask the same wait for the next. So nobody's answer lacks what was counted when it was asked for, and however

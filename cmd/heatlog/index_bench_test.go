@@ -206,4 +206,31 @@ func BenchmarkQuery(b *testing.B) {
 	ask("all pages", all)
 	q.URL = ""
 	ask("all pages, one band", q)
+	list := heatmap.Query{Site: site, From: q.From, To: q.To}
+	pages := func(name string, q heatmap.Query) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if _, err := x.Pages(context.Background(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	pages("pages", list)
+	pages("pages, all days", heatmap.Query{Site: site})
+	scroll := func(name string, q heatmap.Query) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if _, err := x.Scroll(context.Background(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	list.URL = url
+	scroll("scroll", list)
+	scroll("scroll, all days", heatmap.Query{Site: site, URL: url})
+	ask("hottest, all days", heatmap.Query{Site: site, URL: url})
 }
