@@ -165,4 +165,29 @@
 //
 // What blobs cannot answer, such as an expression over hits, hours, or widths that are not whole bands, is answered by
 // reading each source from its start through a stream of its own, the frozen ones first, in their order.
+//
+// # What counting costs
+//
+// The limit is reading the journal: 80 ns of one core for a hit of a sealed segment, 130 of an active one. All of it, to counts
+// in memory, takes 450 to 560 ns, 1.8 to 2.2 million hits a core-second, 0.16 of reading alone: of a million hits on 2,000 pages
+// in 120 days, where a day of a page has 19 hits in the mean. On one core:
+//
+//	HEATLOG_BENCH_HITS=1000000 go test -run - -bench 'Decode|Apply' -benchtime 5x -cpu 1 ./cmd/heatlog
+//
+// In hundredths: reading 17; page, user agent, day and element of a hit 11; bursts 10, most of it the way to the last clicks of
+// a view; repeats and visitors 6; what is passed to the workers 6; finding page, day and month and noting the hits 24; names of
+// elements 6; the collector of garbage, and telling it what is written, 15 to 20. What a run costs, a batch as a rule, is mostly
+// memory that is not in the processor's cache: page, day, month, and three lists of what is noted. Longer batches and busier
+// pages cost less.
+//
+// A generation that is built (-bench Build) adds days to their months besides, which is 25 of its 100, encodes (10) and
+// stores (8).
+//
+// # What answers cost
+//
+// The limit is decoding the cells that are asked for and adding them up. Of 10 million hits, 90 days of the hottest page take
+// 1.6 ms of a core with one width band and 9.4 with all (-bench Query; of the latter's 100, with 94,000 cells: decoding 25, adding
+// 28, directories and checks 12, making and sorting points 30). A pattern over 1,111 pages takes 70 ms, as long as what is read
+// of the store fits its cache: half of that is the way through the store, a tenth directories. The list of all pages, for
+// which directories alone are read, takes 30 to 50 ms. What several ask at a time is computed once, see shared.
 package index
