@@ -62,26 +62,6 @@ type entry struct {
 	days  []*entry // of a live month: the days that have hits which it lacks
 }
 
-// op is one hit as a shard counts it. It holds no pointer into a chunk but for the strings, which stay valid.
-type op struct {
-	position    uint64
-	visitor     uint64
-	layer       heatmap.LayerID
-	dwell       uint32
-	x, y        uint16
-	vh          uint16
-	depth, from uint16
-	repeat      bool // a click that does not count itself
-	dead        bool
-	sampled     uint32   // as in Event
-	derived     *derived // nil = nothing
-	anchor      heatmap.Anchor
-	element     heatmap.ElementName // that the anchor is at
-}
-
-// derived is what a hit completes beside itself.
-type derived struct{ rageAt, deadAt []Spot }
-
 // entryOverhead is what an entry costs beside its delta and its page's URL: the struct, its slots in the page's slices
 // and, shared by a page's day and month, the page and its slot in the map. TestShardBytes compares it with the heap.
 const entryOverhead = 300
@@ -270,55 +250,6 @@ func (s *shard) touch(e *entry) {
 		e.lru.remove()
 		s.lru.push(&e.lru, e)
 	}
-}
-
-// tally adds a hit to the layers that it belongs to: that of its kind, and the derived ones.
-func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
-	switch kind := layer.Kind(); {
-	case o.repeat:
-	case kind == heatmap.KindView:
-		d.AddView(layer)
-	case kind == heatmap.KindScroll:
-		d.AddScroll(layer, o.depth, o.from, o.y, o.vh, o.dwell)
-	case kind == heatmap.KindClick:
-		d.AddClick(layer, o.x, o.y, o.anchor, nil)
-	default:
-		d.AddPoint(layer, o.x, o.y)
-	}
-	tallyDerived(d, o, layer)
-}
-
-// nameElement gives the element that a click is at its name.
-func nameElement(d *heatmap.Delta, o *op) {
-	if o.anchor.Element != 0 && !o.repeat {
-		d.AddName(o.anchor.Element, &o.element)
-	}
-}
-
-// tallyNamed is tally where the elements are to have their names.
-func tallyNamed(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
-	nameElement(d, o)
-	tally(d, o, layer)
-}
-
-// tallyDerived adds to the layers that are derived from clicks what a hit is or completes.
-func tallyDerived(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
-	if o.dead {
-		d.AddClick(layerOfKind(layer, heatmap.KindDead), o.x, o.y, o.anchor, nil)
-	}
-	if o.derived == nil {
-		return
-	}
-	for _, at := range o.derived.deadAt {
-		d.AddClick(layerOfKind(layer, heatmap.KindDead), at.X, at.Y, at.Anchor(), nil)
-	}
-	for _, at := range o.derived.rageAt {
-		d.AddClick(layerOfKind(layer, heatmap.KindRage), at.X, at.Y, at.Anchor(), nil)
-	}
-}
-
-func layerOfKind(id heatmap.LayerID, k heatmap.Kind) heatmap.LayerID {
-	return heatmap.NewLayerID(k, id.WidthBand(), id.Device(), id.Bot())
 }
 
 // take moves live entries to flushing: those that were made at or before the Unix time born in ms, oldest first, then the
