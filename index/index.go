@@ -289,6 +289,7 @@ func (x *Index) Close(ctx context.Context) error {
 	err := x.Flush(ctx)
 	x.cancel()
 	<-x.done
+	x.shared.end()
 	return err
 }
 
@@ -296,6 +297,7 @@ func (x *Index) Close(ctx context.Context) error {
 func (x *Index) Abort() {
 	x.cancel()
 	<-x.done
+	x.shared.end()
 }
 
 // Flush stores every live delta and writes the checkpoint.

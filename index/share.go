@@ -15,6 +15,13 @@ type sharedAnswers struct {
 	lists    shared[heatmap.Query, *heatmap.PageList]
 }
 
+// end ends what is computed. What is asked from then on is not shared.
+func (a *sharedAnswers) end() {
+	a.heatmaps.end()
+	a.scrolls.end()
+	a.lists.end()
+}
+
 // askShared gives the answer of compute to a query, shared with those who ask the same.
 func askShared[A any](ctx context.Context, s *shared[heatmap.Query, A], q heatmap.Query, compute func(context.Context, heatmap.Query) (A, error)) (A, error) {
 	if math.IsNaN(q.Noise) {
@@ -29,10 +36,12 @@ func askShared[A any](ctx context.Context, s *shared[heatmap.Query, A], q heatma
 type shared[Q comparable, A any] struct {
 	mu      sync.Mutex
 	flights map[Q]*flight[A] // guarded by mu; of questions of which an answer is being computed
+	ended   bool             // guarded by mu
+	running sync.WaitGroup   // flights
 }
 
 // flight is what goes on about one question: an answer is computed, and next, if it is not nil, comes after it.
-type flight[A any] struct{ next *round[A] }
+type flight[A any] struct{ now, next *round[A] }
 
 // round is one computation of an answer, for all who wait for it.
 type round[A any] struct {
@@ -42,6 +51,7 @@ type round[A any] struct {
 	done    chan struct{}
 	answer  A
 	err     error
+	panic   any // of the computation, for all who wait
 }
 
 func newRound[A any](ctx context.Context) *round[A] {
@@ -53,8 +63,14 @@ func newRound[A any](ctx context.Context) *round[A] {
 // ask gives the answer of compute, which several may get: nobody may change it.
 func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(context.Context) (A, error)) (A, error) {
 	r := s.join(ctx, question, compute)
+	if r == nil {
+		return compute(ctx)
+	}
 	select {
 	case <-r.done:
+		if r.panic != nil {
+			panic(r.panic)
+		}
 		return r.answer, r.err
 	case <-ctx.Done():
 		s.leave(r)
@@ -63,20 +79,23 @@ func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(context
 	}
 }
 
-// join gives the round whose answer is that of a question that is asked now.
+// join gives the round whose answer is that of a question that is asked now, nil if answers are not shared any more.
 func (s *shared[Q, A]) join(ctx context.Context, question Q, compute func(context.Context) (A, error)) *round[A] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return nil
+	}
 	f := s.flights[question]
 	if f == nil {
 		if s.flights == nil {
 			s.flights = make(map[Q]*flight[A])
 		}
-		f = new(flight[A])
-		s.flights[question] = f
 		r := newRound[A](ctx)
 		r.waiting = 1
-		go s.run(question, f, r, compute)
+		f = &flight[A]{now: r}
+		s.flights[question] = f
+		s.running.Go(func() { s.run(question, f, r, compute) })
 		return r
 	}
 	if f.next == nil || f.next.waiting == 0 {
@@ -98,11 +117,16 @@ func (s *shared[Q, A]) leave(r *round[A]) {
 // run computes answers of one question until nobody asks for it.
 func (s *shared[Q, A]) run(question Q, f *flight[A], r *round[A], compute func(context.Context) (A, error)) {
 	for r != nil {
-		r.answer, r.err = compute(r.ctx)
-		close(r.done)
-		r.end()
+		r.compute(compute)
 		r = s.following(question, f)
 	}
+}
+
+func (r *round[A]) compute(compute func(context.Context) (A, error)) {
+	defer close(r.done)
+	defer r.end()
+	defer func() { r.panic = recover() }() // theirs who asked
+	r.answer, r.err = compute(r.ctx)
 }
 
 // following gives the round that comes after one that is done, nil if nobody waits for one.
@@ -114,5 +138,20 @@ func (s *shared[Q, A]) following(question Q, f *flight[A]) *round[A] {
 		delete(s.flights, question)
 		return nil
 	}
+	f.now = r
 	return r
+}
+
+// end cancels what is computed and returns when that has ended: what it reads from may be closed then.
+func (s *shared[Q, A]) end() {
+	s.mu.Lock()
+	s.ended = true
+	for _, f := range s.flights {
+		f.now.end()
+		if f.next != nil {
+			f.next.end()
+		}
+	}
+	s.mu.Unlock()
+	s.running.Wait()
 }

@@ -111,3 +111,60 @@ func TestSharedAnswerLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedEnd ends while answers are computed: whoever waits gets the error of that, and nothing runs on.
+func TestSharedEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s shared[string, int]
+		var running atomic.Int32
+		compute := func(ctx context.Context) (int, error) {
+			running.Add(1)
+			defer running.Add(-1)
+			<-ctx.Done()
+			time.Sleep(time.Second) // as a scan that looks at ctx now and then
+			return 0, ctx.Err()
+		}
+		var all sync.WaitGroup
+		for i := range 5 {
+			time.Sleep(time.Millisecond)
+			all.Go(func() {
+				ctx := t.Context()
+				if i == 0 {
+					var leave context.CancelFunc
+					ctx, leave = context.WithTimeout(ctx, 10*time.Millisecond)
+					defer leave()
+				}
+				if _, err := s.ask(ctx, "q", compute); err == nil {
+					t.Error("an answer without an error")
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		s.end()
+		if n := running.Load(); n != 0 {
+			t.Errorf("%d computations run after the end", n)
+		}
+		all.Wait()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.ask(gone, "q", compute); !errors.Is(err, context.Canceled) {
+			t.Errorf("asked after the end: %v", err)
+		}
+	})
+}
+
+// TestSharedPanic panics in a computation: those who asked have it, where they may recover, and the next answer is a new one.
+func TestSharedPanic(t *testing.T) {
+	var s shared[string, int]
+	ask := func(compute func(context.Context) (int, error)) (panicked any) {
+		defer func() { panicked = recover() }()
+		s.ask(t.Context(), "q", compute)
+		return nil
+	}
+	if p := ask(func(context.Context) (int, error) { panic("of a blob") }); p != "of a blob" {
+		t.Errorf("panicked with %v", p)
+	}
+	if p := ask(func(context.Context) (int, error) { return 1, nil }); p != nil {
+		t.Errorf("then panicked with %v", p)
+	}
+}
