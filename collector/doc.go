@@ -57,4 +57,32 @@
 // A parser keeps for each string the token of the line before with its Go string: consecutive lines share site, url,
 // view, visitor and user agent, and comparing a token is cheaper than scanning it. Other strings are copied into blocks
 // that are never written again, so a parsed hit does not depend on the request's memory.
+//
+// # What a batch costs
+//
+// The limit is HTTP itself: fasthttp with a handler that reads the body and answers 204, on one core of a machine whose other
+// core sends over 1,000 connections. Of the server's CPU time such a request takes 15.4 µs, in which the system sends (7.7) and
+// receives (4.6) for most of it, so no handler gets below that. One that also has the bodies on the disk before it answers,
+// synced in groups, takes 22 to 24. Here, with the index counting on the same core:
+//
+//	µs of CPU a batch                            20 hits   1 hit
+//	HTTP: receive, headers, send, wake-up           20       20
+//	parse                                            6.1      0.9
+//	visitor, routing, CORS, metrics, rest            3.9      3.6
+//	encode, queue, wait for the disk                 2.7      1.8
+//	compress, write, sync                            1.9      1.1
+//	index: read, decode, stream                      5.5      2.8
+//	index: count                                     2.8      0.2
+//	all                                             43       31
+//	of what a bare handler answers                   0.36     0.5
+//
+// A request allocates nothing but, once in a few hundred, a block for strings. What would change it: hits that the index
+// counts on another core (8 µs of the 43), and a server that reads many connections in one call of the system. In memory, with no
+// connection and an empty journal, a batch of 20 takes 6 µs beside fasthttp's own 1.0: the code is half as fast over 1,000
+// connections because what the system does for each request takes its place in the caches.
+//
+//	go test ./collector -run ^$ -bench 'In|Parse' -cpu 1
+//	heatlog bench run --row in
+//	heatlog serve --debug-listen 127.0.0.1:7391 &
+//	go tool pprof -top -cum http://127.0.0.1:7391/debug/pprof/profile?seconds=10
 package collector

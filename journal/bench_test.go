@@ -209,3 +209,33 @@ func BenchmarkUnsealBlock(b *testing.B) {
 		return err
 	})
 }
+
+// BenchmarkPack compresses and frames the chunk of 180 appends of 20 hits, and takes it apart again up to its payload.
+func BenchmarkPack(b *testing.B) {
+	tr := newTraffic(1)
+	var appends [][]heatmap.Batch
+	for range 180 {
+		appends = append(appends, []heatmap.Batch{tr.batch(20)})
+	}
+	payload, hits := encodePayload(appends...)
+	g := &group{payload: payload, hits: hits, appends: len(appends)}
+	w := &writer{}
+	run := func(name string, f func()) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(payload)))
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(appends)), "ns/append")
+		})
+	}
+	run("pack", func() { w.recycle(w.pack(g)) })
+	c := w.pack(g)
+	var u unpacker
+	run("unpack", func() {
+		if _, err := u.unpack(&c.head, c.frame[chunkHeaderSize:chunkHeaderSize+c.head.stored]); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
