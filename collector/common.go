@@ -3,6 +3,7 @@ package collector
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"heatlog/heatmap"
 )
@@ -55,11 +56,8 @@ func (c *common) add(f field, member []byte, h *heatmap.Hit) {
 	if len(member) > maxCommonText {
 		return
 	}
-	for _, known := range c.fields[:c.n] {
-		if known == f {
-			c.n, c.text = 0, c.text[:0]
-			break
-		}
+	if slices.Contains(c.fields[:c.n], f) {
+		c.n, c.text = 0, c.text[:0]
 	}
 	c.text = append(append(c.text, member...), ',')
 	c.fields[c.n] = f
