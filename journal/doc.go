@@ -165,7 +165,7 @@
 //	         container: string, and its offset as two varints
 //
 // What the hit before means begins at zero in each unit. On mixed traffic (clicks with selectors, scrolls and moves in
-// batches of 20, ten appends a chunk) a hit takes about 14 bytes, framing included.
+// batches of 20, ten appends a chunk) a hit takes about 16 bytes, framing included.
 //
 // # Sealed segment
 //
