@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -193,15 +194,22 @@ func (c *benchStreamCmd) batches(ctx context.Context, s *streams) (err error) {
 
 // send sends all hits to a server.
 func (c *benchStreamCmd) send(ctx context.Context, f serverFlags) (result loadResult, err error) {
-	source := c.source()
-	if err := addSites(f, source.stream); err != nil {
-		return result, err
-	}
 	cl, err := f.client()
 	if err != nil {
 		return result, err
 	}
-	l := &loader{address: cl.base.Host, batches: &streamBatches{source: source, address: cl.base.Host}, conns: c.Conns, rate: c.Rate}
+	if cl.base.Scheme != "http" {
+		return result, withHint(&misuse{fmt.Errorf("batches cannot be sent to %s: only http", cl.base)}, "give the address behind the proxy that ends TLS")
+	}
+	source := c.source()
+	if err := addSites(f, source.stream); err != nil {
+		return result, err
+	}
+	address := cl.base.Host
+	if cl.base.Port() == "" {
+		address = net.JoinHostPort(cl.base.Hostname(), "80")
+	}
+	l := &loader{address: address, batches: &streamBatches{source: source, address: cl.base.Host}, conns: c.Conns, rate: c.Rate}
 	if result, err = l.run(ctx); err == nil {
 		err = ctx.Err()
 	}
