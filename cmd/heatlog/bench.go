@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -115,6 +117,7 @@ func (c *benchRunCmd) Run(s *streams) error {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	defer removeWhenEnded(dir, s.err)()
 	b := &bench{benchRunCmd: c, log: s.err, dir: dir, samples: map[rowID]*rowSamples{}, failed: map[string]error{}, refused: map[rowID]error{}}
 	start := time.Now()
 	for _, part := range parts {
@@ -136,6 +139,25 @@ func (c *benchRunCmd) Run(s *streams) error {
 		return err
 	}
 	return nil
+}
+
+// removeWhenEnded removes a folder and ends the process when somebody else ends it: what is measured takes gigabytes. The function that
+// it gives must be called when that is not wanted any more.
+func removeWhenEnded(dir string, log io.Writer) (stop func()) {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-ended; ok {
+			if err := os.RemoveAll(dir); err != nil {
+				fmt.Fprintf(log, "heatlog: remove scratch folder: %v\n", err)
+			}
+			os.Exit(exitFailure)
+		}
+	}()
+	return func() {
+		signal.Stop(ended)
+		close(ended)
+	}
 }
 
 // chosen checks the flags and gives the parts that they name.

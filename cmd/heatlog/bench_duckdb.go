@@ -123,6 +123,7 @@ func (d *duckdb) start(pinned bool, name string, args ...string) error {
 	}
 	d.cmd, d.errs = exec.Command(name, args...), &strings.Builder{}
 	d.cmd.Stderr = d.errs
+	endWithBench(d.cmd)
 	var err error
 	if d.in, err = d.cmd.StdinPipe(); err != nil {
 		return err

@@ -67,6 +67,7 @@ func startChild(dir string, pinned bool, args ...string) (*child, error) {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	c.cmd.Stderr = c.log
+	endWithBench(c.cmd)
 	out, err := c.cmd.StdoutPipe()
 	if err == nil {
 		err = c.cmd.Start()

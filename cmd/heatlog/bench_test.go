@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,6 +165,29 @@ func TestBenchParts(t *testing.T) {
 func mayFail(reason string) bool {
 	return strings.Contains(reason, "DuckDB is not installed") || strings.Contains(reason, `dd": executable file not found`) ||
 		strings.Contains(reason, "refuses it with 400: format is") || strings.Contains(reason, "refuses it with 400: limit is") || strings.Contains(reason, `refuses it with 400: unknown parameter "y0"`)
+}
+
+// TestBenchEnded ends a bench while its server runs: the folder of its runs does not stay.
+func TestBenchEnded(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(heatlogtest.Binary, "bench", "run", "--row", "in", "--time", "1h", "--scratch", dir, "--out", filepath.Join(dir, "out"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var logs []string
+	for begin := time.Now(); len(logs) == 0 && time.Since(begin) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		logs, _ = filepath.Glob(filepath.Join(dir, "heatlog-bench-*", "log*"))
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFailure {
+		t.Errorf("a bench that was ended ends with %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(logs) == 0 || len(left) > 0 {
+		t.Errorf("with server logs %q it left %q", logs, left)
+	}
 }
 
 func TestBenchMisuse(t *testing.T) {
