@@ -74,9 +74,6 @@ func seen(ctx context.Context, a *asker) (times []float64, err error) {
 // noJournal takes hits and keeps none.
 type noJournal struct{}
 
-// Append takes everything.
-func (noJournal) Append([]heatmap.Batch) (uint64, error) { return 0, nil }
-
 // Put takes everything.
 func (noJournal) Put([]heatmap.Batch) (wait func() error, err error) { return taken, nil }
 
