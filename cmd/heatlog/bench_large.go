@@ -15,6 +15,10 @@ const (
 	memoryCache   = "64MiB"
 )
 
+// largeCell is the side of the cells that are asked for where hits are many, px: a page with 17 million of them has more cells than a
+// blob holds at the usual size.
+const largeCell = "16"
+
 // runLarge asks about many hits what is asked about fewer, in turns, on one core.
 func (b *bench) runLarge() (err error) {
 	set, err := b.theSet()
@@ -43,8 +47,8 @@ func (b *bench) runLarge() (err error) {
 	}
 	defer func() { err = errors.Join(err, big.stop()) }()
 	for _, q := range []timedQuestion{
-		{question: hotQuestion(), p50: "large hot"},
-		{question: hotQuestion().with("limit", "4000"), p50: "large first", fresh: true, share: 4},
+		{question: hotQuestion().with("cell", largeCell), p50: "large hot"},
+		{question: hotQuestion().with("cell", largeCell, "limit", "4000"), p50: "large first", fresh: true, share: 4},
 	} {
 		for range b.Rounds {
 			few, err := b.askOften(askSmall, q)

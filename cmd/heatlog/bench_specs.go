@@ -74,8 +74,8 @@ func benchSpecs() []benchSpec {
 		{part: "draw", id: "field", row: "field of a page of 1,280 × 8,000 px, p50", unit: "ms", limit: 60},
 		{part: "draw", id: "field bytes", row: "size of that field", unit: "bytes"},
 
-		{part: "large", id: "large hot", row: "hottest page, 90 days, one width band, {large} hits: limit=0, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
-		{part: "large", id: "large first", row: "hottest page, 90 days, one width band, {large} hits: limit=4000, first thinning, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
+		{part: "large", id: "large hot", row: "hottest page, 90 days, one width band, {large} hits, cells of 16 px: limit=0, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
+		{part: "large", id: "large first", row: "hottest page, 90 days, one width band, {large} hits, cells of 16 px: limit=4000, first thinning, p50", unit: "ms", beside: "at {hits}", reach: 1.5},
 		{part: "large", id: "large blobs", row: "blobs of days and months, {large} hits", unit: "bytes/hit", limit: 9},
 		{part: "memory", id: "memory", row: "peak memory with {memory} hits stored, 200,000 pages, 64 MiB cache, under full load", unit: "MiB", limit: 500},
 
