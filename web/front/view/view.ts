@@ -1,6 +1,7 @@
-import { keptAs, type Link } from "../link";
+import type { Link } from "../link";
 import { type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
+import { elsewhere, figuresOfDifference, figuresOfElements, figuresOfPlaces, figuresOfScroll } from "./figures";
 import { boxOf } from "./carrier";
 import { type Answer, type ElementsAnswer, equal, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
 import { centres, heatNear, hitsNear, makeField, type Points, samePoints } from "./field";
@@ -9,13 +10,14 @@ import type { Frame } from "./framed";
 import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { makeAbsent, makeNumbers } from "./numbers";
+import { forgetOpen, keepOpen } from "./kept";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
 import { makePlacing, type Placed } from "./placing";
 import { appURL, type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, standsForMore, type Width } from "./question";
 import { makeStrip, MAX_ERROR } from "./strip";
 import { type Sides, tipOfElement, tipOfSides } from "./tips";
-import { capital, count, countOf, emptyNotice, finePercent, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
+import { count, countOf, emptyNotice, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
@@ -94,7 +96,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       return false;
     }
     const notice = troubleNotice(t, link.base, choices), again = !notice.final;
-    if (!again) forget();
+    if (!again) forgetOpen(link.site);
     panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
     const current = answered === question(); // what is on the page is true still, as of the last answer
     if (!current) clear();
@@ -129,10 +131,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const a = listed, name = nameOfHits(choices), max = placing.sheets[0]?.field.max ?? 0;
     if (!a) return;
     absent.show(placing.missing, a.others.hits, name);
-    settle(a, a.hits, name, {
-      numbers: [[capital(name), count(a.hits)], ["On elements", finePercent(a.anchored / Math.max(a.hits, 1))], ["Views", count(a.views)]],
-      ticks: ["0", max < 4 ? "" : count(max / 4), max ? `${countOf(max, name)} in a spot` : "–"],
-    });
+    settle(a, a.hits, name, figuresOfElements(a, name, max));
   }
 
   function takeHeatmap(url: string, a: HeatmapAnswer): boolean {
@@ -165,14 +164,14 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     return !same;
   }
 
-  /** Shows the numbers of what is drawn by places of the page. */
+  /** Shows the numbers of what is drawn by places of the page, or on which side of a difference there are none. */
   function settleHeatmap(a: HeatmapAnswer): void {
     const name = nameOfHits(choices), max = drawing && "field" in drawing ? drawing.field.max : 0;
-    if (a.minus && sides) return settleDifference(a, a.minus, sides.names, name, max);
-    settle(a, a.hits, name, {
-      numbers: [[capital(name), count(a.hits)], [visitors(), count(a.visitors)], ["Views", count(a.views)]],
-      ticks: ["0", max < 4 ? "" : count(max / 4), `${countOf(max, name)} in a spot`],
-    });
+    if (a.minus && sides) {
+      if (a.hits > 0 && a.minus.hits === 0) return panel.notice(nothingBefore(a.minus.why));
+      return settle(a, a.hits, name, figuresOfDifference(a, a.minus.hits, sides.names, name, max), elsewhere(a, name));
+    }
+    settle(a, a.hits, name, figuresOfPlaces(a, choices, name, max));
   }
 
   /** Draws the heat that has come. */
@@ -187,33 +186,13 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     if (flat) strip.look(top + scrollY, height);
   }
 
-  /** Shows the numbers of a difference, or on which side there are none. */
-  function settleDifference(a: HeatmapAnswer, minus: NonNullable<HeatmapAnswer["minus"]>, [shown, before]: Sides["names"], name: string, max: number): void {
-    if (a.hits > 0 && minus.hits === 0) return panel.notice(nothingBefore(minus.why));
-    const moved = finePercent(a.moved ?? 0);
-    settle(a, a.hits, name, {
-      numbers: [[`${capital(name)} ${shown}`, count(a.hits)], [capital(before), count(minus.hits)], ["Elsewhere", moved]],
-      ticks: [`more ${before}`, max > 0 ? `${finePercent(max)} of ${name} in a spot` : "no difference", `more ${shown}`],
-      signed: true,
-    }, `${moved} of ${name} elsewhere`);
-  }
-
   function takeScroll(a: ScrollAnswer): boolean {
     const reach = makeBands(a.band, 0, a.reach, 1), attention = makeBands(a.band, a.band / 2, a.attention_ms);
     const attentive = choices.map === "attention", bands = a.views > 0 ? (attentive ? attention : reach) : null;
     const same = drawing && bands ? "bands" in drawing && equal(drawing.bands, bands) : drawing === bands;
     if (!same) show(bands && { bands }, bands ? reachLines(reach, a.fold.average).slice(0, attentive ? 1 : 4) : []);
-    const longest = seconds(attention.max);
-    settle(a, a.views, "views", {
-      numbers: [["Views", count(a.views)], [visitors(), count(a.visitors)], attentive ? ["Longest look", longest] : ["Average fold", `${count(a.fold.average)} px`]],
-      ticks: attentive ? ["0 s", seconds(attention.max / 2), `${longest} a view`] : ["0%", "50%", "100% of views"],
-    });
+    settle(a, a.views, "views", figuresOfScroll(a, choices, attention.max));
     return !same;
-  }
-
-  /** What visitors are counted as: the server has those of the page, whatever their window. */
-  function visitors(): string {
-    return choices.width === "all" ? "Visitors" : "All visitors";
   }
 
   /** Shows an answer's numbers, or why there are none. */
@@ -312,16 +291,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
 
   function record(on: boolean): void {
     link.record(on);
-    keep();
-  }
-
-  /** Lets the overlay open on the next pages of this tab too, until it is closed or its token has expired. */
-  function keep(): void {
-    store((s) => s.setItem(keptAs(link.site), link.token + (link.recording ? "" : " off")));
-  }
-
-  function forget(): void {
-    store((s) => s.removeItem(keptAs(link.site)));
+    keepOpen(link);
   }
 
   function opacity(value: number): void {
@@ -412,12 +382,12 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     clearTimeout(fitting);
     cancelAnimationFrame(frame);
     host.close();
-    forget();
+    forgetOpen(link.site);
     if (!app) link.record(true); // who looks at a page in the app's frame is no visitor
     closed();
   }
 
-  keep();
+  keepOpen(link);
   host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, outline, ...hover.elements, ...(panel.element ? [panel.element] : [])));
   outline.hidden = true;
   opacity(OPACITY);
@@ -430,13 +400,4 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   } else void fitWidth().then(feed.ask);
   void findZone();
   return close;
-}
-
-/** Uses the tab's storage, where the page may have one. */
-function store(use: (s: Storage) => void): void {
-  try {
-    use(sessionStorage);
-  } catch {
-    // then the overlay is open on this page alone
-  }
 }
