@@ -68,6 +68,31 @@ func (d *Delta) note(id LayerID, c cellID, anchored bool) {
 	}
 }
 
+// MergeNoted is Merge for an o of which nothing is counted yet: what it has noted is noted in d too, and counted together
+// with what comes later. That costs a fraction of counting it in o's layers and adding up these. It gives false, and does
+// nothing that can be told, if o has layers, or d and o differ in how coarse they are. o is not changed.
+func (d *Delta) MergeNoted(o *Delta) bool {
+	from := &o.noted
+	if o == d || len(o.layers) > 0 || o.cut != 0 || o.inner != 0 || o.step != 0 || o.level > d.level || d.plain || o.plain {
+		return false
+	}
+	if len(d.noted.points)+len(from.points) >= maxNoted {
+		d.count(false)
+	}
+	if d.step != 0 {
+		return false // scrolls are noted in their layers, and d has joined these
+	}
+	d.people.noteAll(&o.people)
+	d.bots.noteAll(&o.bots)
+	d.mergeSamples(o.samples)
+	d.mergeElements(o)
+	n := &d.noted
+	n.points = append(n.points, from.points...)
+	n.anchors = append(n.anchors, from.anchors...)
+	n.scrolls = append(n.scrolls, from.scrolls...)
+	return true
+}
+
 // Finish counts what is noted and brings what d holds into the form that is the smallest and the fastest to read. Until
 // something is added, d may then be read by several goroutines at a time.
 func (d *Delta) Finish() {

@@ -130,6 +130,20 @@ func (s *sketch) merge(o *sketch) {
 	}
 }
 
+// noteAll is merge, but that what o holds as hashes is added later.
+func (s *sketch) noteAll(o *sketch) {
+	if o.ranks != nil {
+		s.merge(o)
+		return
+	}
+	for _, h := range o.hashes {
+		s.note(h)
+	}
+	for _, h := range o.noted {
+		s.note(h)
+	}
+}
+
 // clone copies a sketch that has counted all that it was given.
 func (s *sketch) clone() sketch {
 	c := sketch{hashes: slices.Clone(s.hashes)}

@@ -275,8 +275,10 @@ func (s *shard) take(keep int, born int64, limit int) []*entry {
 // feed adds a day to the month that lacks its hits.
 func (s *shard) feed(day *entry) {
 	month := day.month
-	day.delta.Finish()
-	month.delta.Merge(&day.delta)
+	if !month.delta.MergeNoted(&day.delta) {
+		day.delta.Finish()
+		month.delta.Merge(&day.delta)
+	}
 	day.month, month.days = nil, without(month.days, day)
 	s.weigh(month)
 }
