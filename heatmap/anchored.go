@@ -63,25 +63,49 @@ func (a *anchored) add(id ElementID, cell InnerCell, n uint64) {
 		a.cells = make([]innerCount, 0, fewInner)
 	}
 	a.cells = append(a.cells, innerCount{id, cell, n})
-	if len(a.cells)-a.ordered > max(minUnordered, a.ordered) {
-		a.order()
-	}
+	a.orderMany()
 }
 
 // addNoted counts hits in cells, which are in order, after so many steps of coarsening, for the elements before cut, 0 for all;
 // those of the others are counted together.
 func (a *anchored) addNoted(cut ElementID, steps uint8, list []notedAnchor) {
-	if a.cells == nil {
-		a.cells = make([]innerCount, 0, len(list))
+	if need := distinctCells(list); a.cells == nil {
+		a.cells = make([]innerCount, 0, need)
+	} else {
+		a.cells = slices.Grow(a.cells, need)
 	}
 	inOrder := len(a.cells) == 0 && steps == 0
-	for i := range list {
-		n := &list[i]
-		a.addBelow(cut, n.element, n.cell.coarser(steps), 1)
+	for len(list) > 0 {
+		id, cell, n := list[0].element, list[0].cell, 1
+		for n < len(list) && list[n].element == id && list[n].cell == cell {
+			n++
+		}
+		if list = list[n:]; cut != 0 && id >= cut {
+			a.others += uint64(n)
+			continue
+		}
+		a.cells = append(a.cells, innerCount{id, cell.coarser(steps), uint64(n)})
 	}
 	if inOrder {
-		a.cells = sumEqual(a.cells)
 		a.ordered = len(a.cells)
+	}
+	a.orderMany()
+}
+
+// distinctCells is the number of cells of a layer's anchors, which are in order.
+func distinctCells(list []notedAnchor) (n int) {
+	for i := range list {
+		if i == 0 || list[i].element != list[i-1].element || list[i].cell != list[i-1].cell {
+			n++
+		}
+	}
+	return n
+}
+
+// orderMany orders the cells if as many came unordered as are in order.
+func (a *anchored) orderMany() {
+	if len(a.cells)-a.ordered > max(minUnordered, a.ordered) {
+		a.order()
 	}
 }
 

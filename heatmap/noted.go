@@ -297,7 +297,23 @@ func (d *Delta) countScrolls() {
 		if l == nil || l.id != e.id {
 			i, _ := d.find(e.id)
 			l = &d.layers[i]
+			l.makeSmall(s[k:])
 		}
 		l.addScroll(e.depth, e.from, e.y, e.vh, e.dwell, coarseHeight(uint32(e.vh), d.step))
 	}
+}
+
+// scrollBumps is how many places a scroll is counted at, at most.
+const scrollBumps = 5
+
+// makeSmall makes room for the scrolls that a new layer begins with, which are the first of s.
+func (l *layer) makeSmall(s []scrolled) {
+	if l.small != nil || l.scroll != nil {
+		return
+	}
+	need := 0
+	for k := 0; k < len(s) && s[k].id == l.id && need < smallCells; k++ {
+		need += scrollBumps
+	}
+	l.small = make([]counted, 0, min(need, smallCells))
 }
