@@ -383,10 +383,17 @@ func assemble(t *testing.T, r *rand.Rand, ops []op, l *limits) *Delta {
 	for len(parts) > 1 {
 		i := 1 + r.IntN(len(parts)-1)
 		into, from := parts[0], parts[i]
-		if r.IntN(2) == 0 {
+		switch r.IntN(3) {
+		case 0:
+			if err := into.MergeBlob(from.Append(nil)); err != nil {
+				t.Fatal(err)
+			}
+		case 1:
 			into.Merge(from)
-		} else if err := into.MergeBlob(from.Append(nil)); err != nil {
-			t.Fatal(err)
+		default:
+			if !into.MergeNoted(from) {
+				into.Merge(from)
+			}
 		}
 		parts = slices.Delete(parts, i, i+1)
 	}
@@ -459,5 +466,39 @@ func checkLimits(t *testing.T, d *Delta, l limits) {
 	d.recount()
 	if d.held != held {
 		t.Fatalf("size was taken as %d, is %d", held, d.held)
+	}
+}
+
+// TestMergeNoted merges many small deltas of which nothing is counted yet, with names of elements and cells of other sizes, and
+// finds the blob of the same hits counted at once; what was merged is not changed.
+func TestMergeNoted(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		cell := CellSize << (seed % 3)
+		month, want, gone := NewDelta(cell), NewDelta(cell), 0
+		for range 2 + r.IntN(60) {
+			ops := addSamples(r, randomOps(r, shape{1 + r.IntN(100), 1 + r.IntN(12), 200, 1400, 6000}))
+			addAnchors(r, ops, 1+r.IntN(40))
+			day, twin := NewDelta(cell), NewDelta(cell)
+			for _, d := range []*Delta{&day, &twin, &want} {
+				applyAll(d, ops)
+			}
+			if r.IntN(8) == 0 {
+				day.Finish()
+			}
+			if !month.MergeNoted(&day) {
+				month.Merge(&day)
+				gone++
+			}
+			if got := day.Append(nil); !bytes.Equal(got, twin.Append(nil)) {
+				t.Fatalf("seed %d: a delta is another one after it was merged", seed)
+			}
+			if day.Finish(); len(day.layers) > 0 && month.MergeNoted(&day) {
+				t.Fatalf("seed %d: a delta with layers was noted", seed)
+			}
+		}
+		if got := month.Append(nil); !bytes.Equal(got, want.Append(nil)) {
+			t.Fatalf("seed %d, %d days counted before: merged days give another blob than their hits at once", seed, gone)
+		}
 	}
 }
