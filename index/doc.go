@@ -180,8 +180,11 @@
 // memory that is not in the processor's cache: page, day, month, and three lists of what is noted. Longer batches and busier
 // pages cost less.
 //
-// A generation that is built (-bench Build) adds days to their months besides, which is 25 of its 100, encodes (10) and
-// stores (8).
+// A generation that is built (-bench Build) counts what is noted besides: of 10
+// million hits days take 12 of its 100, months 14. A month is given what its days
+// have noted as it is, and counts a thousand hits of several days at a time:
+// counting each day and adding up the layers took twice that. It encodes (9) and
+// stores (8). In all it takes 1.25 us of a core for a hit.
 //
 // # What answers cost
 //
