@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type Options struct {
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
 	MaxScans        int           // scans of the journal at a time, default 2
+	MaxAnswers      int           // answers that are computed from counts at a time, default two a core
 	Now             func() time.Time
 	Logger          *slog.Logger // nil discards
 
@@ -82,6 +84,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxScans <= 0 {
 		o.MaxScans = 2
 	}
+	if o.MaxAnswers <= 0 {
+		o.MaxAnswers = 2 * runtime.GOMAXPROCS(0)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -120,6 +125,7 @@ type Index struct {
 	still   still
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
+	turns   turns         // of answers from counts
 	pins    pins
 
 	shared sharedAnswers
@@ -180,6 +186,7 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 func newIndex(o Options) *Index {
 	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{}), prepared: make(chan struct{})}
 	x.scans = make(chan struct{}, o.MaxScans)
+	x.turns = make(turns, o.MaxAnswers)
 	x.leftOut = x.carried
 	return x
 }

@@ -61,16 +61,21 @@ func (x *Index) reduce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix
 	}
 }
 
-// tryReduce is reduceOnce, alone without any flush if it is to be.
+// tryReduce is reduceOnce when it is its turn, alone without any flush if it is to be.
 func (x *Index) tryReduce(ctx context.Context, pl *plan, r reducer, alone bool) (heatmap.Prefix, error) {
+	t, err := x.turns.take(ctx)
+	if err != nil {
+		return heatmap.Prefix{}, err
+	}
+	defer t.end()
 	if alone {
 		x.gate.Lock()
 		defer x.gate.Unlock()
 	}
-	return x.reduceOnce(ctx, pl, r)
+	return x.reduceOnce(ctx, t, pl, r)
 }
 
-func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Prefix, error) {
+func (x *Index) reduceOnce(ctx context.Context, t *turn, pl *plan, r reducer) (heatmap.Prefix, error) {
 	f := fold{cuts: make(map[string]*cut), reducer: r}
 	pipelines := make(map[string]*pipeline)
 	for _, feed := range x.feeds {
@@ -92,6 +97,7 @@ func (x *Index) reduceOnce(ctx context.Context, pl *plan, r reducer) (heatmap.Pr
 	}
 	var refused error
 	err := x.options.Store.Scan(ctx, where, func(d Doc) error {
+		t.rest()
 		if pl.match(d.Page) {
 			refused = f.doc(d)
 		}

@@ -94,10 +94,13 @@ func setShownHeaders(ctx *fasthttp.RequestCtx, h *heatmap.Heatmap) {
 }
 
 // drawing waits for a place to draw in, and gives what frees it.
-func (s *Server) drawing(c context.Context) (free func(), err error) {
+func (s *Server) drawing(c context.Context) (free func(), err error) { return placeOf(c, s.pictures) }
+
+// placeOf waits for one of the places, and gives what frees it. Who comes first is first.
+func placeOf(c context.Context, places chan struct{}) (free func(), err error) {
 	select {
-	case s.pictures <- struct{}{}:
-		return func() { <-s.pictures }, nil
+	case places <- struct{}{}:
+		return func() { <-places }, nil
 	case <-c.Done():
 		return nil, c.Err()
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"image"
 	"image/png"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +125,27 @@ func TestPicturesWait(t *testing.T) {
 	}
 	if n := len(h.server.pictures); n != maxPictures-1 {
 		t.Errorf("%d places are taken after the picture", n)
+	}
+}
+
+// TestMapsWait fills the places where maps are thinned and written: one more waits for as long as a query may take, and lists go on.
+func TestMapsWait(t *testing.T) {
+	if n := cap(New(Options{}).maps); n != 2*runtime.GOMAXPROCS(0) {
+		t.Errorf("%d places where nothing is said, want two a core", n)
+	}
+	h := start(t, Options{Reader: newFakeReader(), QueryTimeout: 20 * time.Millisecond, MaxMaps: 3})
+	for range 3 {
+		h.server.maps <- struct{}{}
+	}
+	h.refused(h.get("/v1/heatmap?site=shop&url=x"), 503, "unavailable", "")
+	if a := h.get("/v1/pages?site=shop"); a.StatusCode != 200 {
+		t.Errorf("pages: %d %s", a.StatusCode, a.body)
+	}
+	<-h.server.maps
+	if a := h.get("/v1/heatmap?site=shop&url=x"); a.StatusCode != 200 {
+		t.Errorf("with a place that is free: %d %s", a.StatusCode, a.body)
+	}
+	if n := len(h.server.maps); n != 2 {
+		t.Errorf("%d places are taken after the map", n)
 	}
 }

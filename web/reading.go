@@ -37,11 +37,16 @@ func (s *Server) heatmap(ctx *fasthttp.RequestCtx) error {
 	case formatField:
 		return s.drawField(c, ctx, h, q.field)
 	}
+	free, err := placeOf(c, s.maps)
+	if err != nil {
+		return err
+	}
+	defer free()
 	s.writeMap(ctx, &q, h, start)
 	return nil
 }
 
-// writeMap makes the points of a heatmap the answer.
+// writeMap makes the points of a heatmap the answer, thinned where there are more than were asked for.
 func (s *Server) writeMap(ctx *fasthttp.RequestCtx, q *heatmapQuery, h *heatmap.Heatmap, start time.Time) {
 	var thin *heatmap.Thinned
 	if q.points > 0 && len(h.Points) > q.points {

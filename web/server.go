@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,7 @@ type Options struct {
 
 	QueryTimeout time.Duration // for one answer of Reader, default 30 s
 	ThinBytes    int           // memory of thinned points that are kept for those who ask for the same, default DefaultThinBytes
+	MaxMaps      int           // maps that are thinned and written at a time, so that hits do not wait behind all who ask; default two a core
 	MaxConns     int           // connections at a time, default 8192; one more gets a 503
 
 	Logger *slog.Logger     // default discards
@@ -120,6 +122,7 @@ type Server struct {
 	thinned *thinCache
 
 	pictures chan struct{} // places for those that are being drawn
+	maps     chan struct{} // places for those that are being thinned and written
 
 	overlays *sealer // of overlay tokens
 	tickets  *sealer // of sign-in tickets
@@ -134,6 +137,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.QueryTimeout <= 0 {
 		o.QueryTimeout = 30 * time.Second
+	}
+	if o.MaxMaps <= 0 {
+		o.MaxMaps = 2 * runtime.GOMAXPROCS(0)
 	}
 	if o.MaxConns <= 0 {
 		o.MaxConns = 8192
@@ -151,7 +157,7 @@ func New(o Options) *Server {
 		o.ThinBytes = DefaultThinBytes
 	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
-	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures), thinned: newThinCache(o.ThinBytes)}
+	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures), maps: make(chan struct{}, o.MaxMaps), thinned: newThinCache(o.ThinBytes)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.openSignIn()
 	s.routes = s.makeRoutes()
