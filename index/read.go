@@ -92,20 +92,7 @@ func (x *Index) reduceOnce(ctx context.Context, t *turn, pl *plan, r reducer) (h
 		pipelines[feed.source.ID()] = p
 		f.cuts[feed.source.ID()] = &cut{position: position, ended: stopped || p.frozen && position >= p.startEnd, copies: copies}
 	}
-	where := Range{
-		Generation: x.options.Generation, Site: pl.query.Site, Page: pl.prefix, IsPrefix: !pl.exact, Periods: pl.periods,
-	}
-	var refused error
-	err := x.options.Store.Scan(ctx, where, func(d Doc) error {
-		t.rest()
-		if pl.match(d.Page) {
-			refused = f.doc(d)
-		}
-		return refused
-	})
-	if err != nil && refused == nil {
-		err = &readError{err}
-	}
+	err := x.readStored(ctx, t, pl, &f)
 	if err == nil {
 		err = f.rest()
 	}
