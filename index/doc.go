@@ -193,6 +193,6 @@
 // 28, directories and checks 12, making and sorting points 30). A pattern over 1,111 pages takes 70 ms, as long as what is read
 // of the store fits its cache: half of that is the way through the store, a tenth directories. The list of all pages, for
 // which directories alone are read, takes 30 to 50 ms when the store has changed since the last; else what it has of the list is
-// kept, see listCache, and what is live is added. What several ask at a time is computed once, see shared. MaxAnswers are computed at a time, and
-// let others go first every millisecond, so that those who bring hits do not wait behind all who ask.
+// kept, see listCache, and what is live is added. What several ask at a time is computed once, see shared. MaxAnswers are
+// computed at a time, and let others go first every millisecond, so that those who bring hits do not wait behind all who ask.
 package index
