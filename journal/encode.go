@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"heatlog/heatmap"
 )
@@ -76,18 +77,19 @@ func (s *rowState) predict(k heatmap.Kind, y, viewportH uint16) (from, depth uin
 // encoder turns the batches of one append into one unit. It is not safe for concurrent use; the zero value is not
 // ready, newEncoder makes one.
 type encoder struct {
-	dst     []byte
-	strings map[string]uint64 // string → its number in the unit, from 1
-	shared  heatmap.Hit       // the shared fields of the group before
-	row     rowState
+	dst    []byte
+	words  words
+	shared heatmap.Hit // the shared fields of the group before
+	row    rowState
 }
 
-func newEncoder() *encoder { return &encoder{strings: make(map[string]uint64, 64)} }
+func newEncoder() *encoder { return &encoder{words: newWords()} }
 
 // unit encodes batches and returns the unit, valid until the next call, and its number of hits. Batches without hits are
 // left out.
 func (e *encoder) unit(batches []heatmap.Batch) (unit []byte, hits int) {
 	e.dst = e.dst[:0]
+	e.words.reset()
 	e.shared, e.row = heatmap.Hit{}, rowState{}
 	for i := range batches {
 		if b := &batches[i]; len(b.Hits) > 0 {
@@ -95,8 +97,7 @@ func (e *encoder) unit(batches []heatmap.Batch) (unit []byte, hits int) {
 			hits += len(b.Hits)
 		}
 	}
-	clear(e.strings) // it would keep the request's memory alive
-	e.shared = heatmap.Hit{}
+	e.shared = heatmap.Hit{} // it would keep the request's memory alive
 	return e.dst, hits
 }
 
@@ -126,10 +127,20 @@ func (e *encoder) batch(b *heatmap.Batch) {
 
 // sameGroup reports whether two hits agree in every shared field.
 func sameGroup(a, b *heatmap.Hit) bool {
-	return a.View == b.View && a.URL == b.URL && a.Visitor == b.Visitor &&
+	return same(a.View, b.View) && same(a.URL, b.URL) && same(a.Visitor, b.Visitor) &&
 		a.ViewportW == b.ViewportW && a.ViewportH == b.ViewportH &&
 		a.DocumentW == b.DocumentW && a.DocumentH == b.DocumentH &&
-		a.Site == b.Site && a.UserAgent == b.UserAgent && slices.Equal(a.Tags, b.Tags)
+		same(a.Site, b.Site) && same(a.UserAgent, b.UserAgent) && sameTags(a.Tags, b.Tags)
+}
+
+// same is a == b. Most strings that are equal are one: to see that takes no call.
+func same(a, b string) bool {
+	return len(a) == len(b) && (unsafe.StringData(a) == unsafe.StringData(b) || a == b)
+}
+
+// sameTags is slices.Equal, and knows as well as same.
+func sameTags(a, b []string) bool {
+	return len(a) == len(b) && (unsafe.SliceData(a) == unsafe.SliceData(b) || slices.Equal(a, b))
 }
 
 // group writes the shared fields of h that differ from those before, and the number of rows.
@@ -142,7 +153,7 @@ func (e *encoder) group(h *heatmap.Hit, rows int) {
 		e.shared1(&s.View, h.View, groupView) |
 		e.shared1(&s.Visitor, h.Visitor, groupVisitor) |
 		e.shared1(&s.UserAgent, h.UserAgent, groupUserAgent)
-	if !slices.Equal(s.Tags, h.Tags) {
+	if !sameTags(s.Tags, h.Tags) {
 		bits |= groupTags
 		e.uvarint(uint64(len(h.Tags)))
 		for _, t := range h.Tags {
@@ -169,7 +180,7 @@ func (e *encoder) group(h *heatmap.Hit, rows int) {
 
 // shared1 writes v if it differs from the one before and returns bit if so.
 func (e *encoder) shared1(before *string, v string, bit byte) byte {
-	if *before == v {
+	if same(*before, v) {
 		return 0
 	}
 	e.string(v)
@@ -305,13 +316,14 @@ func (e *encoder) rare(h *heatmap.Hit, bits uint16, odd byte) {
 
 // string writes the number of s in the unit, or 0 and s itself the first time.
 func (e *encoder) string(s string) {
-	if n, ok := e.strings[s]; ok {
-		e.uvarint(n)
+	w := e.words.find(e.dst, s)
+	if w.unit == e.words.unit {
+		e.uvarint(uint64(w.number))
 		return
 	}
-	e.strings[s] = uint64(len(e.strings) + 1)
 	e.dst = append(e.dst, 0)
 	e.inline(s)
+	e.words.add(w, e.dst, len(e.dst)-len(s))
 }
 
 // inline writes a string that is not expected again in the unit.
