@@ -2,6 +2,7 @@ package collector
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"heatlog/heatmap"
@@ -144,8 +145,8 @@ func (p *batchParser) oneHit(i int) int {
 	if i >= len(p.b) || p.b[i] != '{' {
 		return p.wrongType(i, fieldHits, "an object")
 	}
-	p.hits = append(p.hits, heatmap.Hit{})
-	h := &p.hits[len(p.hits)-1]
+	p.hits = slices.Grow(p.hits, 1)[:len(p.hits)+1]
+	h := &p.hits[len(p.hits)-1] // hit clears it
 	if i = p.hit(i, h); i < 0 {
 		return -1
 	}

@@ -24,6 +24,7 @@ type parser struct {
 	tags                                []string // that tagsToken stands for
 	tagsToken                           []byte
 	common                              common
+	order                               memberOrder
 
 	b        []byte   // what is parsed
 	seen     fieldSet // fields of the hit so far
@@ -87,11 +88,12 @@ func (p *parser) hit(i int, h *heatmap.Hit) int {
 	if i < len(b) && b[i] == '}' {
 		return i + 1
 	}
-	for {
-		f, next := p.name(i)
+	for before := fieldUnknown; ; {
+		f, next := p.nextName(before, i, h.Kind)
 		if next < 0 {
 			return -1
 		}
+		before = f
 		switch {
 		case p.ignore.has(f):
 			next = p.skipValue(next, p.depth)
@@ -102,6 +104,10 @@ func (p *parser) hit(i int, h *heatmap.Hit) int {
 		}
 		if next < 0 {
 			return -1
+		}
+		if next+1 < len(b) && b[next] == ',' && b[next+1] == '"' { // as comma, which is too large to be inlined
+			i = next + 1
+			continue
 		}
 		var more bool
 		if i, more = p.comma(next, '}'); !more {
