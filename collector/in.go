@@ -20,7 +20,7 @@ const drainIn = 1 << 20
 // with servers that stream bodies and with those that do not; MaxBody holds in both.
 func (c *Collector) In(ctx *fasthttp.RequestCtx) {
 	c.counts.inRequests.Add(1)
-	ctx.Response.Header.Add(fasthttp.HeaderVary, fasthttp.HeaderOrigin)
+	ctx.Response.Header.SetCanonical(varyName, originName)
 	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
 	if c.o.Sites.knowsOrigin(origin) {
 		allowOrigin(ctx, origin)
@@ -76,6 +76,8 @@ func allowOrigin(ctx *fasthttp.RequestCtx, origin []byte) {
 
 // What every answer says, as bytes: fasthttp would copy and normalise strings anew for each.
 var (
+	varyName        = []byte(fasthttp.HeaderVary)
+	originName      = []byte(fasthttp.HeaderOrigin)
 	allowOriginName = []byte(fasthttp.HeaderAccessControlAllowOrigin)
 	exposeName      = []byte(fasthttp.HeaderAccessControlExposeHeaders)
 	exposed         = []byte(fasthttp.HeaderRetryAfter)

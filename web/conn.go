@@ -78,6 +78,10 @@ func (l listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	own := &conn{Conn: c, among: l.conns}
+	if from, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		own.from = *from
+		own.from.IP = own.ip[:copy(own.ip[:], from.IP)]
+	}
 	l.conns.add(own)
 	return own, nil
 }
@@ -94,9 +98,20 @@ type conn struct {
 	stall  time.Duration // for one Read; 0 = the deadline that was set holds
 	linger atomic.Bool   // the client may be sending still when Close is called
 
+	from net.TCPAddr // the other end, if it has such an address: each request asks for it, so it is where the processor looks anyway
+	ip   [net.IPv6len]byte
+
 	readBy   time.Time // the deadline of Reads, zero = none
 	readEnds time.Time // what the system has of it: the same or earlier
 	writeEnd time.Time // the deadline that the system has for writes
+}
+
+// RemoteAddr gives the address of the other end.
+func (c *conn) RemoteAddr() net.Addr {
+	if len(c.from.IP) > 0 {
+		return &c.from
+	}
+	return c.Conn.RemoteAddr()
 }
 
 // patient gives every Read until the next SetReadDeadline its own stallTime.

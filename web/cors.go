@@ -25,9 +25,8 @@ func (s *Server) preflight(ctx *fasthttp.RequestCtx) error {
 
 // shareAnswer lets the page that sent an overlay token read the answer, errors too: one that has expired is told so. A
 // session is for heatlog's own pages, and the admin token for no page at all.
-func (s *Server) shareAnswer(ctx *fasthttp.RequestCtx) {
-	r, ok := s.routes[string(ctx.Path())]
-	if !ok || !r.reading {
+func (s *Server) shareAnswer(ctx *fasthttp.RequestCtx, r *route) {
+	if r == nil || !r.reading {
 		return
 	}
 	h := &ctx.Response.Header

@@ -142,31 +142,31 @@ func (s *Server) long(h fasthttp.RequestHandler) handler {
 // Handler answers one request. Requests that come through Serve have bounds on time and size that a bare Handler does
 // not give.
 func (s *Server) Handler(ctx *fasthttp.RequestCtx) {
-	defer s.recoverPanic(ctx)
-	if err := s.answer(ctx); err != nil {
+	r := s.findRoute(string(ctx.Path()))
+	defer s.recoverPanic(ctx, r)
+	if err := s.answer(ctx, r); err != nil {
 		s.fail(ctx, err)
 	}
-	s.shareAnswer(ctx)
+	s.shareAnswer(ctx, r)
 	settle(ctx)
 	if s.ending.Load() {
 		ctx.SetConnectionClose()
 	}
 }
 
-func (s *Server) answer(ctx *fasthttp.RequestCtx) error {
-	h, err := s.admit(ctx)
+func (s *Server) answer(ctx *fasthttp.RequestCtx, r *route) error {
+	h, err := s.admit(ctx, r)
 	if err != nil {
 		return err
 	}
 	return h(ctx)
 }
 
-// admit finds the handler of a request that may have it, judging by the header alone.
-func (s *Server) admit(ctx *fasthttp.RequestCtx) (handler, error) {
+// admit finds the handler of a request that may have it, judging by the header alone. r is the route of its path, nil for none.
+func (s *Server) admit(ctx *fasthttp.RequestCtx, r *route) (handler, error) {
 	if err := checkFraming(&ctx.Request.Header); err != nil {
 		return nil, err
 	}
-	r := s.findRoute(string(ctx.Path()))
 	if r == nil {
 		return nil, s.noRoute(ctx)
 	}
@@ -199,11 +199,11 @@ func (s *Server) noRoute(ctx *fasthttp.RequestCtx) error {
 		message: fmt.Sprintf("there is no %s; there are %s", shorten(string(ctx.Path())), strings.Join(reading, ", "))}
 }
 
-func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx) {
+func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx, r *route) {
 	if p := recover(); p != nil {
 		s.o.Logger.Error("handle request", "path", string(ctx.Path()), "err", p, "stack", string(debug.Stack()))
 		writeError(ctx, errInternal())
-		s.shareAnswer(ctx)
+		s.shareAnswer(ctx, r)
 		ctx.SetConnectionClose()
 	}
 }

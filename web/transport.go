@@ -97,9 +97,10 @@ func (s *Server) breakOff() {
 // expect answers "Expect: 100-continue" before a body is sent in vain. Of a body that is on its way all the same a while is
 // read, so that its client gets the answer.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
-	if _, err := s.admit(ctx); err != nil {
+	r := s.findRoute(string(ctx.Path()))
+	if _, err := s.admit(ctx, r); err != nil {
 		s.fail(ctx, err)
-		s.shareAnswer(ctx)
+		s.shareAnswer(ctx, r)
 		if c, ok := ctx.Conn().(*conn); ok {
 			c.linger.Store(true)
 		}
@@ -126,8 +127,12 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // checkFraming refuses a request with both Content-Length and Transfer-Encoding: fasthttp takes the latter, a proxy before
-// it may take the former, and what one holds for a body is a request to the other (RFC 9112, 11.2).
+// it may take the former, and what one holds for a body is a request to the other (RFC 9112, 11.2). A Transfer-Encoding of
+// HTTP/1.0 is looked for in the raw header: fasthttp goes by the length there.
 func checkFraming(h *fasthttp.RequestHeader) error {
+	if chunked := h.ContentLength() == -1; !chunked && h.IsHTTP11() {
+		return nil
+	}
 	raw := h.RawHeaders()
 	if hasHeader(raw, "Transfer-Encoding") && hasHeader(raw, "Content-Length") {
 		e := badRequest("the request has both Content-Length and Transfer-Encoding")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,7 @@ func TestUnreadableRequests(t *testing.T) {
 
 	const smuggled = "0\r\n\r\nGET /v1/bots HTTP/1.1\r\nHost: x\r\n\r\n"
 	f("POST /v1/in HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"+smuggled, 400, "bad_request")
+	f("POST /v1/in HTTP/1.0\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"+smuggled, 400, "bad_request")
 	f("POST /v1/in HTTP/1.1\r\nHost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n"+smuggled, 400, "bad_request")
 	f("POST /v1/import HTTP/1.1\r\n"+auth+"Transfer-Encoding: gzip\r\n\r\n"+smuggled, 400, "bad_request")
 }
@@ -261,6 +263,33 @@ func TestConnDeadlines(t *testing.T) {
 		under.early = 1
 		read(nil, at(21*time.Second+stallTime))
 	})
+}
+
+// endpoint is a listener whose connections come from one address.
+type endpoint struct {
+	net.Listener
+	net.Conn
+	from net.Addr
+}
+
+func (e endpoint) Accept() (net.Conn, error) { return e, nil }
+func (e endpoint) Close() error              { return nil }
+func (e endpoint) RemoteAddr() net.Addr      { return e.from }
+
+// TestRemoteAddr checks that a connection knows the other end, whatever kind of address that has.
+func TestRemoteAddr(t *testing.T) {
+	for _, from := range []net.Addr{
+		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9}, &net.TCPAddr{IP: net.IP{192, 0, 2, 1}, Port: 9},
+		&net.TCPAddr{IP: net.ParseIP("fe80::1"), Port: 9, Zone: "eth0"}, &net.TCPAddr{Port: 9}, &net.UnixAddr{Name: "@", Net: "unix"},
+	} {
+		c, err := listener{endpoint{from: from}, newConns()}.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.RemoteAddr(); !reflect.DeepEqual(got, from) {
+			t.Errorf("other end is %v, want %v", got, from)
+		}
+	}
 }
 
 // TestWriteDeadlines checks that each piece has stallTime, at most an eighth more, and that not each sets a deadline.

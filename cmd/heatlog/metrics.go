@@ -78,13 +78,12 @@ func (m *metrics) route(path []byte) *routeMetrics {
 // measure counts the requests that next answers.
 func (m *metrics) measure(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
-		start := time.Now()
 		r := m.route(ctx.Path())
 		next(ctx)
 		if class := ctx.Response.StatusCode() / 100; class >= 1 && class < len(r.byStatus) {
 			r.byStatus[class].Inc()
 		}
-		r.latency.Observe(time.Since(start).Seconds())
+		r.latency.Observe(time.Since(ctx.Time()).Seconds())
 	}
 }
 
