@@ -78,17 +78,6 @@ func (s *mapStore) Sites(_ context.Context, generation string) ([]string, error)
 	return sitesOf(s.docs, generation), nil
 }
 
-// sitesOf gives the sites that a generation has documents of.
-func sitesOf(docs map[Ref]Doc, generation string) []string {
-	sites := make(map[string]bool)
-	for r := range docs {
-		if r.Generation == generation {
-			sites[r.Site] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(sites))
-}
-
 func (s *mapStore) Drop(_ context.Context, generation string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

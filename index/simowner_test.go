@@ -304,7 +304,7 @@ func (o *owner) ask() {
 	for _, p := range o.parts {
 		q.mark(p)
 	}
-	if simReadsStoredFirst {
+	if simReadsStoredFirst() {
 		q.stored = maps.Clone(o.world.store.docs)
 	}
 	o.question = q
@@ -367,7 +367,7 @@ func (o *owner) answer() error {
 		}
 	}
 	f := fold{cuts: q.cuts, reducer: q.reducer()}
-	if simReadsStoredFirst {
+	if simReadsStoredFirst() {
 		now := o.world.store.docs
 		o.world.store.docs = q.stored
 		defer func() { o.world.store.docs = now }()
