@@ -27,7 +27,6 @@ func TestSimulation(t *testing.T) {
 	}
 	seed := journaltest.Seed(t, 1)
 	row := journaltest.Begin(t, "simulated schedules", runs, seed)
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // each schedule leaves its small world behind
 	var mu sync.Mutex
 	var total simCounts
 	err = row.Each(runs, func(i int) error {

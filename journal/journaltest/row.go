@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,8 +130,10 @@ func (r *Row) Found(format string, args ...any) {
 }
 
 // Each calls fn with 0 to n-1, in that order but on all cores at once, and counts each call. It stops after an error and gives
-// that of the smallest number, below which all have succeeded; it stops too when the test has failed.
+// that of the smallest number, below which all have succeeded; it stops too when the test has failed. Garbage is collected
+// seldom meanwhile, as each call leaves a small world behind: of 50,000 of them collecting took up to half the time.
 func (r *Row) Each(n int, fn func(i int) error) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	var next, failed atomic.Int64
 	failed.Store(int64(n))
 	errs := make([]error, runtime.GOMAXPROCS(0))
