@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"heatlog/heatmap"
 	"heatlog/index"
@@ -476,4 +477,38 @@ func TestCompareFrozen(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
+}
+
+// TestVerifyAfterKill kills a process that compares a generation, of which more is stored than its checkpoint says: the next one
+// compares it when it has counted what the documents hold.
+func TestVerifyAfterKill(t *testing.T) {
+	h := newHouse(t)
+	h.fill(200)
+	var killed atomic.Bool
+	h.adjust = func(o *Options) {
+		o.Index.CheckpointEvery = time.Hour
+		o.Verify = func(ctx context.Context, v Verification) (*heatmap.Report, error) {
+			if !killed.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			if err := v.Generation.Ready(); err != nil {
+				t.Errorf("compared before it has caught up: %v", err)
+			}
+			return Compare(ctx, v)
+		}
+	}
+	h.open()
+	id := h.start(heatmap.Replay{})
+	h.await(id, heatmap.StateVerifying)
+	stored := len(h.docs(id))
+	h.fill(200)
+	for h.awaitAll(); len(h.docs(id)) == stored; {
+		if err := pause(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed.Store(true)
+	h.open()
+	h.await(id, heatmap.StateReady)
 }
