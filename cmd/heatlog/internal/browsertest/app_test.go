@@ -183,6 +183,7 @@ func TestAppSignsIn(t *testing.T) {
 }
 
 func TestAppTellsToWaitAfterManyWrongTokens(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	a := openApp(t, server, browser.Desktop, false, "")
 	browser.Eval[bool](a.Page, `(async () => {
@@ -200,6 +201,7 @@ func TestAppTellsToWaitAfterManyWrongTokens(t *testing.T) {
 }
 
 func TestAppAddsASiteAndSeesItsFirstHit(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	a := openApp(t, server, browser.Desktop, true, "#/new")
 	a.fill("#key", "news")
@@ -351,6 +353,7 @@ func TestAppOpensThePageWithItsMap(t *testing.T) {
 }
 
 func TestAppFollowsHitsAndOutages(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	a := openApp(t, server, browser.Desktop, true, "#/site/shop?range=all")
 	a.see(".figures", "Views110")
@@ -371,6 +374,7 @@ func TestAppFollowsHitsAndOutages(t *testing.T) {
 // TestAppFitsItsScreens looks at every view at every size, light and dark: no horizontal scrolling, text that contrasts
 // with its ground by 4.5 at least, and, where screenshots are kept, a picture of the whole of it.
 func TestAppFitsItsScreens(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	views := []struct{ name, at, ready string }{
 		{"sites", "#/", `document.querySelectorAll(".site .spark, .site .badge").length === document.querySelectorAll(".site").length && document.querySelector(".site")`},
@@ -489,6 +493,7 @@ func TestAppSaysWhoseVisitorsItCounts(t *testing.T) {
 }
 
 func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
+	t.Parallel()
 	const missing = "http://127.0.0.1:8085"
 	server := heatlogtest.Start(t, t.TempDir())
 	server.AddSite("news", "Europe/Prague", "https://news.example")
@@ -527,6 +532,7 @@ func TestAppAddsAnOriginThatWasRefused(t *testing.T) {
 
 // TestAppDrawsTallPages looks at a map of a page that is far taller than wide: it keeps its width and scrolls, by keys too.
 func TestAppDrawsTallPages(t *testing.T) {
+	t.Parallel()
 	const tall = "https://shop.example/tall"
 	server := heatlogtest.Start(t, t.TempDir())
 	server.AddSite("shop", "UTC", "https://shop.example")

@@ -2,7 +2,10 @@
 package browsertest
 
 import (
+	"flag"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"heatlog/cmd/heatlog/internal/browser"
@@ -13,6 +16,10 @@ import (
 var chrome browser.Browser
 
 func TestMain(m *testing.M) {
+	// tests of a browser wait for it more than they compute: twice as many at a time as cores, if -parallel does not say
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	code := heatlogtest.Run(m)
 	chrome.Close()
 	os.Exit(code)

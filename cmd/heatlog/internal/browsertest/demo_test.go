@@ -33,15 +33,21 @@ func demoSize(width int) browser.Size {
 // TestDemoPages opens every page of the demo shop at many widths: nothing sticks out, nothing is said on the console,
 // nothing is asked of others, and the tracker counts it.
 func TestDemoPages(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	widths := []int{320, 390, 768, 1280, 1920, 2560}
-	for _, path := range demoPaths {
-		for _, width := range widths {
-			lookAtDemo(t, server, path, width, false)
+	t.Run("pages", func(t *testing.T) {
+		for _, path := range demoPaths {
+			t.Run(path, func(t *testing.T) {
+				t.Parallel()
+				for _, width := range widths {
+					lookAtDemo(t, server, path, width, false)
+				}
+				lookAtDemo(t, server, path, 390, true)
+				lookAtDemo(t, server, path, 1280, true)
+			})
 		}
-		lookAtDemo(t, server, path, 390, true)
-		lookAtDemo(t, server, path, 1280, true)
-	}
+	})
 	server.WaitCounted("demo")
 	var answer struct{ Pages []struct{ URL string } }
 	server.Ask("/v1/pages", url.Values{"site": {"demo"}}, &answer)
@@ -104,6 +110,7 @@ func lookAtDemo(t *testing.T, server *heatlogtest.Server, path string, width int
 
 // TestDemoWorks uses the shop: forms stay on their page and say so, filters and tabs do what they say.
 func TestDemoWorks(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	p := chrome.Open(t, demoSize(390))
 	press := func(selector string) {
@@ -182,6 +189,7 @@ const boxTolerance = 2
 // TestDemoBoxes measures the demo's pages and compares boxes.json with them, at a desktop's and a phone's width. With
 // other fonts than those that it was measured with, lines break elsewhere: then only what the elements are is compared.
 func TestDemoBoxes(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	p := chrome.Open(t, demoSize(1280))
 	if *rewriteBoxes {
@@ -264,6 +272,7 @@ func writeBoxes(t *testing.T, p *browser.Page, base string) {
 
 // TestDemoSelectors clicks at elements of boxes.json, and wants the tracker to name them as it does.
 func TestDemoSelectors(t *testing.T) {
+	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	want := map[string]bool{}
 	p := chrome.Open(t, demoSize(1280))

@@ -43,6 +43,7 @@ func sidesColours(below color.NRGBA) (more, less color.NRGBA) {
 // TestOverlayComparesDays shows what differs from the days before: orange where there is more, blue where there is less, the
 // page itself where both are the same, on light and dark pages, desktops and phones, and goes back to the map alone.
 func TestOverlayComparesDays(t *testing.T) {
+	t.Parallel()
 	black := color.NRGBA{0, 0, 0, 255}
 	dark := strings.Replace(plainPage(600, 3000), "background:#fff", "background:#000;color-scheme:dark", 1)
 	o := ownSite(t, map[string]ownedPage{"dark-1280": {html: dark}, "dark-390": {html: dark}})
@@ -156,6 +157,7 @@ func TestOverlayComparesGenerations(t *testing.T) {
 
 // TestAppCompares shows the difference of a page's maps in the app, by days and by generations, at all sizes.
 func TestAppCompares(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	server.Post("/v1/generations", `{"rules":"exclude: ['y < 400']"}`)
 	server.WaitGeneration("g2", "ready")

@@ -111,6 +111,7 @@ func TestAppSaysThatAPageCannotBeFramed(t *testing.T) {
 
 // TestAppOpensOneOfAGroup has a page that stands for many: one of them is named, and has the map of all.
 func TestAppOpensOneOfAGroup(t *testing.T) {
+	t.Parallel()
 	o := ownSite(t, nil)
 	o.groupProducts()
 	o.send(o.click("/product/7", 200, 200, 1280), o.click("/product/8", 600, 200, 1280))
@@ -141,6 +142,7 @@ func TestAppOpensOneOfAGroup(t *testing.T) {
 
 // TestAppFramesTheDemo looks at a page of the server's own.
 func TestAppFramesTheDemo(t *testing.T) {
+	t.Parallel()
 	o := ownSite(t, nil)
 	if status, body := o.server.Request(http.MethodPost, "/v1/demo", nil, nil, nil); status != http.StatusOK {
 		t.Fatalf("send demo visitors: status %d: %s", status, body)
@@ -161,6 +163,7 @@ func TestAppFramesTheDemo(t *testing.T) {
 
 // TestBookmarklet presses it on a page of a site, of none, and signed out.
 func TestBookmarklet(t *testing.T) {
+	t.Parallel()
 	o := ownSite(t, framedPages)
 	a := openApp(t, o.server, browser.Desktop, true, "#/site/shop?at=install")
 	a.see(".bookmarklet", "Drag it to the bookmarks bar")

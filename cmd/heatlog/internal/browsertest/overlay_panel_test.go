@@ -90,6 +90,7 @@ func TestOverlayLeadsToTheApp(t *testing.T) {
 
 // TestOverlaySaysWhatItCounts has hits of a sample, and of bots alone.
 func TestOverlaySaysWhatItCounts(t *testing.T) {
+	t.Parallel()
 	o := ownSite(t, nil)
 	bot := o.click("/bots", 200, 200, 1280)
 	bot["ua"] = "Googlebot/2.1"

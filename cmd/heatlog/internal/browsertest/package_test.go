@@ -106,6 +106,7 @@ const bundledHead = `<!doctype html><meta charset=utf-8><meta name=viewport cont
 
 // TestPackage bundles the package as a site does: the tag is added once, with what it was given, and hits come.
 func TestPackage(t *testing.T) {
+	t.Parallel()
 	dir := installPackage(t)
 	script := bundled(t, dir, `
 		import { install } from "heatlog-tag";
@@ -142,6 +143,7 @@ func TestPackage(t *testing.T) {
 
 // TestPackageAttributes adds tags with every option, under a strict policy, and lets a script with that integrity run.
 func TestPackageAttributes(t *testing.T) {
+	t.Parallel()
 	const loaded = `window.runs = (window.runs || 0) + 1`
 	sum := sha512.Sum384([]byte(loaded))
 	integrity := "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
@@ -187,6 +189,7 @@ func TestPackageAttributes(t *testing.T) {
 // TestPackageConsent: consent that is given before the script has loaded waits where the script looks for it, the last one; after that
 // the script is told.
 func TestPackageConsent(t *testing.T) {
+	t.Parallel()
 	dir := installPackage(t)
 	script := bundled(t, dir, `
 		import { install } from "heatlog-tag";
@@ -260,6 +263,7 @@ func TestPackageWithoutPage(t *testing.T) {
 // TestPackageWithTracker: with consent required the tracker records nothing until consent is given, before it has loaded or after; hits
 // of a sample say so.
 func TestPackageWithTracker(t *testing.T) {
+	t.Parallel()
 	dir := installPackage(t)
 	script := bundled(t, dir, `
 		import { install } from "heatlog-tag";

@@ -13,6 +13,7 @@ import (
 // TestAppReplays goes the way of who changes a rule: writes it wrong, is shown where, puts it right, looks at the result,
 // switches, and goes back.
 func TestAppReplays(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	a := openApp(t, server, browser.Desktop, true, "#/")
 	a.press(".menu a", "Rules")
@@ -82,6 +83,7 @@ func TestAppReplays(t *testing.T) {
 
 // TestAppReplaysAPart counts one site anew, sees what is carried over, and switches to it.
 func TestAppReplaysAPart(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	a := openApp(t, server, browser.Phone, true, "#/rules/new")
 	a.press("summary", "Count only a part anew")
@@ -112,6 +114,7 @@ const generationsUnderway = `{"active":"g3","generations":[
 
 // TestAppFitsItsRules looks at the views of rules at every size, light and dark, as TestAppFitsItsScreens does.
 func TestAppFitsItsRules(t *testing.T) {
+	t.Parallel()
 	server := appServer(t)
 	const rules = "# 2026-02-03: load test that nobody switched off\nexclude:\n  - ip_tag == \"office\" or url contains \"/internal/a/rather/long/path/that/does/not/fit/on/a/phone/at/all\"\n"
 	server.Post("/v1/generations", fmt.Sprintf(`{"rules":%q}`, strings.Replace(rules, `ip_tag == "office"`, `visitor == "v0"`, 1)))
