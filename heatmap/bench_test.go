@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 )
 
 var benchLayer = NewLayerID(KindClick, 40, Desktop, false)
@@ -90,8 +91,8 @@ func BenchmarkAdd(b *testing.B) {
 	})
 }
 
-// BenchmarkMergeBlobs is what a query over 90 days does.
-func BenchmarkMergeBlobs(b *testing.B) {
+// BenchmarkReduce is what a query over 90 days does: it decodes their blobs and adds them up. Bytes are those of the blobs.
+func BenchmarkReduce(b *testing.B) {
 	f := func(name string, cells int) {
 		blobs, size := hotBlobs(90, cells)
 		b.Run(name, func(b *testing.B) {
@@ -113,13 +114,16 @@ func BenchmarkMergeBlobs(b *testing.B) {
 	f("90x2", 2)
 }
 
+// BenchmarkMerge adds up deltas. Bytes are those of their blobs.
 func BenchmarkMerge(b *testing.B) {
-	days := make([]*Delta, 90)
+	days, size := make([]*Delta, 90), 0
 	for i := range days {
 		days[i] = hotDay(uint64(i), 5000)
+		size += len(days[i].Append(nil))
 	}
 	b.Run("90x5000", func(b *testing.B) {
 		b.ReportAllocs()
+		b.SetBytes(int64(size))
 		for range b.N {
 			var d Delta
 			for _, o := range days {
@@ -129,7 +133,8 @@ func BenchmarkMerge(b *testing.B) {
 	})
 }
 
-func BenchmarkAppend(b *testing.B) {
+// BenchmarkEncode makes the blob of a delta.
+func BenchmarkEncode(b *testing.B) {
 	f := func(name string, d *Delta) {
 		buf := d.Append(nil)
 		b.Run(name, func(b *testing.B) {
@@ -148,6 +153,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkBlobLayers(b *testing.B) {
 	blob := hotDay(1, 2).Append(nil)
 	b.ReportAllocs()
+	b.SetBytes(int64(len(blob)))
 	for range b.N {
 		_, _ = BlobLayers(blob, func(LayerID, uint64) {})
 	}
@@ -158,6 +164,7 @@ func BenchmarkPoints(b *testing.B) {
 	for _, cell := range []int{8, 16} {
 		b.Run(fmt.Sprint(cell), func(b *testing.B) {
 			b.ReportAllocs()
+			b.SetBytes(int64(len(d.Points(benchLayer, cell))) * int64(unsafe.Sizeof(Point{})))
 			for range b.N {
 				d.Points(benchLayer, cell)
 			}
@@ -165,11 +172,13 @@ func BenchmarkPoints(b *testing.B) {
 	}
 }
 
+// BenchmarkDrawPNG draws a busy page. Bytes are those of the picture before it is compressed, four a pixel.
 func BenchmarkDrawPNG(b *testing.B) {
-	points := hotDay(1, 9000).Points(benchLayer, 8)
+	points, o := hotDay(1, 9000).Points(benchLayer, 8), DrawOptions{Width: 1280, Height: 8000}
 	b.ReportAllocs()
+	b.SetBytes(int64(4 * o.Width * o.Height))
 	for range b.N {
-		if err := DrawPNG(io.Discard, points, 8, DrawOptions{Width: 1280, Height: 8000}); err != nil {
+		if err := DrawPNG(io.Discard, points, 8, o); err != nil {
 			b.Fatal(err)
 		}
 	}

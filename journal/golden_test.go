@@ -84,21 +84,28 @@ func TestGolden(t *testing.T) {
 // goldenSource is the source of the journals in testdata.
 const goldenSource = "j00000000000c0ffe"
 
+// goldenFS is a disk with a journal of so many golden files.
+func goldenFS(t *testing.T, folder string, files int) *journaltest.FS {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil || len(names) != files {
+		t.Fatal(names, err)
+	}
+	golden := new(journaltest.FS)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Put(filepath.Join(dir, goldenSource, filepath.Base(name)), b)
+	}
+	return golden
+}
+
 // A journal of every released format stays readable: v1 is compressed with zstd, v1s2 with S2.
 func TestGoldenRead(t *testing.T) {
 	for _, format := range []string{"v1", "v1s2"} {
-		names, err := filepath.Glob(filepath.Join("testdata", format, "*"))
-		if err != nil || len(names) != 3 {
-			t.Fatal(names, err)
-		}
-		golden := new(journaltest.FS)
-		for _, name := range names {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden.Put(filepath.Join(dir, goldenSource, filepath.Base(name)), b)
-		}
+		golden := goldenFS(t, filepath.Join("testdata", format), 3)
 		rep, err := journal.Verify(t.Context(), golden, dir, nil)
 		if err != nil || rep.Lost != 0 || rep.TailBytes != 0 || rep.Repeated != 0 || rep.Chunks != 2 {
 			t.Errorf("%s: verify %+v, %v", format, rep, err)
@@ -139,18 +146,7 @@ func TestGoldenSealed(t *testing.T) {
 			}
 		}
 	}
-	names, err := filepath.Glob(filepath.Join(root, "*"))
-	if err != nil || len(names) != 5 {
-		t.Fatal(names, err)
-	}
-	golden := new(journaltest.FS)
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		golden.Put(filepath.Join(dir, source, filepath.Base(name)), b)
-	}
+	golden := goldenFS(t, root, 5)
 	if rep := mustVerify(t, golden); rep.Sealed != 2 || rep.Chunks != 3 {
 		t.Errorf("verify %+v", rep)
 	}

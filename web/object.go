@@ -143,30 +143,25 @@ func (o *object) ranges(name string, list [][2]int) {
 
 // points writes [[x,y,weight],…].
 func (o *object) points(name string, points []heatmap.Point) {
-	o.key(name)
-	if o.packed {
-		o.dst = packPoints(o.dst, points)
-		return
-	}
-	o.dst = appendPoints(o.dst, points)
+	pointList(o, name, points, packPoints, appendPoints)
 }
 
 // thinned writes [[x,y,weight],…].
 func (o *object) thinned(name string, points []heatmap.ThinPoint) {
-	o.key(name)
-	if o.packed {
-		o.dst = packThinned(o.dst, points)
-		return
-	}
-	o.dst = appendThinned(o.dst, points)
+	pointList(o, name, points, packThinned, appendThinned)
 }
 
 // changes writes [[x,y,difference,hits,minus hits],…].
 func (o *object) changes(name string, points []heatmap.Change) {
+	pointList(o, name, points, packChanges, appendChanges)
+}
+
+// pointList writes points as pack does, or else as text.
+func pointList[P any](o *object, name string, points []P, pack, text func(dst []byte, points []P) []byte) {
 	o.key(name)
 	if o.packed {
-		o.dst = packChanges(o.dst, points)
+		o.dst = pack(o.dst, points)
 		return
 	}
-	o.dst = appendChanges(o.dst, points)
+	o.dst = text(o.dst, points)
 }

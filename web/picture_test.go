@@ -23,13 +23,9 @@ func TestPicture(t *testing.T) {
 				t.Errorf("%q: header %s is %q, want %q", more, name, got, want)
 			}
 		}
-		img, err := png.Decode(strings.NewReader(a.body))
-		if err != nil {
-			t.Errorf("%q: %v in %.100q", more, err, a.body)
+		img := a.picture(t, more, width, height)
+		if img == nil {
 			return
-		}
-		if b := img.Bounds(); b.Dx() != width || b.Dy() != height {
-			t.Errorf("%q: picture is %v, want %d x %d", more, b, width, height)
 		}
 		if _, _, _, alpha := img.At(4, 4).RGBA(); alpha == 0 {
 			t.Errorf("%q: no colour at the centre of the cell (0, 0)", more)
@@ -39,6 +35,20 @@ func TestPicture(t *testing.T) {
 	f("&radius=100", 512+4+100, 1480+4+100)
 	f("&width=64&height=32", 64, 32)
 	f("&width=64", 64, 1480+4+24)
+}
+
+// picture decodes an answer and fails unless it is so large. It is nil if the answer is no picture.
+func (a answer) picture(t *testing.T, question string, width, height int) image.Image {
+	t.Helper()
+	img, err := png.Decode(strings.NewReader(a.body))
+	if err != nil {
+		t.Errorf("%q: %v in %.100q", question, err, a.body)
+		return nil
+	}
+	if b := img.Bounds(); b.Dx() != width || b.Dy() != height {
+		t.Errorf("%q: picture is %v, want %d x %d", question, b, width, height)
+	}
+	return img
 }
 
 // TestField reads the samples of a strip, and what the headers say of it.
@@ -53,13 +63,9 @@ func TestField(t *testing.T) {
 				t.Errorf("%q: header %s is %q, want %q", more, name, got, want)
 			}
 		}
-		img, err := png.Decode(strings.NewReader(a.body))
-		if err != nil {
-			t.Errorf("%q: %v in %.100q", more, err, a.body)
+		img := a.picture(t, more, width, height)
+		if img == nil {
 			return
-		}
-		if b := img.Bounds(); b.Dx() != width || b.Dy() != height {
-			t.Errorf("%q: %v samples, want %d x %d", more, b, width, height)
 		}
 		for _, s := range samples {
 			if got := int(img.(*image.Gray).GrayAt(s[0], s[1]).Y); got != s[2] {

@@ -100,6 +100,7 @@ func benchBothJournals(b *testing.B, run func(b *testing.B, j *journal.Journal))
 			j := openBenchJournal(b, sealed)
 			hits := float64(benchHitCount(b))
 			b.ReportAllocs()
+			b.SetBytes(j.Stats().Bytes)
 			b.ResetTimer()
 			before := cpuNow(b)
 			for range b.N {
