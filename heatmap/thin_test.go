@@ -9,35 +9,34 @@ import (
 	"unsafe"
 )
 
-// naiveError draws both by the formula at the corners and centres of all cells of 8 px, and compares.
-func naiveError(points []Point, thin []ThinPoint, cell int) float64 {
-	exact, differ := make(map[[2]int]float64), make(map[[2]int]float64)
-	each := func(p ThinPoint, add func(at [2]int, heat float64)) {
+// naiveDrawing has the heat by the formula at the corners and centres of all cells of 8 px.
+func naiveDrawing(points []ThinPoint, cell int) map[[2]int]float64 {
+	heat := make(map[[2]int]float64)
+	for _, p := range points {
 		cx, cy := p.X+float64(cell)/2, p.Y+float64(cell)/2
 		for y := max(int(cy)/4*4-24, 0); y <= int(cy)+28; y += 4 {
 			for x := max(int(cx)/4*4-24, 0); x <= int(cx)+28; x += 4 {
 				dx, dy := float64(x)-cx, float64(y)-cy
 				if k := 1 - (dx*dx+dy*dy)/(24*24); k > 0 && (x%8 == 0) == (y%8 == 0) {
-					add([2]int{x, y}, float64(p.Weight)*k*k)
+					heat[[2]int{x, y}] += float64(p.Weight) * k * k
 				}
 			}
 		}
 	}
-	for _, p := range unmerged(points) {
-		each(p, func(at [2]int, heat float64) {
-			exact[at] += heat
-			differ[at] -= heat
-		})
-	}
-	for _, p := range thin {
-		each(p, func(at [2]int, heat float64) { differ[at] += heat })
-	}
+	return heat
+}
+
+// naiveError compares the drawing of thinned points with the exact one.
+func naiveError(exact map[[2]int]float64, thin []ThinPoint, cell int) float64 {
+	drawn := naiveDrawing(thin, cell)
 	top, far := 0.0, 0.0
-	for _, heat := range exact {
-		top = max(top, heat)
+	for at, heat := range exact {
+		top, far = max(top, heat), max(far, math.Abs(heat-drawn[at]))
 	}
-	for _, heat := range differ {
-		far = max(far, math.Abs(heat))
+	for at, heat := range drawn {
+		if _, ok := exact[at]; !ok {
+			far = max(far, heat)
+		}
 	}
 	return far / top
 }
@@ -87,6 +86,7 @@ var thinPages = []struct {
 
 // TestThin holds what an answer promises of thinned points, and compares their error with that of a naive drawing.
 func TestThin(t *testing.T) {
+	var exact map[[2]int]float64
 	f := func(name string, points []Point, cell, limit int) {
 		t.Helper()
 		got := Thin(points, cell, limit)
@@ -118,31 +118,29 @@ func TestThin(t *testing.T) {
 		if far := math.Hypot(x-thinX, y-thinY) / float64(hits); far > ThinUnit {
 			t.Errorf("%s, limit %d: centre of weight is %g px off", name, limit, far)
 		}
-		naive := naiveError(points, got.Points, cell)
+		naive := naiveError(exact, got.Points, cell)
 		if d := got.Error - naive; d < -1e-6 || d > 3e-6 {
 			t.Errorf("%s, limit %d: error is %.7f, the naive drawing's %.7f", name, limit, got.Error, naive)
 		}
 		t.Logf("%-9s %6d cells of %2d px, %6d hits, limit %4d: error %.4f %%", name, len(points), cell, hits, limit, 100*got.Error)
 	}
-	for _, page := range thinPages {
-		points := page.points(8)
-		limits := []int{500, 1000, 4000}
-		if len(points) > 100_000 {
-			limits = limits[2:] // the naive drawing takes long
-		}
+	of := func(name string, points []Point, cell int, limits ...int) {
+		t.Helper()
+		exact = naiveDrawing(unmerged(points), cell)
 		for _, limit := range limits {
-			f(page.name, points, 8, limit)
+			f(name, points, cell, limit)
 		}
 	}
-	f("spots", thinPages[1].points(16), 16, 1000)
-	f("spots", thinPages[1].points(24), 24, 500)
-	few := []Point{{0, 0, 5}, {8, 0, 3}, {65528, 65528, 2}, {16, 800, 1}}
-	for limit := 1; limit < 6; limit++ {
-		f("far apart", few, 8, limit)
+	for _, page := range thinPages {
+		of(page.name, page.points(8), 8, 500, 1000, 4000)
 	}
-	f("great", []Point{{0, 0, 1 << 60}, {8, 0, 1 << 60}, {512, 800, 7}}, 8, 2)
-	f("one", few[:1], 8, 1)
-	f("none", nil, 8, 1)
+	of("spots", thinPages[1].points(16), 16, 1000)
+	of("spots", thinPages[1].points(24), 24, 500)
+	few := []Point{{0, 0, 5}, {8, 0, 3}, {65528, 65528, 2}, {16, 800, 1}}
+	of("far apart", few, 8, 1, 2, 3, 4, 5)
+	of("great", []Point{{0, 0, 1 << 60}, {8, 0, 1 << 60}, {512, 800, 7}}, 8, 2)
+	of("one", few[:1], 8, 1)
+	of("none", nil, 8, 1)
 }
 
 // TestThinKeepsHeavy has cells of which only those of little weight are merged, and says where their points are.
