@@ -31,12 +31,10 @@ type place struct{ X, Y, Clicks int }
 // these counts at these cells of the API, and in the overlay the colours of the server's own picture of them: it draws by
 // elements, but nothing has moved.
 func TestHeatIsWherePeopleClicked(t *testing.T) {
-	t.Parallel()
 	server := heatlogtest.Start(t, t.TempDir())
 	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
 		for _, path := range []string{"/demo/", "/demo/shop", "/demo/product"} {
 			t.Run(fmt.Sprintf("%s at %d px", path, size.Width), func(t *testing.T) {
-				t.Parallel()
 				link := server.Base + path
 				places := clickPlaces(t, link, size)
 				query := url.Values{
