@@ -113,17 +113,17 @@ func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*s
 // Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
 // it was put. Who asks the same at a time may get the same answer, which must not be changed.
 func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
-	return askShared(ctx, &x.shared.heatmaps, q, x.heatmap)
+	return askShared(ctx, x, &x.shared.heatmaps, q, x.heatmap)
 }
 
-func (x *Index) heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap, error) {
-	if err := checkKind(&q); err != nil {
+func (x *Index) heatmap(ctx context.Context, q asked) (*heatmap.Heatmap, error) {
+	if err := checkKind(&q.Query); err != nil {
 		return nil, err
 	}
 	if q.Cell == 0 {
 		q.Cell = max(x.options.Rules.CellSize(), x.carriedCell())
 	}
-	pl, err := x.newPlan(ctx, q)
+	pl, err := x.newSharedPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -179,11 +179,11 @@ func coarserError(cell int) error {
 
 // Scroll answers a query for reach, attention and fold. The answer is shared like that of Heatmap.
 func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
-	return askShared(ctx, &x.shared.scrolls, q, x.scroll)
+	return askShared(ctx, x, &x.shared.scrolls, q, x.scroll)
 }
 
-func (x *Index) scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error) {
-	pl, err := x.newPlan(ctx, q)
+func (x *Index) scroll(ctx context.Context, q asked) (*heatmap.Scroll, error) {
+	pl, err := x.newSharedPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -210,11 +210,11 @@ func (x *Index) scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 
 // Pages answers a query for the pages of a site with their counts. The answer is shared like that of Heatmap.
 func (x *Index) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
-	return askShared(ctx, &x.shared.lists, q, x.list)
+	return askShared(ctx, x, &x.shared.lists, q, x.list)
 }
 
-func (x *Index) list(ctx context.Context, q heatmap.Query) (*heatmap.PageList, error) {
-	pl, err := x.newPlan(ctx, q)
+func (x *Index) list(ctx context.Context, q asked) (*heatmap.PageList, error) {
+	pl, err := x.newSharedPlan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +228,7 @@ func (x *Index) list(ctx context.Context, q heatmap.Query) (*heatmap.PageList, e
 	if err != nil {
 		return nil, err
 	}
-	list := counts.list(q)
+	list := counts.list(q.Query)
 	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
 	for _, c := range list {
 		a.Hits += c.Hits

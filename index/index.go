@@ -225,15 +225,20 @@ func (x *Index) prepare(ctx context.Context) bool {
 
 // carriedCell is the side of the largest cells that were carried over, px, 0 if there are none.
 func (x *Index) carriedCell() int {
-	select {
-	case <-x.prepared:
-	default:
-		return 0
-	}
-	if x.base.Empty() {
+	if !x.isPrepared() || x.base.Empty() {
 		return 0
 	}
 	return x.base.Cell
+}
+
+// isPrepared reports whether it is known what was carried over.
+func (x *Index) isPrepared() bool {
+	select {
+	case <-x.prepared:
+		return true
+	default:
+		return false
+	}
 }
 
 // carried gives what tells the hits of a source that were carried over, nil if there are none.

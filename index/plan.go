@@ -27,6 +27,7 @@ type plan struct {
 	periods []PeriodRange
 	where   *Where // nil = all
 	scan    bool
+	begin   func() // called before anything is read of the log
 }
 
 const maxMonth = heatmap.Period(1<<16 - 1)
@@ -42,7 +43,7 @@ func (x *Index) newPlan(ctx context.Context, q heatmap.Query) (*plan, error) {
 	if !(q.Noise >= 0 && q.Noise <= 1) {
 		return nil, &heatmap.ParamError{Field: "noise", Message: "noise must be from 0 to 1"}
 	}
-	pl := &plan{query: q, zone: x.zone(q.Site)}
+	pl := &plan{query: q, zone: x.zone(q.Site), begin: func() {}}
 	if err := pl.choosePages(x.options.Rules); err != nil {
 		return nil, err
 	}
@@ -66,6 +67,15 @@ func (x *Index) newPlan(ctx context.Context, q heatmap.Query) (*plan, error) {
 		pl.where, pl.scan = where, true
 	}
 	return pl, nil
+}
+
+// newSharedPlan is newPlan for an answer that is shared.
+func (x *Index) newSharedPlan(ctx context.Context, q asked) (*plan, error) {
+	pl, err := x.newPlan(ctx, q.Query)
+	if err == nil {
+		pl.begin = q.begin
+	}
+	return pl, err
 }
 
 // zone is the time zone in which the generation counts a site's days.

@@ -68,6 +68,7 @@ func (x *Index) tryReduce(ctx context.Context, pl *plan, r reducer, alone bool) 
 		return heatmap.Prefix{}, err
 	}
 	defer t.end()
+	pl.begin()
 	if alone {
 		x.gate.Lock()
 		defer x.gate.Unlock()

@@ -96,6 +96,7 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 	case <-ctx.Done():
 		return heatmap.Prefix{}, ctx.Err()
 	}
+	pl.begin()
 	x.stats.scans.Add(1)
 	if pl.where != nil {
 		defer func(before uint64) { x.stats.whereErrors.Add(pl.where.errors - before) }(pl.where.errors)

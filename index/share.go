@@ -22,16 +22,27 @@ func (a *sharedAnswers) end() {
 	a.lists.end()
 }
 
-// askShared gives the answer of compute to a query, shared with those who ask the same.
-func askShared[A any](ctx context.Context, s *shared[heatmap.Query, A], q heatmap.Query, compute func(context.Context, heatmap.Query) (A, error)) (A, error) {
-	if math.IsNaN(q.Noise) {
-		return compute(ctx, q) // which refuses it: it equals no other
-	}
-	return s.ask(ctx, q, func(ctx context.Context) (A, error) { return compute(ctx, q) })
+// asked is a query with what must be called before anything is read of the log to answer it.
+type asked struct {
+	heatmap.Query
+	begin func()
 }
 
-// shared computes answers, equal ones that are asked for at a time once. Who asks gets an answer that was begun after that: while one
-// is computed, all who ask the same wait for the next. So nobody's answer lacks what was counted when it was asked for, and however
+// askShared gives the answer of compute to a query, shared with those who ask the same.
+func askShared[A any](ctx context.Context, x *Index, s *shared[heatmap.Query, A], q heatmap.Query, compute func(context.Context, asked) (A, error)) (A, error) {
+	if math.IsNaN(q.Noise) {
+		return compute(ctx, asked{q, func() {}}) // which refuses it: it equals no other
+	}
+	return s.ask(ctx, q, func(ctx context.Context, begin func()) (A, error) {
+		if !x.isPrepared() {
+			begin() // what was carried over, of which the answer may say something, becomes known
+		}
+		return compute(ctx, asked{q, begin})
+	})
+}
+
+// shared computes answers, equal ones that are asked for at a time once. Who asks gets an answer that was begun after that: one whose
+// computation still waits for its turn, or else the next. So nobody's answer lacks what was counted when it was asked for, and however
 // many ask, one at a time is computed of each. The zero value is ready.
 type shared[Q comparable, A any] struct {
 	mu      sync.Mutex
@@ -47,7 +58,8 @@ type flight[A any] struct{ now, next *round[A] }
 type round[A any] struct {
 	ctx     context.Context // ends when nobody waits any more
 	end     context.CancelFunc
-	waiting int // guarded by shared.mu
+	waiting int  // guarded by shared.mu
+	begun   bool // guarded by shared.mu; who asks from now on is not to get this answer
 	done    chan struct{}
 	answer  A
 	err     error
@@ -60,11 +72,12 @@ func newRound[A any](ctx context.Context) *round[A] {
 	return r
 }
 
-// ask gives the answer of compute, which several may get: nobody may change it.
-func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(context.Context) (A, error)) (A, error) {
+// ask gives the answer of compute, which several may get: nobody may change it. Compute calls begin before it looks at anything
+// that may change while it waits.
+func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(ctx context.Context, begin func()) (A, error)) (A, error) {
 	r := s.join(ctx, question, compute)
 	if r == nil {
-		return compute(ctx)
+		return compute(ctx, func() {})
 	}
 	select {
 	case <-r.done:
@@ -80,7 +93,7 @@ func (s *shared[Q, A]) ask(ctx context.Context, question Q, compute func(context
 }
 
 // join gives the round whose answer is that of a question that is asked now, nil if answers are not shared any more.
-func (s *shared[Q, A]) join(ctx context.Context, question Q, compute func(context.Context) (A, error)) *round[A] {
+func (s *shared[Q, A]) join(ctx context.Context, question Q, compute func(context.Context, func()) (A, error)) *round[A] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
@@ -98,11 +111,22 @@ func (s *shared[Q, A]) join(ctx context.Context, question Q, compute func(contex
 		s.running.Go(func() { s.run(question, f, r, compute) })
 		return r
 	}
+	if !f.now.begun && f.now.waiting > 0 {
+		f.now.waiting++
+		return f.now
+	}
 	if f.next == nil || f.next.waiting == 0 {
 		f.next = newRound[A](ctx)
 	}
 	f.next.waiting++
 	return f.next
+}
+
+// begin closes a round to those who ask from now on.
+func (s *shared[Q, A]) begin(r *round[A]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.begun = true
 }
 
 // leave takes one who waits from a round.
@@ -115,18 +139,19 @@ func (s *shared[Q, A]) leave(r *round[A]) {
 }
 
 // run computes answers of one question until nobody asks for it.
-func (s *shared[Q, A]) run(question Q, f *flight[A], r *round[A], compute func(context.Context) (A, error)) {
+func (s *shared[Q, A]) run(question Q, f *flight[A], r *round[A], compute func(context.Context, func()) (A, error)) {
 	for r != nil {
-		r.compute(compute)
+		s.compute(r, compute)
 		r = s.following(question, f)
 	}
 }
 
-func (r *round[A]) compute(compute func(context.Context) (A, error)) {
+func (s *shared[Q, A]) compute(r *round[A], compute func(context.Context, func()) (A, error)) {
 	defer close(r.done)
 	defer r.end()
+	defer s.begin(r)                       // nobody comes to what is done
 	defer func() { r.panic = recover() }() // theirs who asked
-	r.answer, r.err = compute(r.ctx)
+	r.answer, r.err = compute(r.ctx, func() { s.begin(r) })
 }
 
 // following gives the round that comes after one that is done, nil if nobody waits for one.

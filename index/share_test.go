@@ -16,7 +16,8 @@ func TestSharedAnswer(t *testing.T) {
 		const askers, each = 100, 20
 		var s shared[string, time.Time]
 		var computed, running atomic.Int32
-		compute := func(context.Context) (time.Time, error) {
+		compute := func(_ context.Context, begin func()) (time.Time, error) {
+			begin()
 			if running.Add(1) > 1 {
 				t.Error("two are computed at a time")
 			}
@@ -50,6 +51,48 @@ func TestSharedAnswer(t *testing.T) {
 	})
 }
 
+// TestSharedTurn asks while the computation waits for its turn: all get its answer. Who asks later, or when all who waited have left,
+// gets the next.
+func TestSharedTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s shared[string, int]
+		var computed atomic.Int32
+		compute := func(ctx context.Context, begin func()) (int, error) {
+			select {
+			case <-time.After(time.Second): // its turn
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+			begin()
+			time.Sleep(time.Second)
+			return int(computed.Add(1)), nil
+		}
+		gone, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		if _, err := s.ask(gone, "q", compute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("left with %v", err)
+		}
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+				want := 1 + i/11 // in the first second the computation waits for its turn
+				if i == 10 {
+					return // at the very moment
+				}
+				if got, err := s.ask(t.Context(), "q", compute); got != want || err != nil {
+					t.Errorf("who asked after %d00 ms got answer %d, err %v, want %d", i, got, err, want)
+				}
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		if len(s.flights) != 0 {
+			t.Errorf("%d questions are left", len(s.flights))
+		}
+	})
+}
+
 // TestSharedQuestions computes different questions at a time.
 func TestSharedQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +101,7 @@ func TestSharedQuestions(t *testing.T) {
 		start := time.Now()
 		for i := range 10 {
 			all.Go(func() {
-				got, err := s.ask(t.Context(), i, func(context.Context) (int, error) {
+				got, err := s.ask(t.Context(), i, func(context.Context, func()) (int, error) {
 					time.Sleep(time.Second)
 					return i, nil
 				})
@@ -80,7 +123,8 @@ func TestSharedAnswerLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s shared[string, int]
 		begun := 0
-		compute := func(ctx context.Context) (int, error) {
+		compute := func(ctx context.Context, begin func()) (int, error) {
+			begin()
 			begun++
 			n := begun
 			select {
@@ -117,7 +161,8 @@ func TestSharedEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s shared[string, int]
 		var running atomic.Int32
-		compute := func(ctx context.Context) (int, error) {
+		compute := func(ctx context.Context, begin func()) (int, error) {
+			begin()
 			running.Add(1)
 			defer running.Add(-1)
 			<-ctx.Done()
@@ -156,15 +201,15 @@ func TestSharedEnd(t *testing.T) {
 // TestSharedPanic panics in a computation: those who asked have it, where they may recover, and the next answer is a new one.
 func TestSharedPanic(t *testing.T) {
 	var s shared[string, int]
-	ask := func(compute func(context.Context) (int, error)) (panicked any) {
+	ask := func(compute func(context.Context, func()) (int, error)) (panicked any) {
 		defer func() { panicked = recover() }()
 		s.ask(t.Context(), "q", compute)
 		return nil
 	}
-	if p := ask(func(context.Context) (int, error) { panic("of a blob") }); p != "of a blob" {
+	if p := ask(func(context.Context, func()) (int, error) { panic("of a blob") }); p != "of a blob" {
 		t.Errorf("panicked with %v", p)
 	}
-	if p := ask(func(context.Context) (int, error) { return 1, nil }); p != nil {
+	if p := ask(func(context.Context, func()) (int, error) { return 1, nil }); p != nil {
 		t.Errorf("then panicked with %v", p)
 	}
 }

@@ -115,3 +115,49 @@ func TestMaxAnswers(t *testing.T) {
 	}
 	held[1].end()
 }
+
+// TestWaitingAnswerIsShared asks the same while the first waits for its turn, and adds hits meanwhile: one answer is computed, which
+// has them all.
+func TestWaitingAnswerIsShared(t *testing.T) {
+	log, r := newMemLog(), rand.New(rand.NewPCG(2, 2))
+	x := openTest(t, Options{Store: newMapStore(), Source: log, MaxAnswers: 1})
+	defer x.kill()
+	turn, err := x.turns.take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := heatmap.ParseDate("2026-01-01")
+	q := heatmap.Query{Site: testSite, URL: testPage(0), From: heatmap.Bound{Set: true, IsDate: true, Date: first}}
+	q.To = heatmap.Bound{Set: true, IsDate: true, Date: first + 100}
+	before := x.stats.queries.Load()
+	var all sync.WaitGroup
+	for i := range 5 {
+		log.append(randomBatch(r, 1))
+		waitApplied(t, x)
+		end := log.Durable()
+		all.Go(func() {
+			if a, err := x.Heatmap(t.Context(), q); err != nil || a.Positions[log.ID()] < end {
+				t.Errorf("asker %d: %v, want position %d at least", i, err, end)
+			}
+		})
+	}
+	waiting := func() int {
+		x.shared.heatmaps.mu.Lock()
+		defer x.shared.heatmaps.mu.Unlock()
+		f := x.shared.heatmaps.flights[q]
+		if f == nil || f.next != nil {
+			return 0
+		}
+		return f.now.waiting
+	}
+	for waiting() < 5 {
+		if err := pause(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	turn.end()
+	all.Wait()
+	if n := x.stats.queries.Load() - before; n != 1 {
+		t.Errorf("%d answers were computed for five who asked, want 1", n)
+	}
+}
