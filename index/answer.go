@@ -8,66 +8,6 @@ import (
 	"heatlog/heatmap"
 )
 
-// sum reduces to one delta, in which each wanted kind is one layer.
-type sum struct {
-	daysSeen
-	delta heatmap.Delta
-	sel   heatmap.Select
-}
-
-// newSum makes a sum that leaves anchors out.
-func newSum(sel heatmap.Select) *sum {
-	s := &sum{sel: sel}
-	s.delta.IgnoreAnchors()
-	return s
-}
-
-// daysSeen reduces to the first and the last day of what there is.
-type daysSeen struct {
-	first, last heatmap.Date
-	dated       bool
-}
-
-func (s *daysSeen) part(*heatmap.Delta) any { return nil }
-
-func (s *daysSeen) add(k heatmap.Key, _ any) { s.see(k.Period.First(), k.Period.Last()) }
-
-func (s *daysSeen) blob(k heatmap.Key, _ []byte) error {
-	s.see(k.Period.First(), k.Period.Last())
-	return nil
-}
-
-func (s *daysSeen) reset() { *s = daysSeen{} }
-
-func (s *daysSeen) see(first, last heatmap.Date) {
-	if !s.dated || first < s.first {
-		s.first = first
-	}
-	if !s.dated || last > s.last {
-		s.last = last
-	}
-	s.dated = true
-}
-
-func (s *sum) part(d *heatmap.Delta) any {
-	part := new(heatmap.Delta)
-	part.IgnoreAnchors()
-	part.MergeSelected(d, s.sel)
-	return part
-}
-
-func (s *sum) add(k heatmap.Key, part any) {
-	s.see(k.Period.First(), k.Period.Last())
-	s.delta.Merge(part.(*heatmap.Delta))
-}
-
-func (s *sum) blob(k heatmap.Key, blob []byte) error {
-	s.see(k.Period.First(), k.Period.Last())
-	return s.delta.MergeBlobSelected(blob, s.sel)
-}
-
-func (s *sum) reset() { *s = *newSum(s.sel) }
-
 // span gives the days that an answer is about: those asked for, or where a bound is open the first or last with hits. It
 // is not known for patterns with an open bound, as blobs of months do not say it and a pattern has many.
 func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap.Date, dated bool, err error) {
@@ -101,7 +41,7 @@ func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap
 
 // answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
 func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*sum, heatmap.Prefix, error) {
-	s := newSum(pl.selects(kinds...))
+	s := newSum(pl.selects(kinds...), kinds[0])
 	if pl.scan {
 		prefix, err := x.scan(ctx, pl, s, kinds)
 		return s, prefix, err
@@ -131,21 +71,21 @@ func (x *Index) heatmap(ctx context.Context, q asked) (*heatmap.Heatmap, error) 
 	if err != nil {
 		return nil, err
 	}
-	layer := sumLayer(q.Kind)
-	if have := s.delta.CellSize(layer); have > q.Cell {
+	points, have := s.points(q.Cell)
+	if have > q.Cell {
 		return nil, coarserError(have)
 	}
 	a := x.mapOf(pl, s, prefix, q.Kind)
 	a.Cell = q.Cell
-	a.Points, a.Noise = heatmap.WithoutNoise(s.delta.Points(layer, q.Cell), q.Cell, q.Noise)
+	a.Points, a.Noise = heatmap.WithoutNoise(points, q.Cell, q.Noise)
 	return a, x.complete(ctx, pl, s, a, q.Kind)
 }
 
 // mapOf is what a sum says of a kind, but for points, days and why.
 func (x *Index) mapOf(pl *plan, s *sum, prefix heatmap.Prefix, kind heatmap.Kind) *heatmap.Heatmap {
 	return &heatmap.Heatmap{
-		Prefix: prefix, Page: pl.page, Scanned: pl.scan, Hits: s.delta.Hits(sumLayer(kind)),
-		Visitors: s.delta.Visitors(pl.query.Bots), Sampled: s.delta.Sampled(pl.query.Bots), Views: s.delta.Hits(sumLayer(heatmap.KindView)),
+		Prefix: prefix, Page: pl.page, Scanned: pl.scan, Hits: s.hits(kind),
+		Visitors: s.delta.Visitors(pl.query.Bots), Sampled: s.delta.Sampled(pl.query.Bots), Views: s.hits(heatmap.KindView),
 	}
 }
 

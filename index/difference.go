@@ -27,7 +27,7 @@ func (x *Index) newSide(ctx context.Context, q heatmap.Query) (*side, error) {
 		return nil, err
 	}
 	s := &side{x: x, pl: pl, kinds: []heatmap.Kind{q.Kind, heatmap.KindView}}
-	s.sum = newSum(pl.selects(s.kinds...))
+	s.sum = newSum(pl.selects(s.kinds...), s.kinds[0])
 	return s, nil
 }
 

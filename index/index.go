@@ -33,7 +33,7 @@ type Options struct {
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
 	MaxScans        int           // scans of the journal at a time, default 2
-	ListBytes       int           // memory of what lists of pages keep of a store that is Versioned, default 16 MiB: about 9,000 pages with 60 days of each
+	KeptBytes       int           // memory of what is kept for answers of a store that is Versioned, default 32 MiB: 4 million cells, or 18,000 pages of lists with 60 days of each
 	MaxAnswers      int           // answers that are computed from counts at a time, default two a core
 	Now             func() time.Time
 	Logger          *slog.Logger // nil discards
@@ -85,8 +85,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxScans <= 0 {
 		o.MaxScans = 2
 	}
-	if o.ListBytes <= 0 {
-		o.ListBytes = defaultListBytes
+	if o.KeptBytes <= 0 {
+		o.KeptBytes = defaultKeptBytes
 	}
 	if o.MaxAnswers <= 0 {
 		o.MaxAnswers = 2 * runtime.GOMAXPROCS(0)
@@ -102,7 +102,7 @@ func (o Options) withDefaults() Options {
 
 const (
 	minCacheBytes    = 1 << 20
-	defaultListBytes = 16 << 20
+	defaultKeptBytes = 32 << 20
 )
 
 // ErrFull says that the set which tells repeats holds as many batches of a bucket of 10 minutes as it may. If the clock was set
@@ -133,7 +133,7 @@ type Index struct {
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
 	turns   turns         // of answers from counts
-	lists   *listCache
+	kept    *keptCache
 	pins    pins
 
 	shared sharedAnswers
@@ -195,7 +195,7 @@ func newIndex(o Options) *Index {
 	x := &Index{options: o, done: make(chan struct{}), closing: make(chan struct{}), prepared: make(chan struct{})}
 	x.scans = make(chan struct{}, o.MaxScans)
 	x.turns = make(turns, o.MaxAnswers)
-	x.lists = newListCache(o.ListBytes)
+	x.kept = newKeptCache(o.KeptBytes)
 	x.leftOut = x.carried
 	return x
 }

@@ -81,6 +81,22 @@ func (c *pageCounts) of(page string) *pageCount {
 	return sum
 }
 
+func (c *pageCounts) what() string { return "list" }
+
+func (c *pageCounts) keep(_ *stored, p *storedPage, _ heatmap.Key, blob []byte) error {
+	samples, err := heatmap.BlobLayers(blob, func(id heatmap.LayerID, hits uint64) { c.count(&p.pageCount, id, hits) })
+	p.samples.Add(&samples)
+	return err
+}
+
+func (c *pageCounts) seal(*stored) {}
+
+func (c *pageCounts) begin(s *stored) {
+	for page, p := range s.pages {
+		c.add(heatmap.Key{Page: page}, &p.pageCount)
+	}
+}
+
 func (c *pageCounts) reset() { clear(c.pages) }
 
 // list gives the pages that have hits and contain the search text, sorted.

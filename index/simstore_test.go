@@ -14,7 +14,8 @@ type simStore struct {
 	docs    map[Ref]Doc
 	records map[string][]byte
 	late    []Write
-	calm    bool // nothing fails any more
+	version uint64 // grows with each change, that of a late write too
+	calm    bool   // nothing fails any more
 }
 
 var errStore = errors.New("no answer")
@@ -62,6 +63,7 @@ func (s *simStore) swap(w Write) bool {
 		return false
 	}
 	s.docs[w.Ref] = Doc{Ref: w.Ref, Watermark: w.New, Blob: w.Blob}
+	s.version++
 	return true
 }
 
@@ -94,6 +96,10 @@ func (s *simStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	return nil
 }
 
+func (s *simStore) Version() uint64 { return s.version }
+
+func (s *simStore) PageVersion(string, string) uint64 { return s.version }
+
 func (s *simStore) Sites(_ context.Context, generation string) ([]string, error) {
 	if s.fails(12) {
 		return nil, errStore
@@ -117,6 +123,7 @@ func (s *simStore) Drop(_ context.Context, generation string) error {
 		return errStore
 	}
 	maps.DeleteFunc(s.docs, func(r Ref, _ Doc) bool { return r.Generation == generation })
+	s.version++
 	return nil
 }
 

@@ -93,21 +93,13 @@ type Store struct {
 	written, conflicts, reopened atomic.Uint64
 
 	version atomic.Uint64 // see Version
+	pages   versions
 }
 
 var (
 	_ index.Store     = (*Store)(nil)
 	_ index.Versioned = (*Store)(nil)
 )
-
-// Version tells whether documents have changed, or are being changed: see index.Versioned. No other process has the folder.
-func (s *Store) Version() uint64 { return s.version.Load() }
-
-// change marks a change of documents, which ends by what it gives.
-func (s *Store) change() (end func()) {
-	s.version.Add(1)
-	return func() { s.version.Add(1) }
-}
 
 // Open opens the store in dir, which is made when it is absent. The error is an *OpenError: another process has the
 // folder, it is damaged, or it holds something else or a newer format.
@@ -330,7 +322,7 @@ func (s *Store) reopenToRead(why error) bool {
 func (s *Store) replace(e *engine, why error) {
 	old := s.engine
 	s.engine = e
-	s.version.Add(1) // what a write left whose outcome was unknown may be there now, or be gone
+	s.changed() // what a write left whose outcome was unknown may be there now, or be gone
 	s.reopened.Add(1)
 	s.o.Logger.Warn("opened the store anew", "dir", s.dir, "readonly", e.readOnly, "err", why)
 	s.retired.Go(func() { _ = old.close() }) // what broke it was logged

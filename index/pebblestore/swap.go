@@ -27,7 +27,8 @@ func (s *Store) Swap(ctx context.Context, writes []index.Write) ([]bool, error) 
 		return nil, err
 	}
 	defer e.users.Done()
-	defer s.change()()
+	s.changing(writes)
+	defer s.changing(writes)
 	w := swap{engine: e, writes: writes, applied: make([]bool, len(writes)), limit: int(s.o.MemTable / 4)}
 	if err := w.run(keys); err != nil {
 		return nil, fmt.Errorf("swap %d documents: %w", len(writes), err)
@@ -164,7 +165,8 @@ func (s *Store) Drop(ctx context.Context, generation string) error {
 		return err
 	}
 	defer e.users.Done()
-	defer s.change()()
+	s.changed()
+	defer s.changed()
 	first := appendGeneration(nil, generation)
 	err = e.write(true, func(b *pebble.Batch) error { return b.DeleteRange(first, after(first), nil) })
 	if err != nil {

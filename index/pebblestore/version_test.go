@@ -14,12 +14,15 @@ func TestVersion(t *testing.T) {
 	ref := index.Ref{Generation: "g1", Key: heatmap.Key{Site: "shop", Page: "https://shop.example/", Period: heatmap.DayPeriod(20_000)}, Source: "s"}
 	changes := func(want bool, what string, fn func() error) {
 		t.Helper()
-		before := s.Version()
+		before, pageBefore := s.Version(), s.PageVersion(ref.Site, ref.Page)
 		if err := fn(); err != nil {
 			t.Fatal(err)
 		}
 		if after := s.Version(); after < before || (after > before) != want {
 			t.Errorf("%s: version %d before, %d after", what, before, after)
+		}
+		if after := s.PageVersion(ref.Site, ref.Page); after < pageBefore || (after > pageBefore) != want {
+			t.Errorf("%s: version of the page %d before, %d after", what, pageBefore, after)
 		}
 	}
 	changes(true, "swap", func() error {
@@ -33,5 +36,18 @@ func TestVersion(t *testing.T) {
 		_, err := s.SwapRecord(t.Context(), "r", nil, []byte("v"))
 		return err
 	})
+	other := s.PageVersion("shop", "https://shop.example/other")
+	changes(true, "swap of another period", func() error {
+		another := ref
+		another.Period++
+		_, err := s.Swap(t.Context(), []index.Write{{Ref: another, New: 1, Blob: []byte("b")}})
+		return err
+	})
+	if after := s.PageVersion("shop", "https://shop.example/other"); after != other {
+		t.Errorf("version of another page %d before, %d after", other, after)
+	}
 	changes(true, "drop", func() error { return s.Drop(t.Context(), "g1") })
+	if after := s.PageVersion("shop", "https://shop.example/other"); after <= other {
+		t.Errorf("version of another page %d before a drop, %d after", other, after)
+	}
 }

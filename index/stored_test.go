@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,15 +19,30 @@ import (
 type versionedStore struct {
 	*mapStore
 	version, scans atomic.Uint64
+	pages          sync.Map // versions by site and page
 }
 
 func newVersionedStore() *versionedStore { return &versionedStore{mapStore: newMapStore()} }
 
 func (s *versionedStore) Version() uint64 { return s.version.Load() }
 
-func (s *versionedStore) Swap(ctx context.Context, writes []Write) ([]bool, error) {
+func (s *versionedStore) PageVersion(site, page string) uint64 {
+	v, _ := s.pages.LoadOrStore(site+" "+page, new(atomic.Uint64))
+	return v.(*atomic.Uint64).Load()
+}
+
+func (s *versionedStore) changing(writes []Write) {
 	s.version.Add(1)
-	defer s.version.Add(1)
+	for _, w := range writes {
+		s.PageVersion(w.Site, w.Page)
+		v, _ := s.pages.Load(w.Site + " " + w.Page)
+		v.(*atomic.Uint64).Add(1)
+	}
+}
+
+func (s *versionedStore) Swap(ctx context.Context, writes []Write) ([]bool, error) {
+	s.changing(writes)
+	defer s.changing(writes)
 	return s.mapStore.Swap(ctx, writes)
 }
 
@@ -89,6 +105,97 @@ func TestKeptLists(t *testing.T) {
 	}
 }
 
+// TestKeptAnswers asks for maps, trends and differences while hits come in and are stored, with memory for much and for little of
+// what is stored: each holds exactly what is below its position.
+func TestKeptAnswers(t *testing.T) {
+	for _, bytes := range []int{0, 20_000} {
+		log, store := newMemLog(), newVersionedStore()
+		x := openTest(t, Options{Store: store, Source: log, FlushEvery: 20 * time.Millisecond, CheckpointEvery: 10 * time.Millisecond, KeptBytes: bytes})
+		defer x.kill()
+		r := rand.New(rand.NewPCG(7, 7))
+		for range 400 {
+			for range r.IntN(4) {
+				log.append(randomBatch(r, 1+r.IntN(30)))
+			}
+			for range 5 {
+				if err := check(t.Context(), x, log, r, 30); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Duration(r.IntN(5)) * time.Millisecond)
+		}
+		if n := x.stats.flushedDocs.Load(); n == 0 {
+			t.Error("nothing was stored meanwhile")
+		}
+		if x.kept.bytes > x.kept.max || len(x.kept.byKey) == 0 || x.kept.recent.Len() != len(x.kept.byKey) {
+			t.Errorf("%d answers of %d bytes are kept, limit %d", len(x.kept.byKey), x.kept.bytes, x.kept.max)
+		}
+	}
+}
+
+// TestKeptMapIsAsked asks for a map and a scroll curve again: the page is read once each, until what is stored of it changes.
+func TestKeptMapIsAsked(t *testing.T) {
+	log, store := newMemLog(), newVersionedStore()
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 50 {
+		log.append(randomBatch(r, 2))
+	}
+	x := openTest(t, Options{Store: store, Source: log, FlushEvery: time.Hour})
+	defer x.kill()
+	waitApplied(t, x)
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := heatmap.ParseDate("2026-01-01")
+	q := heatmap.Query{Site: testSite, URL: testPage(1), From: heatmap.Bound{Set: true, IsDate: true, Date: first}}
+	q.To = heatmap.Bound{Set: true, IsDate: true, Date: first + 100}
+	ask := func(want uint64, when string) {
+		t.Helper()
+		before := store.scans.Load()
+		a, err := x.Heatmap(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, hits, views, _ := log.recount(q, heatmap.KindClick, log.Durable()); a.Hits != hits || a.Views != views {
+			t.Errorf("%s: %d clicks, %d views, recount %d, %d", when, a.Hits, a.Views, hits, views)
+		}
+		scroll, err := x.Scroll(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fresh, err := scrollOf(t, log, q); err != nil || fmt.Sprint(fresh.Reach, fresh.FoldP50) != fmt.Sprint(scroll.Reach, scroll.FoldP50) {
+			t.Errorf("%s: scroll %v, of an index that has nothing stored %v, err %v", when, scroll, fresh, err)
+		}
+		if n := store.scans.Load() - before; n != want {
+			t.Errorf("%s: scanned %d times, want %d", when, n, want)
+		}
+	}
+	ask(2, "first")
+	ask(0, "again")
+	for range 20 {
+		log.append(randomBatch(r, 2))
+	}
+	waitApplied(t, x)
+	ask(0, "with live hits")
+	other := Ref{Generation: "g0", Key: heatmap.Key{Site: testSite, Page: testPage(2), Period: heatmap.DayPeriod(first)}, Source: "s"}
+	if _, err := store.Swap(t.Context(), []Write{{Ref: other, New: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	ask(0, "when another page has changed")
+	if err := x.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask(2, "when it was stored")
+}
+
+// scrollOf answers from a log alone.
+func scrollOf(t *testing.T, log *memLog, q heatmap.Query) (*heatmap.Scroll, error) {
+	x := openTest(t, Options{Store: newMapStore(), Source: log, FlushEvery: time.Hour})
+	defer x.kill()
+	waitApplied(t, x)
+	return x.Scroll(t.Context(), q)
+}
+
 // TestKeptListIsAsked asks again: the store is read once, until it changes.
 func TestKeptListIsAsked(t *testing.T) {
 	log, store := newMemLog(), newVersionedStore()
@@ -127,8 +234,8 @@ func TestKeptListIsAsked(t *testing.T) {
 }
 
 // listOf makes a list of so many pages with so many documents each.
-func listOf(pages, documents int) *storedList {
-	s, counts := newStoredList(), newPageCounts(&plan{})
+func listOf(pages, documents int) *stored {
+	s, counts := newStored(), newPageCounts(&plan{})
 	blob := new(heatmap.Delta).Append(nil)
 	for i := range pages {
 		for n := range documents {
@@ -141,8 +248,8 @@ func listOf(pages, documents int) *storedList {
 	return s
 }
 
-// TestListBytes compares what lists say that they take with the heap.
-func TestListBytes(t *testing.T) {
+// TestStoredBytes compares what lists say that they take with the heap.
+func TestStoredBytes(t *testing.T) {
 	for _, documents := range []int{1, 4, 30, 120} {
 		const pages = 2000
 		heap := func() uint64 {
@@ -162,14 +269,14 @@ func TestListBytes(t *testing.T) {
 	}
 }
 
-// TestListCacheBound puts more than fits: what was asked for least recently goes, and all go with their version.
-func TestListCacheBound(t *testing.T) {
-	if n := (Options{}).withDefaults().ListBytes; n != 16<<20 {
-		t.Errorf("%d bytes where nothing is said, want 16 MiB", n)
+// TestKeptBound puts more than fits: what was asked for least recently goes, and what is older than what is asked for.
+func TestKeptBound(t *testing.T) {
+	if n := (Options{}).withDefaults().KeptBytes; n != 32<<20 {
+		t.Errorf("%d bytes where nothing is said, want 32 MiB", n)
 	}
 	one := listOf(10, 10)
-	c := newListCache(3 * (one.bytes + keptListBytes + 1))
-	key := func(i int) listKey { return listKey{site: fmt.Sprint(i)} }
+	c := newKeptCache(3 * (one.bytes + keptBytes + 1))
+	key := func(i int) keptKey { return keptKey{site: fmt.Sprint(i)} }
 	kept := func(i int, version uint64) bool {
 		s, tooLarge := c.get(key(i), version)
 		return s != nil || tooLarge
@@ -193,14 +300,22 @@ func TestListCacheBound(t *testing.T) {
 	if kept(0, 2) {
 		t.Error("a list of another version is given")
 	}
-	c.put(key(5), 2, one)
-	c.put(key(6), 1, one)
-	if s, _ := c.get(key(5), 2); s != one || len(c.lists) != 1 || c.bytes != c.max/3 {
-		t.Errorf("%d lists of %d bytes are kept of two versions, want one of the newer", len(c.lists), c.bytes)
+	if c.bytes != c.max/3*2 {
+		t.Errorf("%d bytes are kept without what is old, want %d", c.bytes, c.max/3*2)
+	}
+	newer := listOf(10, 10)
+	c.put(key(2), 2, newer)
+	c.put(key(2), 1, one)
+	if s, _ := c.get(key(2), 2); s != newer || kept(2, 1) || !kept(3, 1) || len(c.byKey) != 2 {
+		t.Error("not the newer of two lists is kept")
 	}
 	c.put(key(7), 2, nil)
 	if s, tooLarge := c.get(key(7), 2); s != nil || !tooLarge {
 		t.Error("a list that is too large is not known to be")
+	}
+	c.put(key(8), 1, listOf(100, 10))
+	if kept(8, 1) || !kept(7, 2) {
+		t.Error("what alone is too much is kept")
 	}
 }
 
@@ -211,7 +326,7 @@ func TestListTooLarge(t *testing.T) {
 	for range 50 {
 		log.append(randomBatch(r, 30))
 	}
-	o := Options{Store: store, Source: log, FlushEvery: time.Hour, ListBytes: 1000}
+	o := Options{Store: store, Source: log, FlushEvery: time.Hour, KeptBytes: 1000}
 	x := openTest(t, o)
 	waitApplied(t, x)
 	if err := x.Close(t.Context()); err != nil {
@@ -225,7 +340,7 @@ func TestListTooLarge(t *testing.T) {
 			t.Errorf("%d scans, want %d", n, want)
 		}
 	}
-	if x.lists.bytes > 1000 {
-		t.Errorf("%d bytes are kept, want at most 1000", x.lists.bytes)
+	if x.kept.bytes > 1000 {
+		t.Errorf("%d bytes are kept, want at most 1000", x.kept.bytes)
 	}
 }
