@@ -72,6 +72,9 @@ var plantedBugs = []struct{ name, file, old, new string }{
 	{"totals begin anew", "intake.go", "in.from, in.totals = from.Position, from.Totals", "in.from = from.Position"},
 	{"totals of later hits", "totals.go", "return e.list[max(i-1, 0)]", "return checkpoint{e.list[max(i-1, 0)].Position, e.last.Appended, e.last.Totals}"},
 	{"checkpoint is the next end of a chunk", "totals.go", "return e.list[max(i-1, 0)]", "return e.list[min(i, len(e.list)-1)]"},
+	{"what is kept of the store is never old", "kept.go", "if e.version != version {", "if false {"},
+	{"kept blob ahead of the mark is taken", "stored.go", "s.highest[i] > cut.position && !cut.ended", "s.highest[i] > cut.position && i < 0"},
+	{"live is added to what is kept of all blobs", "stored.go", "if err := f.chain(source, k, s.watermark(k, source), parts); err != nil {", "if err := f.chain(source, k, 0, parts); err != nil {"},
 	{"append time of a later hit", "totals.go", "return e.list[max(i-1, 0)]", "return checkpoint{e.list[max(i-1, 0)].Position, e.last.Appended, e.list[max(i-1, 0)].Totals}"},
 }
 

@@ -18,6 +18,7 @@ type owner struct {
 	gen      string
 	parts    []*simPart // as the logs
 	question *simQuestion
+	kept     *keptCache
 }
 
 // simPart applies a log with the real parts: intake, shards, flushes, checkpoint, fold.
@@ -61,6 +62,7 @@ type simQuestion struct {
 	cuts   map[string]*cut // by log
 	copies map[string][]copied
 	left   int
+	keeps  bool        // what the store has
 	stored map[Ref]Doc // if simReadsStoredFirst
 }
 
@@ -79,7 +81,7 @@ func newOwner(w *sim, gen string) *owner {
 
 // restart begins at the checkpoints, as a process that was killed does.
 func (o *owner) restart() {
-	*o = owner{world: o.world, gen: o.gen}
+	*o = owner{world: o.world, gen: o.gen, kept: newKeptCache([]int{1_000, 10_000, 1 << 20}[o.world.rand.IntN(3)])}
 	for _, l := range o.world.logs {
 		p := &simPart{owner: o, world: o.world, log: l}
 		p.restart()
@@ -296,8 +298,9 @@ func (o *owner) ask() {
 	}
 	pl := o.world.newPlan()
 	q := &simQuestion{
-		plan: pl, sum: &sum{sel: pl.selects(heatmap.KindClick)}, cuts: make(map[string]*cut), copies: make(map[string][]copied),
+		plan: pl, sum: newSum(pl.selects(heatmap.KindClick), heatmap.KindClick), cuts: make(map[string]*cut), copies: make(map[string][]copied),
 	}
+	q.keeps = o.world.rand.IntN(2) == 0
 	if o.world.rand.IntN(3) == 0 {
 		pl.periods, q.trend = daysOf(pl.first, pl.last), newTrend(pl)
 	}
@@ -372,7 +375,15 @@ func (o *owner) answer() error {
 		o.world.store.docs = q.stored
 		defer func() { o.world.store.docs = now }()
 	}
-	err := o.world.store.Scan(context.Background(), Range{Generation: o.gen, Site: simSite, Page: q.plan.prefix, IsPrefix: !q.plan.exact, Periods: q.plan.periods}, f.doc)
+	scan := func(fn func(Doc) error) error {
+		return o.world.store.Scan(context.Background(), Range{Generation: o.gen, Site: simSite, Page: q.plan.prefix, IsPrefix: !q.plan.exact, Periods: q.plan.periods}, fn)
+	}
+	var err error
+	if k, ok := q.reducer().(keeper); ok && q.keeps && !simReadsStoredFirst {
+		err = o.kept.read(keptKeyOf(k.what(), q.plan), o.world.store.Version(), k, &f, scan)
+	} else {
+		err = scan(f.doc)
+	}
 	if err == nil {
 		err = f.rest()
 	}
@@ -433,7 +444,8 @@ func (o *owner) compare(q *simQuestion, f *fold) error {
 		return o.compareTrend(q, cuts)
 	}
 	want := o.world.recount(q.plan, cuts)
-	for _, p := range q.sum.delta.Points(sumLayer(heatmap.KindClick), heatmap.CellSize) {
+	points, _ := q.sum.points(heatmap.CellSize)
+	for _, p := range points {
 		at := [2]uint16{uint16(p.X), uint16(p.Y)}
 		n := want[at]
 		if n == nil || uint64(p.Weight) < n.least || uint64(p.Weight) > n.most {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -84,7 +85,8 @@ func (s *simStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 	if s.fails(12) {
 		return errStore
 	}
-	for ref, d := range s.docs {
+	for _, ref := range slices.SortedFunc(maps.Keys(s.docs), compareRefs) {
+		d := s.docs[ref]
 		in := slices.ContainsFunc(r.Periods, func(p PeriodRange) bool { return p.First <= ref.Period && ref.Period <= p.Last })
 		if ref.Generation != r.Generation || ref.Page != r.Page && !(r.IsPrefix && strings.HasPrefix(ref.Page, r.Page)) || !in {
 			continue
@@ -94,6 +96,11 @@ func (s *simStore) Scan(_ context.Context, r Range, fn func(Doc) error) error {
 		}
 	}
 	return nil
+}
+
+// compareRefs gives the order of Scan.
+func compareRefs(a, b Ref) int {
+	return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Period, b.Period), cmp.Compare(a.Source, b.Source))
 }
 
 func (s *simStore) Version() uint64 { return s.version }

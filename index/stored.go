@@ -129,22 +129,28 @@ func (x *Index) readStored(ctx context.Context, t *turn, pl *plan, f *fold) erro
 	if pl.exact {
 		version = func() uint64 { return store.PageVersion(pl.query.Site, pl.page) }
 	}
-	key, now := keptKeyOf(k.what(), pl), version()
-	s, tooLarge := x.kept.get(key, now)
+	return x.kept.read(keptKeyOf(k.what(), pl), version(), k, f, func(fn func(Doc) error) error { return x.scanStored(ctx, t, pl, fn) })
+}
+
+// read adds what the store has, which has this version now that the live parts are copied: what is kept of it, or what scan calls
+// its function with.
+func (c *keptCache) read(key keptKey, version uint64, k keeper, f *fold, scan func(fn func(Doc) error) error) error {
+	s, tooLarge := c.get(key, version)
 	if s == nil && !tooLarge {
 		read := newStored()
-		err := x.scanStored(ctx, t, pl, func(d Doc) error { return read.doc(k, d, x.kept.max) })
-		if tooLarge = errors.Is(err, errLarge); !tooLarge {
+		err := scan(func(d Doc) error { return read.doc(k, d, c.max) })
+		switch tooLarge = errors.Is(err, errLarge); {
+		case tooLarge:
+		case err != nil:
+			return err
+		default:
 			k.seal(read)
 			s = read
 		}
-		if err != nil && !tooLarge {
-			return err
-		}
-		x.kept.put(key, now, s)
+		c.put(key, version, s)
 	}
 	if tooLarge {
-		return x.scanStored(ctx, t, pl, f.doc)
+		return scan(f.doc)
 	}
 	return s.addTo(f, k)
 }
