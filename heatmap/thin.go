@@ -46,10 +46,35 @@ func unmerged(points []Point) []ThinPoint {
 	return thin
 }
 
+// sortThin orders points, heaviest first, then by Y, then by X: by the digits of numbers where these hold all, which they do on every
+// page.
 func sortThin(thin []ThinPoint) {
-	slices.SortFunc(thin, func(a, b ThinPoint) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X))
-	})
+	const maxIndex, maxPlace = 1<<24 - 1, 1<<20 - 1
+	top, far := uint64(0), 0.0
+	for i := range thin {
+		top, far = max(top, thin[i].Weight), max(far, thin[i].X, thin[i].Y)
+	}
+	if top > math.MaxUint32 || far/ThinUnit > maxPlace || len(thin) > maxIndex {
+		slices.SortFunc(thin, func(a, b ThinPoint) int {
+			return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X))
+		})
+		return
+	}
+	keys := make([]uint64, 2*len(thin))
+	src, dst := keys[:len(thin)], keys[len(thin):]
+	for i, p := range thin {
+		src[i] = uint64(p.Y/ThinUnit)<<44 | uint64(p.X/ThinUnit)<<24 | uint64(i)
+	}
+	placed := make([]ThinPoint, len(thin))
+	for i, k := range radixSort64(src, dst, 24) {
+		placed[i] = thin[k&maxIndex]
+	}
+	for i := range placed {
+		src[i] = (top-placed[i].Weight)<<32 | uint64(i)
+	}
+	for i, k := range radixSort64(src, dst, 32) {
+		thin[i] = placed[uint32(k)]
+	}
 }
 
 // thinTree is the binary trie of cells by their places on the Z-order curve (Morton, 1966): a node holds the cells of a

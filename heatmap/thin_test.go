@@ -186,3 +186,22 @@ func BenchmarkThin(b *testing.B) {
 		run(page.name, page.points(8))
 	}
 }
+
+// TestSortThin compares the order of points, few and many, light and heavy, with a plain sort.
+func TestSortThin(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for round := range 200 {
+		weights := []uint64{3, 1000, math.MaxUint32, 1 << 40}[round%4]
+		thin := make([]ThinPoint, r.IntN(3000)>>r.IntN(8))
+		for i := range thin {
+			thin[i] = ThinPoint{float64(r.IntN(1<<20)>>r.IntN(20)) * ThinUnit, float64(r.IntN(1<<20)>>r.IntN(20)) * ThinUnit, 1 + r.Uint64N(weights)}
+		}
+		want := slices.Clone(thin)
+		slices.SortFunc(want, func(a, b ThinPoint) int {
+			return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X))
+		})
+		if sortThin(thin); !slices.Equal(thin, want) {
+			t.Fatalf("%d points of weights up to %d are not in order", len(thin), weights)
+		}
+	}
+}
