@@ -25,12 +25,20 @@ func errorWithin(cells []Point, thin []ThinPoint, cell, samples int) float64 {
 	top, far := float32(0), float32(0)
 	for ; b.first < all; b.first += b.rows {
 		clear(b.heat)
-		for _, p := range cells {
-			b.addCell((p.X+cell/2)/latticeStep, (p.Y+cell/2)/latticeStep, float32(p.Weight))
+		if cell == CellSize {
+			b.addRows(newCellRows(cells, b))
+		} else {
+			for _, p := range cells {
+				b.addCell((p.X+cell/2)/latticeStep, (p.Y+cell/2)/latticeStep, float32(p.Weight))
+			}
 		}
 		top = max(top, b.greatest())
 		for i := range thin {
 			p := &thin[i]
+			if x, y := int(p.X), int(p.Y); float64(x) == p.X && float64(y) == p.Y && x%cell == 0 && y%cell == 0 {
+				b.addCell((x+cell/2)/latticeStep, (y+cell/2)/latticeStep, -float32(p.Weight))
+				continue
+			}
 			b.addPoint(float32(p.X)+float32(cell)/2, float32(p.Y)+float32(cell)/2, -float32(p.Weight))
 		}
 		far = max(far, b.greatest())
