@@ -31,10 +31,12 @@ func Thin(points []Point, cell, limit int) *Thinned {
 	if len(points) <= limit {
 		return &Thinned{Points: unmerged(points)}
 	}
-	t := newThinTree(points, cell)
+	m := takeThinMemory()
+	defer m.free()
+	t := newThinTree(points, cell, m)
 	thin := t.cut(len(points) - limit)
 	sortThin(thin)
-	return &Thinned{thin, ErrorOf(points, thin, cell)}
+	return &Thinned{thin, errorWithin(points, thin, cell, maxBand, m)}
 }
 
 func unmerged(points []Point) []ThinPoint {
@@ -82,6 +84,7 @@ func sortThin(thin []ThinPoint) {
 type thinTree struct {
 	cells []thinNode // by place on the curve
 	nodes []thinNode
+	keys  []uint64 // memory for twice as many as cells
 }
 
 // thinNode is a cell, or the cells below a node as one point.
@@ -93,14 +96,14 @@ type thinNode struct {
 	left, right int32   // a cell, or len(cells) + a node
 }
 
-func newThinTree(points []Point, cell int) *thinTree {
-	keys := make([]uint64, 2*len(points))
-	src, dst := keys[:len(points)], keys[len(points):]
+func newThinTree(points []Point, cell int, m *thinMemory) *thinTree {
+	m.keys, m.nodes = sized(m.keys, 2*len(points)), sized(m.nodes, 2*len(points))
+	src, dst := m.keys[:len(points)], m.keys[len(points):]
 	for i, p := range points {
 		src[i] = uint64(zOrder(uint32(p.X/cell), uint32(p.Y/cell)))<<32 | uint64(i)
 	}
 	src = radixSort64(src, dst, 32)
-	t := &thinTree{make([]thinNode, len(points)), make([]thinNode, 0, len(points)-1)}
+	t := &thinTree{m.nodes[:len(points)], m.nodes[len(points):len(points)], m.keys}
 	for i, k := range src {
 		p := points[uint32(k)]
 		t.cells[i] = thinNode{weight: p.Weight, x: float64(p.X), y: float64(p.Y)}
@@ -167,8 +170,7 @@ func thinCost(weight, spread float64) float32 {
 
 // cut merges what is below the n cheapest nodes: each makes the points one less, as all nodes below it cost no more.
 func (t *thinTree) cut(n int) []ThinPoint {
-	keys := make([]uint64, 2*len(t.nodes))
-	src, dst := keys[:len(t.nodes)], keys[len(t.nodes):]
+	src, dst := t.keys[:len(t.nodes)], t.keys[len(t.nodes):2*len(t.nodes)]
 	for i := range t.nodes {
 		src[i] = uint64(math.Float32bits(t.nodes[i].cost))<<32 | uint64(i)
 	}

@@ -6,13 +6,15 @@ import "math"
 // greatest difference of the heat, the sum of weight·(1 − d²/24²)², at a corner or the centre of a cell of 8 px, as a share
 // of the greatest heat of the cells at such a place. It is rounded up to a millionth, and 0 without cells.
 func ErrorOf(cells []Point, thin []ThinPoint, cell int) float64 {
-	return errorWithin(cells, thin, cell, maxBand)
+	m := takeThinMemory()
+	defer m.free()
+	return errorWithin(cells, thin, cell, maxBand, m)
 }
 
 // maxBand bounds the memory of ErrorOf: 16 MiB of samples at a time.
 const maxBand = 1 << 22
 
-func errorWithin(cells []Point, thin []ThinPoint, cell, samples int) float64 {
+func errorWithin(cells []Point, thin []ThinPoint, cell, samples int, m *thinMemory) float64 {
 	if len(cells) == 0 {
 		return 0
 	}
@@ -21,12 +23,12 @@ func errorWithin(cells []Point, thin []ThinPoint, cell, samples int) float64 {
 		right, bottom = max(right, p.X), max(bottom, p.Y)
 	}
 	all := (bottom+cell/2+DefaultRadius)/latticeStep + 1
-	b := newBand((right+cell/2+DefaultRadius)/CellSize+1, all, samples)
+	b := newBand((right+cell/2+DefaultRadius)/CellSize+1, all, samples, m)
 	top, far := float32(0), float32(0)
 	for ; b.first < all; b.first += b.rows {
 		clear(b.heat)
 		if cell == CellSize {
-			b.addRows(newCellRows(cells, b))
+			b.addRows(newCellRows(cells, b, m))
 		} else {
 			for _, p := range cells {
 				b.addCell((p.X+cell/2)/latticeStep, (p.Y+cell/2)/latticeStep, float32(p.Weight))
@@ -60,10 +62,11 @@ type band struct {
 	heat        []float32
 }
 
-func newBand(cols, rows, samples int) *band {
+func newBand(cols, rows, samples int, m *thinMemory) *band {
 	b := &band{cols: cols + 2*latticeMargin}
 	b.rows = min(rows, max(samples/b.cols, 1))
-	b.heat = make([]float32, b.rows*b.cols)
+	m.heat = sized(m.heat, b.rows*b.cols)
+	b.heat = m.heat
 	return b
 }
 

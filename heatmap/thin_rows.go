@@ -18,11 +18,13 @@ const rowMargin = 2 * latticeMargin
 const dense = 5
 
 // newCellRows takes the cells whose heat can reach rows of samples of a band.
-func newCellRows(cells []Point, b *band) *cellRows {
+func newCellRows(cells []Point, b *band, m *thinMemory) *cellRows {
 	first := max((b.first-latticeReach)/2-1, 0)
 	rows := (b.first+b.rows+latticeReach)/2 + 2 - first
 	r := &cellRows{first, b.cols + 2*latticeMargin, nil, make([]span, rows)}
-	r.weights = make([]float32, rows*r.cols)
+	m.weights = sized(m.weights, rows*r.cols)
+	r.weights = m.weights
+	clear(r.weights)
 	for _, p := range cells {
 		row, col := p.Y/CellSize-first, p.X/CellSize
 		if row < 0 || row >= rows {

@@ -165,7 +165,7 @@ func TestErrorInBands(t *testing.T) {
 	points := thinPages[1].points(8)
 	thin := Thin(points, 8, 1000)
 	for _, samples := range []int{1, 1000, 20_000} {
-		if got := errorWithin(points, thin.Points, 8, samples); got != thin.Error {
+		if got := errorWithin(points, thin.Points, 8, samples, new(thinMemory)); got != thin.Error {
 			t.Errorf("with %d samples at a time: error %v, want %v", samples, got, thin.Error)
 		}
 	}

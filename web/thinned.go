@@ -9,8 +9,8 @@ import (
 	"heatlog/heatmap"
 )
 
-// DefaultThinBytes is the default of Options.ThinBytes: about 170 maps of 4,000 points.
-const DefaultThinBytes = 16 << 20
+// DefaultThinBytes is the default of Options.ThinBytes: about 340 maps of 4,000 points.
+const DefaultThinBytes = 32 << 20
 
 // thinCache keeps thinned points by what they were made of, not by the question: as long as no hit comes in, all who ask
 // for the map are given the same. What was asked for least recently is dropped first. Its methods are safe for concurrent
