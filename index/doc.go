@@ -192,7 +192,15 @@
 // 1.6 ms of a core with one width band and 9.4 with all (-bench Query; of the latter's 100, with 94,000 cells: decoding 25, adding
 // 28, directories and checks 12, making and sorting points 30). A pattern over 1,111 pages takes 70 ms, as long as what is read
 // of the store fits its cache: half of that is the way through the store, a tenth directories. The list of all pages, for
-// which directories alone are read, takes 30 to 50 ms when the store has changed since the last; else what it has of the list is
-// kept, see listCache, and what is live is added. What several ask at a time is computed once, see shared. MaxAnswers are
-// computed at a time, and let others go first every millisecond, so that those who bring hits do not wait behind all who ask.
+// which directories alone are read, takes 30 to 50 ms.
+//
+// All this is for what was not asked for since it changed. What the store has of a map, a scroll curve or a list is kept, see
+// keptCache, 8 bytes a cell, until what is stored of the page changes, for a pattern or a list of any page; then only what is live is
+// added, and of a map there is left to make points of the cells. What several ask at a time is computed once, see shared: a burst
+// of questions waits for its turns, and whoever asks the same meanwhile gets the same answer. MaxAnswers are computed at a time, and
+// let others go first every millisecond, so that those who bring hits do not wait behind all who ask.
+//
+// 200 questions at once about 10 million hits, drawn as visitors visit pages, take 150 ms of a core: a
+// third is thinning of maps that have changed or were not asked for, a seventh points, a sixth what was not read before, a tenth
+// sending.
 package index

@@ -99,7 +99,7 @@ func (c *serveCmd) Run(s *streams) error {
 // grows to twice what is in use. GOMEMLIMIT says otherwise.
 func (c *serveCmd) limitMemory(ctx context.Context, memory func() (deltas, repeats int64)) {
 	const (
-		otherBytes = 144 << 20 // the store's tables, chunks and requests under way
+		otherBytes = 176 << 20 // the store's tables, what is kept for answers, chunks and requests under way
 		every      = 5 * time.Second
 	)
 	if os.Getenv("GOMEMLIMIT") != "" {
