@@ -379,7 +379,7 @@ func (o *owner) answer() error {
 		return o.world.store.Scan(context.Background(), Range{Generation: o.gen, Site: simSite, Page: q.plan.prefix, IsPrefix: !q.plan.exact, Periods: q.plan.periods}, fn)
 	}
 	var err error
-	if k, ok := q.reducer().(keeper); ok && q.keeps && !simReadsStoredFirst {
+	if k, ok := q.reducer().(keeper); ok && q.keeps && !simReadsStoredFirst() {
 		err = o.kept.read(keptKeyOf(k.what(), q.plan), o.world.store.Version(), k, &f, scan)
 	} else {
 		err = scan(f.doc)
