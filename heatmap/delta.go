@@ -86,20 +86,20 @@ func (d *Delta) Size() int {
 
 // Empty reports whether nothing was counted.
 func (d *Delta) Empty() bool {
-	return len(d.layers) == 0 && len(d.noted.points) == 0 && d.people.empty() && d.bots.empty() && d.samples == nil
+	return len(d.layers) == 0 && d.noted.blocks == 0 && d.people.empty() && d.bots.empty() && d.samples == nil
 }
 
 // AddView counts a page view. The layer's kind must be KindView.
 func (d *Delta) AddView(id LayerID) {
 	mustKind(id, id.Kind() == KindView)
-	d.note(id, 0, false)
+	d.note(id, 0)
 }
 
 // AddPoint counts a hit at a point of the page, CSS px. The layer's kind must be one that has points: click, move, rage
 // or dead.
 func (d *Delta) AddPoint(id LayerID, x, y uint16) {
 	mustKind(id, isGrid(id.Kind()))
-	d.note(id, pointOf(x, y), false)
+	d.note(id, pointOf(x, y))
 }
 
 // AddClick counts a hit at a point of the page, CSS px, that has an anchor, or none if at is the zero value. Name is that of
@@ -108,14 +108,13 @@ func (d *Delta) AddPoint(id LayerID, x, y uint16) {
 func (d *Delta) AddClick(id LayerID, x, y uint16, at Anchor, name *ElementName) {
 	mustKind(id, isClick(id.Kind()))
 	if at.Element == 0 || d.plain {
-		d.note(id, pointOf(x, y), false)
+		d.note(id, pointOf(x, y))
 		return
 	}
 	if name != nil {
 		d.AddName(at.Element, name)
 	}
-	d.noted.anchors = append(d.noted.anchors, notedAnchor{at.Element, at.Cell, id})
-	d.note(id, pointOf(x, y), true)
+	d.noteAnchor(id, pointOf(x, y), at)
 }
 
 // AddName gives an element its name, whether hits at it are counted already or are yet to be merged.
@@ -133,19 +132,23 @@ func pointOf(x, y uint16) cellID { return cellOf(uint32(x/CellSize), uint32(y/Ce
 func (d *Delta) AddScroll(id LayerID, depth, from, y, vh uint16, dwell uint32) {
 	mustKind(id, id.Kind() == KindScroll)
 	id = coarseScroll(id, d.step)
-	d.noted.scrolls = append(d.noted.scrolls, scrolled{id, depth, from, y, vh, dwell})
-	d.note(id, 0, false)
+	d.noteScroll(&scrolled{id, depth, from, y, vh, dwell})
 }
 
 // AddVisitor counts a visitor, known by a hash whose 64 bits are all as good as random. A hash of 0 is nobody.
 func (d *Delta) AddVisitor(bot bool, hash uint64) {
-	switch {
-	case hash == 0:
-	case bot:
-		d.bots.note(hash)
-	default:
-		d.people.note(hash)
+	if hash == 0 {
+		return
 	}
+	s := &d.people
+	if bot {
+		s = &d.bots
+	}
+	if s.ranks != nil {
+		s.rank(hash)
+		return
+	}
+	d.noteVisitor(bot, hash)
 }
 
 func mustKind(id LayerID, ok bool) {
@@ -211,6 +214,8 @@ func (d *Delta) MergeSelected(o *Delta, sel Select) {
 
 // MergePageScope adds what o counts of the whole page and not by layer, visitors and sampled hits, and nothing else.
 func (d *Delta) MergePageScope(o *Delta) {
+	o.count(false)
+	d.count(false)
 	d.people.merge(&o.people)
 	d.bots.merge(&o.bots)
 	d.mergeSamples(o.samples)

@@ -3,67 +3,46 @@ package heatmap
 import (
 	"cmp"
 	"slices"
-	"unsafe"
 )
 
-// noted are hits that a delta was given and has not counted in its layers yet. A layer is found once for all of its hits
-// among them, and what comes in order is counted in order: that costs a fraction of finding layer and cell for each hit.
-type noted struct {
-	points  []uint64 // one for each hit: its layer in the high half, its cell at the finest level (views, scrolls: 0) and whether it has an anchor in the low one
-	scrolls []scrolled
-	anchors []notedAnchor
+// note takes a hit at a point that is counted later.
+func (d *Delta) note(id LayerID, c cellID) {
+	d.noted.hits++
+	d.noted.one(uint64(id)<<layerShift | uint64(c)<<cellShift)
+	d.countMany()
 }
 
-// notedAnchor is what a hit with an anchor has besides its point.
-type notedAnchor struct {
-	element ElementID
-	cell    InnerCell
-	id      LayerID
-}
-
-// A point's bits below those of its layer: the lowest one, and how far up the cell is.
-const (
-	hasAnchor = 1
-	cellShift = 1
-)
-
-func pointCell(p uint64) cellID { return cellID(uint32(p) >> cellShift) }
-
-// scrolled is what a scroll hit has besides its point.
-type scrolled struct {
-	id                 LayerID
-	depth, from, y, vh uint16
-	dwell              uint32
-}
-
-// maxNoted is how many hits are noted at most.
-const maxNoted = 1024
-
-const (
-	scrolledBytes    = int(unsafe.Sizeof(scrolled{}))
-	notedAnchorBytes = int(unsafe.Sizeof(notedAnchor{}))
-)
-
-func (n *noted) bytes() int {
-	return cap(n.points)*8 + cap(n.scrolls)*scrolledBytes + cap(n.anchors)*notedAnchorBytes
-}
-
-// Grow makes room for so many hits more that are about to be counted, of them so many scrolls and clicks with an anchor.
-func (d *Delta) Grow(hits, scrolls, anchors int) {
+// noteAnchor takes a hit at a point that has an anchor.
+func (d *Delta) noteAnchor(id LayerID, c cellID, at Anchor) {
 	n := &d.noted
-	n.points = slices.Grow(n.points, min(hits, maxNoted-len(n.points)))
-	n.scrolls = slices.Grow(n.scrolls, min(scrolls, maxNoted-len(n.scrolls)))
-	n.anchors = slices.Grow(n.anchors, min(anchors, maxNoted-len(n.anchors)))
+	n.hits++
+	n.anchors++
+	n.two(uint64(at.Cell>>innerLow)<<upperShift|uint64(id)<<layerShift|uint64(c)<<cellShift|hasAnchor, uint64(at.Element)<<innerLow|uint64(at.Cell&(1<<innerLow-1)))
+	d.countMany()
 }
 
-// note takes a hit that is counted later.
-func (d *Delta) note(id LayerID, c cellID, anchored bool) {
-	p := uint64(id)<<32 | uint64(c)<<cellShift
-	if anchored {
-		p |= hasAnchor
+// noteScroll takes a scroll hit.
+func (d *Delta) noteScroll(s *scrolled) {
+	n := &d.noted
+	n.hits++
+	n.scrolls++
+	n.two(uint64(s.id)<<layerShift|uint64(s.dwell), uint64(s.depth)<<48|uint64(s.from)<<32|uint64(s.y)<<16|uint64(s.vh))
+	d.countMany()
+}
+
+// noteVisitor takes a visitor.
+func (d *Delta) noteVisitor(bot bool, hash uint64) {
+	id := uint64(visitorLayer)
+	if bot {
+		id |= 1
 	}
-	d.noted.points = append(d.noted.points, p)
-	if len(d.noted.points) >= maxNoted {
+	d.noted.two(id<<layerShift, hash)
+	d.countMany()
+}
+
+// countMany counts what is noted if no more can be.
+func (d *Delta) countMany() {
+	if d.noted.full() {
 		d.count(false)
 	}
 }
@@ -72,24 +51,20 @@ func (d *Delta) note(id LayerID, c cellID, anchored bool) {
 // with what comes later. That costs a fraction of counting it in o's layers and adding up these. It gives false, and does
 // nothing that can be told, if o has layers, or d and o differ in how coarse they are. o is not changed.
 func (d *Delta) MergeNoted(o *Delta) bool {
-	from := &o.noted
 	if o == d || len(o.layers) > 0 || o.cut != 0 || o.inner != 0 || o.step != 0 || o.level > d.level || d.plain || o.plain {
 		return false
 	}
-	if len(d.noted.points)+len(from.points) >= maxNoted {
+	if d.noted.blocks+o.noted.blocks > maxBlocks {
 		d.count(false)
 	}
 	if d.step != 0 {
 		return false // scrolls are noted in their layers, and d has joined these
 	}
-	d.people.noteAll(&o.people)
-	d.bots.noteAll(&o.bots)
+	d.people.merge(&o.people)
+	d.bots.merge(&o.bots)
 	d.mergeSamples(o.samples)
 	d.mergeElements(o)
-	n := &d.noted
-	n.points = append(n.points, from.points...)
-	n.anchors = append(n.anchors, from.anchors...)
-	n.scrolls = append(n.scrolls, from.scrolls...)
+	d.noted.addAll(&o.noted)
 	return true
 }
 
@@ -107,24 +82,27 @@ func (d *Delta) Finish() {
 
 // count counts what is noted. Where it is the last time, new layers stay runs of cells whatever their length.
 func (d *Delta) count(last bool) {
-	d.people.count()
-	d.bots.count()
-	n := &d.noted
-	if len(n.points) == 0 {
+	if d.noted.blocks == 0 {
 		return
 	}
-	sortPoints(n.points)
-	d.makeLayers()
-	d.countPoints(last)
-	d.countScrolls()
-	d.countAnchors()
-	n.points, n.scrolls, n.anchors = n.points[:0], n.scrolls[:0], n.anchors[:0]
+	g := d.noted.gather()
+	d.noted.drop()
+	d.people.addNoted(g.people)
+	d.bots.addNoted(g.bots)
+	if len(g.points) == 0 {
+		return
+	}
+	sortPoints(g.points)
+	d.makeLayers(g.points)
+	d.countPoints(g.points, last)
+	d.countScrolls(g.scrolls)
+	d.countAnchors(g.anchors)
 	d.settle()
 }
 
-// runs calls fn for the hits of one layer after the other.
-func (n *noted) runs(fn func(id LayerID, run []uint64)) {
-	for p := n.points; len(p) > 0; {
+// runs calls fn for the points of one layer after the other, which are in order.
+func runs(points []uint64, fn func(id LayerID, run []uint64)) {
+	for p := points; len(p) > 0; {
 		id := p[0] >> 32
 		k := 1
 		for k < len(p) && p[k]>>32 == id {
@@ -135,10 +113,10 @@ func (n *noted) runs(fn func(id LayerID, run []uint64)) {
 	}
 }
 
-// makeLayers makes the layers that are missing.
-func (d *Delta) makeLayers() {
+// makeLayers makes the layers of points, which are in order, that are missing.
+func (d *Delta) makeLayers(points []uint64) {
 	missing, i := 0, 0
-	d.noted.runs(func(id LayerID, _ []uint64) {
+	runs(points, func(id LayerID, _ []uint64) {
 		for i < len(d.layers) && d.layers[i].id < id {
 			i++
 		}
@@ -151,7 +129,7 @@ func (d *Delta) makeLayers() {
 	}
 	old := d.layers
 	d.layers = make([]layer, 0, len(old)+missing)
-	d.noted.runs(func(id LayerID, _ []uint64) {
+	runs(points, func(id LayerID, _ []uint64) {
 		for len(old) > 0 && old[0].id < id {
 			d.layers, old = append(d.layers, old[0]), old[1:]
 		}
@@ -167,12 +145,12 @@ func (d *Delta) makeLayers() {
 	d.layers = append(d.layers, old...)
 }
 
-// countPoints counts the points in their layers, which exist.
-func (d *Delta) countPoints(last bool) {
+// countPoints counts points, which are in order, in their layers, which exist.
+func (d *Delta) countPoints(points []uint64, last bool) {
 	var memory []counted // that new layers share
-	left := len(d.noted.points)
+	left := len(points)
 	i := 0
-	d.noted.runs(func(id LayerID, run []uint64) {
+	runs(points, func(id LayerID, run []uint64) {
 		for d.layers[i].id < id {
 			i++
 		}
@@ -187,7 +165,7 @@ func (d *Delta) countPoints(last bool) {
 			l.addRun(run, 0)
 		default:
 			if memory == nil {
-				memory = make([]counted, 0, min(left, cellsOf(d.noted.points)))
+				memory = make([]counted, 0, min(left, cellsOf(points)))
 			}
 			k := len(memory)
 			if memory = appendCounted(memory, run); len(memory)-k > smallCells && !last {
@@ -262,8 +240,7 @@ func (l *layer) countRest(run []uint64) {
 }
 
 // countAnchors counts where inside elements hits were, in layers that exist.
-func (d *Delta) countAnchors() {
-	list := d.noted.anchors
+func (d *Delta) countAnchors(list []notedAnchor) {
 	slices.SortFunc(list, compareNoted)
 	d.elements.needAll(list, d.cut)
 	for len(list) > 0 {
@@ -288,8 +265,7 @@ func compareNoted(a, b notedAnchor) int {
 }
 
 // countScrolls counts what scroll hits have besides their points, in layers that exist.
-func (d *Delta) countScrolls() {
-	s := d.noted.scrolls
+func (d *Delta) countScrolls(s []scrolled) {
 	slices.SortFunc(s, func(a, b scrolled) int { return cmp.Compare(a.id, b.id) })
 	var l *layer
 	for k := range s {

@@ -24,42 +24,29 @@ const (
 // distinct ones. Which of the two, and all of its bytes, depend on the set alone.
 type sketch struct {
 	hashes []uint64
-	ranks  *[registers]uint8 // if set, hashes and noted are nil
-	noted  []uint64          // hashes that count has yet to add, in any order
+	ranks  *[registers]uint8 // if set, hashes is nil
 }
 
-func (s *sketch) empty() bool { return len(s.hashes) == 0 && len(s.noted) == 0 && s.ranks == nil }
+func (s *sketch) empty() bool { return len(s.hashes) == 0 && s.ranks == nil }
 
 func (s *sketch) bytes() int {
 	if s.ranks != nil {
 		return registersBytes
 	}
-	return (cap(s.hashes) + cap(s.noted)) * 8
+	return cap(s.hashes) * 8
 }
 
-// note takes a hash that is added later.
-func (s *sketch) note(hash uint64) {
-	if s.ranks != nil {
-		s.rank(hash)
+// addNoted adds hashes in any order, whose order it changes.
+func (s *sketch) addNoted(noted []uint64) {
+	if len(noted) == 0 {
 		return
 	}
-	if s.noted = append(s.noted, hash); len(s.noted) >= ExactVisitors {
-		s.count()
-	}
-}
-
-// count adds what is noted.
-func (s *sketch) count() {
-	if len(s.noted) == 0 {
+	slices.Sort(noted)
+	fresh := slices.Compact(noted)
+	if len(s.hashes) == 0 && s.ranks == nil && len(fresh) <= ExactVisitors {
+		s.hashes = slices.Clone(fresh)
 		return
 	}
-	slices.Sort(s.noted)
-	fresh := slices.Compact(s.noted)
-	if len(s.hashes) == 0 && len(fresh) <= ExactVisitors {
-		s.hashes, s.noted = fresh, nil
-		return
-	}
-	s.noted = s.noted[:0]
 	s.addAll(fresh)
 }
 
@@ -101,10 +88,7 @@ func (s *sketch) needRanks() {
 	for _, h := range s.hashes {
 		s.rank(h)
 	}
-	for _, h := range s.noted {
-		s.rank(h)
-	}
-	s.hashes, s.noted = nil, nil
+	s.hashes = nil
 }
 
 // rank raises the register that the hash's first bits name to the place of the first one among the others.
@@ -116,8 +100,6 @@ func (s *sketch) rank(hash uint64) {
 
 // merge adds what o has.
 func (s *sketch) merge(o *sketch) {
-	s.count()
-	o.count()
 	if o.ranks != nil {
 		s.needRanks()
 		for i, r := range o.ranks {
@@ -130,21 +112,7 @@ func (s *sketch) merge(o *sketch) {
 	}
 }
 
-// noteAll is merge, but that what o holds as hashes is added later.
-func (s *sketch) noteAll(o *sketch) {
-	if o.ranks != nil {
-		s.merge(o)
-		return
-	}
-	for _, h := range o.hashes {
-		s.note(h)
-	}
-	for _, h := range o.noted {
-		s.note(h)
-	}
-}
-
-// clone copies a sketch that has counted all that it was given.
+// clone copies a sketch.
 func (s *sketch) clone() sketch {
 	c := sketch{hashes: slices.Clone(s.hashes)}
 	if s.ranks != nil {

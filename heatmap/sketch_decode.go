@@ -60,7 +60,6 @@ func (c *cursor) checkRanks(p []byte) error {
 }
 
 func (b *blobSketch) mergeInto(s *sketch) {
-	s.count()
 	if n := len(b.hashes) / 8; n > 0 {
 		hashes := make([]uint64, n)
 		for i := range hashes {

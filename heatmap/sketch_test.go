@@ -54,9 +54,8 @@ func TestVisitorsError(t *testing.T) {
 				break
 			}
 			for ; have < size; have++ {
-				s.note(mix(seed<<40 | uint64(have)))
+				s.addNoted([]uint64{mix(seed<<40 | uint64(have))})
 			}
-			s.count()
 			off := float64(s.estimate())/float64(size) - 1
 			if math.Abs(off) > 0.05 {
 				t.Errorf("seed %d: %d visitors counted as %d, %.1f %% off", seed, size, s.estimate(), 100*off)
@@ -77,11 +76,10 @@ func TestSketchUnion(t *testing.T) {
 		parts := make([]sketch, 1+r.IntN(6))
 		for range n {
 			h := mix(uint64(r.IntN(n)) + seed<<32)
-			whole.note(h)
-			parts[r.IntN(len(parts))].note(h)
-			parts[r.IntN(len(parts))].note(h)
+			whole.addNoted([]uint64{h})
+			parts[r.IntN(len(parts))].addNoted([]uint64{h})
+			parts[r.IntN(len(parts))].addNoted([]uint64{h})
 		}
-		whole.count()
 		for _, i := range r.Perm(len(parts)) {
 			merged.merge(&parts[i])
 		}

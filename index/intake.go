@@ -77,7 +77,8 @@ func (in *intake) split(c *heatmap.Chunk, parts []*part) {
 			r = to.begin(ev)
 		}
 		in.totals.event(ev)
-		r.see(to.next(ev))
+		to.next(ev)
+		r.ops++
 	})
 	in.end(c)
 }

@@ -15,10 +15,9 @@ type part struct {
 // run is so many ops that follow one another in a part and count on one day of one page. A tracker's batch is one, as a rule: what
 // the page and the day cost to be found is paid once for all of it.
 type run struct {
-	site, page             string
-	date                   heatmap.Date
-	ops                    int
-	hits, scrolls, anchors int // what the ops add: see heatmap.Delta.Grow
+	site, page string
+	date       heatmap.Date
+	ops        int
 }
 
 // op is one hit as a shard counts it. It holds no pointer into a chunk but for the strings, which stay valid.
@@ -45,22 +44,6 @@ type derived struct{ rageAt, deadAt []Spot }
 func (p *part) begin(ev *Event) *run {
 	p.runs = append(p.runs, run{site: ev.Hit.Site, page: ev.Page, date: ev.Date})
 	return &p.runs[len(p.runs)-1]
-}
-
-// see counts an op as one of the run.
-func (r *run) see(o *op) {
-	r.ops++
-	points := 1
-	if o.dead {
-		points = 2
-	}
-	r.hits += points
-	switch {
-	case o.layer.Kind() == heatmap.KindScroll:
-		r.scrolls++
-	case o.anchor.Element != 0:
-		r.anchors += points
-	}
 }
 
 // next adds the op of an event to the last run.

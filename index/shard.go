@@ -18,7 +18,8 @@ import (
 // A hit that counts in both is added to the day alone as long as both are live: the day is added to its month when one of
 // them is taken to be flushed. See feed.
 type shard struct {
-	cell    int // of its deltas, px
+	cell    int            // of its deltas, px
+	notes   *heatmap.Notes // of entries to come
 	pages   map[pageKey]*page
 	sites   map[string]string // each site's key, kept once
 	lru     ring              // live entries, the most recently used first
@@ -62,6 +63,9 @@ type entry struct {
 	days  []*entry // of a live month: the days that have hits which it lacks
 }
 
+// keptNotes is how much memory for notes that no entry has is kept, bytes, besides as much as entries have.
+const keptNotes = 1 << 20
+
 // entryOverhead is what an entry costs beside its delta and its page's URL: the struct, its slots in the page's slices
 // and, shared by a page's day and month, the page and its slot in the map. TestShardBytes compares it with the heap.
 const entryOverhead = 300
@@ -71,7 +75,7 @@ func (e *entry) size() int { return e.delta.Size() + entryOverhead + len(e.page.
 
 // newShard makes a shard that counts on cells of so many px.
 func newShard(cell int) *shard {
-	return &shard{cell: cell, pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
+	return &shard{cell: cell, notes: new(heatmap.Notes), pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
 }
 
 // recover tells where the log is read from, and that hits below end may be in the store already. It is called once,
@@ -145,16 +149,16 @@ func (s *shard) count(r *run, ops []op, now int64) {
 		fallthrough
 	case day != nil && day.month != nil:
 		month.name(ops)
-		s.add(day, r, ops)
+		s.add(day, ops)
 		s.weigh(month)
 		s.touch(month)
 	default:
 		if month != nil {
 			month.name(ops)
-			s.add(month, r, ops)
+			s.add(month, ops)
 		}
 		if day != nil {
-			s.add(day, r, ops)
+			s.add(day, ops)
 		}
 		s.prune(p)
 	}
@@ -196,7 +200,7 @@ func (s *shard) entry(p *page, period heatmap.Period, position uint64, now int64
 			return p.found(e)
 		}
 	}
-	e := &entry{page: p, period: period, first: position, born: now, delta: heatmap.NewDelta(s.cell)}
+	e := &entry{page: p, period: period, first: position, born: now, delta: s.notes.NewDelta(s.cell)}
 	e.bytes = e.size()
 	p.live = append(p.live, e)
 	s.liveEntries++
@@ -215,8 +219,7 @@ func (p *page) found(e *entry) *entry {
 }
 
 // add counts ops of a run in an entry.
-func (s *shard) add(e *entry, r *run, ops []op) {
-	e.delta.Grow(r.hits, r.scrolls, r.anchors)
+func (s *shard) add(e *entry, ops []op) {
 	for i := range ops {
 		o := &ops[i]
 		tally(&e.delta, o, o.layer)
@@ -268,6 +271,9 @@ func (s *shard) take(keep int, born int64, limit int) []*entry {
 	}
 	for e := next(); e != nil && len(taken) < limit; e = next() {
 		taken = append(taken, s.takeEntry(e)...)
+	}
+	if s.notes.Held() > 2*s.notes.Used()+keptNotes {
+		s.notes = new(heatmap.Notes) // of entries to come; what the others have goes with the last of them
 	}
 	return taken
 }

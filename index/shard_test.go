@@ -61,7 +61,26 @@ func TestTakeOldFirst(t *testing.T) {
 
 // add adds an op to a part.
 func (p *part) add(site, page string, date heatmap.Date, o op) {
-	r := run{site: site, page: page, date: date}
-	p.runs, p.ops = append(p.runs, r), append(p.ops, o)
-	p.runs[len(p.runs)-1].see(&o)
+	p.runs, p.ops = append(p.runs, run{site: site, page: page, date: date, ops: 1}), append(p.ops, o)
+}
+
+// TestNotesAreGivenUp stores many pages, and finds that the memory in which their hits were noted is not kept for others.
+func TestNotesAreGivenUp(t *testing.T) {
+	s, ops := newShard(heatmap.CellSize), new(part)
+	for i := range uint64(20_000) {
+		ops.add("many", fmt.Sprint(i), 20_500, op{position: i, layer: sumLayer(heatmap.KindClick)})
+	}
+	s.apply(ops, 20_000, 0)
+	if s.notes.Used() < keptNotes || s.notes.Held() < s.notes.Used() {
+		t.Fatalf("live entries have %d bytes of notes, of %d", s.notes.Used(), s.notes.Held())
+	}
+	few := s.notes
+	s.settle(s.take(-1, never, 5))
+	if s.notes != few {
+		t.Error("memory for notes is given up that nearly all entries have")
+	}
+	s.settle(s.take(-1, never, 40_000))
+	if held := s.notes.Held(); held > keptNotes {
+		t.Errorf("without entries %d bytes for notes are kept, limit %d", held, keptNotes)
+	}
 }
