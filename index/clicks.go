@@ -51,11 +51,12 @@ type clickRing struct {
 }
 
 type ringClick struct {
-	key   uint64
-	ms    int64
-	chain uint32 // number of the click before in the same slot
-	at    Spot
-	done  bool // nothing more is to be found out about it
+	key    uint64
+	ms     int64
+	latest int64 // of bursts: no click of the key that came before, nor this one, has a later ms
+	at     Spot
+	chain  uint32 // number of the click before in the same slot
+	done   bool   // nothing more is to be found out about it
 }
 
 const (
@@ -123,8 +124,11 @@ func (r *clickRing) click(number uint32, key uint64) *ringClick {
 
 // last gives the last click of a key, nil if there is none.
 func (r *clickRing) last(key uint64) *ringClick {
-	if len(r.slots) == 0 {
+	if len(r.clicks) == 0 {
 		return nil
+	}
+	if c := &r.clicks[(r.n-1)%ringClicks]; c.key == key { // a view's clicks mostly follow one another
+		return c
 	}
 	return r.click(*r.slot(key), key)
 }

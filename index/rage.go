@@ -47,17 +47,21 @@ type bursts struct{ clickRing }
 
 // add takes a click and gives the burst that it completes.
 func (b *bursts) add(rules *rageRules, key uint64, ms int64, at Spot) (burst []Spot) {
-	c := ringClick{key: key, ms: ms, at: at}
-	if b.near(rules, &c) >= rules.clicks-1 {
-		burst = b.complete(rules, &c)
+	c := ringClick{key: key, ms: ms, latest: ms, at: at}
+	if last := b.last(key); last != nil {
+		c.latest = max(ms, last.latest)
+		if ms-last.latest <= rules.window && b.near(rules, &c, last) >= rules.clicks-1 {
+			burst = b.complete(rules, &c)
+		}
 	}
 	b.put(c)
 	return burst
 }
 
-// near is the number of clicks before that are near to c and belong to no burst: mostly too few for one.
-func (b *bursts) near(rules *rageRules, c *ringClick) (n int) {
-	d := b.last(c.key)
+// near is the number of clicks before, of which the last one is given, that are near to c and belong to no burst: mostly too few
+// for one.
+func (b *bursts) near(rules *rageRules, c, last *ringClick) (n int) {
+	d := last
 	for i := 0; d != nil; d = b.before(d) {
 		if !d.done && rules.holds(c, d) {
 			n++
