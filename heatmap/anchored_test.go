@@ -327,3 +327,32 @@ func TestMalformedElements(t *testing.T) {
 	click[5] = 2
 	f("1 hits without an anchor, in 0 bytes", 12, 1)
 }
+
+// TestFindElement looks for elements, and for ids between them, in lists that lie evenly and in ones that do not.
+func TestFindElement(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		limit := []uint64{8, 100, 1 << 20, maxElement}[r.IntN(4)]
+		offset := r.Uint64N(maxElement - limit + 1)
+		var ids []ElementID
+		for range r.IntN(120) {
+			ids = append(ids, ElementID(offset+r.Uint64N(limit+1)))
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		var e elements
+		for _, id := range ids {
+			e.list = append(e.list, element{id: id})
+		}
+		ask := append([]ElementID{0, 1, maxElement}, ids...)
+		for range 100 {
+			ask = append(ask, ElementID(offset+r.Uint64N(limit+1)), ElementID(r.Uint64N(maxElement+1)))
+		}
+		for _, id := range ask {
+			at, found := e.find(id)
+			if want, has := slices.BinarySearch(ids, id); at != want || found != has {
+				t.Fatalf("seed %d: element %d is found at %d, %t, want %d, %t, of %d", seed, id, at, found, want, has, len(ids))
+			}
+		}
+	}
+}

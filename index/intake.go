@@ -78,7 +78,6 @@ func (in *intake) split(c *heatmap.Chunk, parts []*part) {
 		}
 		in.totals.event(ev)
 		to.next(ev)
-		r.ops++
 	})
 	in.end(c)
 }
@@ -145,27 +144,22 @@ func shardOf(site, page string, n int) int {
 	return int((xxhash.Sum64String(site) ^ xxhash.Sum64String(page)) % uint64(n))
 }
 
-// asOp takes what a shard needs of an event.
-func asOp(ev *Event) (o op) {
+// asOp takes what is counted of an event.
+func asOp(ev *Event) (o lonelyOp) {
 	o.set(ev)
+	o.derived = derived{ev.RageAt, ev.DeadAt}
+	if o.anchor.Element != 0 {
+		o.element = ev.Hit.ElementName()
+	}
 	return o
 }
 
-// set takes what a shard needs of an event.
+// set takes what a shard needs of an event, but for what is in the lists of a part.
 func (o *op) set(ev *Event) {
 	h := ev.Hit
-	o.position, o.visitor, o.layer, o.dwell = ev.Position, ev.Visitor, layerOf(ev), h.Dwell
-	o.x, o.y, o.vh, o.depth, o.from = h.X, h.Y, h.ViewportH, h.Depth, h.From
-	o.dead, o.repeat, o.sampled = ev.Dead, ev.Repeat, ev.Sampled
-	if o.anchor = ev.Anchor; o.anchor.Element != 0 {
-		o.element = h.ElementName()
-	} else {
-		o.element = heatmap.ElementName{}
-	}
-	if ev.RageAt != nil || ev.DeadAt != nil {
-		o.derived = &derived{ev.RageAt, ev.DeadAt}
-	} else {
-		o.derived = nil
+	*o = op{
+		position: ev.Position, visitor: ev.Visitor, anchor: ev.Anchor, layer: layerOf(ev), dwell: h.Dwell, sampled: ev.Sampled,
+		x: h.X, y: h.Y, vh: h.ViewportH, depth: h.Depth, from: h.From, repeat: ev.Repeat, dead: ev.Dead,
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"heatlog/heatmap"
 )
 
-// part is what a shard takes of some chunks: ops in the order of the log, in runs.
+// part is what a shard takes of some chunks: ops in the order of the log, in runs, and what few of them have besides.
 type part struct {
-	runs []run
-	ops  []op
+	runs    []run
+	ops     []op
+	names   []heatmap.ElementName
+	derived []derived
 }
 
 // run is so many ops that follow one another in a part and count on one day of one page. A tracker's batch is one, as a rule: what
@@ -20,25 +22,32 @@ type run struct {
 	ops        int
 }
 
-// op is one hit as a shard counts it. It holds no pointer into a chunk but for the strings, which stay valid.
+// op is one hit as a shard counts it. It holds no pointer, so that passing it on costs the collector of garbage nothing.
 type op struct {
 	position    uint64
 	visitor     uint64
+	anchor      heatmap.Anchor
 	layer       heatmap.LayerID
 	dwell       uint32
+	sampled     uint32 // as in Event
 	x, y        uint16
 	vh          uint16
 	depth, from uint16
 	repeat      bool // a click that does not count itself
 	dead        bool
-	sampled     uint32   // as in Event
-	derived     *derived // nil = nothing
-	anchor      heatmap.Anchor
-	element     heatmap.ElementName // that the anchor is at
+	name        uint32 // of the element that the anchor is at: number in the part's names, from 1; 0 = no anchor
+	derived     uint32 // number in the part's derived, from 1; 0 = nothing
 }
 
-// derived is what a hit completes beside itself.
+// derived is what a hit completes beside itself. Its memory outlives the chunk.
 type derived struct{ rageAt, deadAt []Spot }
+
+// lonelyOp is an op that is in no part.
+type lonelyOp struct {
+	op
+	element heatmap.ElementName // that the anchor is at
+	derived derived
+}
 
 // begin begins a run with the page and the day of an event.
 func (p *part) begin(ev *Event) *run {
@@ -47,16 +56,34 @@ func (p *part) begin(ev *Event) *run {
 }
 
 // next adds the op of an event to the last run.
-func (p *part) next(ev *Event) *op {
+func (p *part) next(ev *Event) {
+	p.runs[len(p.runs)-1].ops++
 	p.ops = slices.Grow(p.ops, 1)[:len(p.ops)+1]
 	o := &p.ops[len(p.ops)-1]
 	o.set(ev) // all of it: the memory may have held another one
-	return o
+	if o.anchor.Element != 0 {
+		p.names = append(p.names, ev.Hit.ElementName())
+		o.name = uint32(len(p.names))
+	}
+	if ev.RageAt != nil || ev.DeadAt != nil {
+		p.derived = append(p.derived, derived{ev.RageAt, ev.DeadAt})
+		o.derived = uint32(len(p.derived))
+	}
+}
+
+// derivedOf gives what an op completes.
+func (p *part) derivedOf(o *op) *derived {
+	if o.derived == 0 {
+		return nil
+	}
+	return &p.derived[o.derived-1]
 }
 
 // reset empties a part, in its memory.
 func (p *part) reset() {
-	p.runs, p.ops = p.runs[:0], p.ops[:0]
+	clear(p.names)
+	clear(p.derived)
+	p.runs, p.ops, p.names, p.derived = p.runs[:0], p.ops[:0], p.names[:0], p.derived[:0]
 }
 
 // each calls fn for each run with its ops.
@@ -69,8 +96,8 @@ func (p *part) each(fn func(r *run, ops []op)) {
 	}
 }
 
-// tally adds a hit to the layers that it belongs to: that of its kind, and the derived ones.
-func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
+// tally adds a hit to the layers that it belongs to: that of its kind, and those of what is derived, nil for nothing.
+func tally(d *heatmap.Delta, o *op, of *derived, layer heatmap.LayerID) {
 	switch kind := layer.Kind(); {
 	case o.repeat:
 	case kind == heatmap.KindView:
@@ -82,34 +109,32 @@ func tally(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
 	default:
 		d.AddPoint(layer, o.x, o.y)
 	}
-	tallyDerived(d, o, layer)
-}
-
-// nameElement gives the element that a click is at its name.
-func nameElement(d *heatmap.Delta, o *op) {
-	if o.anchor.Element != 0 && !o.repeat {
-		d.AddName(o.anchor.Element, &o.element)
-	}
+	tallyDerived(d, o, of, layer)
 }
 
 // tallyNamed is tally where the elements are to have their names.
-func tallyNamed(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
-	nameElement(d, o)
-	tally(d, o, layer)
+func tallyNamed(d *heatmap.Delta, o *lonelyOp, layer heatmap.LayerID) {
+	if o.named() {
+		d.AddName(o.anchor.Element, &o.element)
+	}
+	tally(d, &o.op, &o.derived, layer)
 }
 
+// named reports whether an op gives an element its name.
+func (o *op) named() bool { return o.anchor.Element != 0 && !o.repeat }
+
 // tallyDerived adds to the layers that are derived from clicks what a hit is or completes.
-func tallyDerived(d *heatmap.Delta, o *op, layer heatmap.LayerID) {
+func tallyDerived(d *heatmap.Delta, o *op, of *derived, layer heatmap.LayerID) {
 	if o.dead {
 		d.AddClick(layerOfKind(layer, heatmap.KindDead), o.x, o.y, o.anchor, nil)
 	}
-	if o.derived == nil {
+	if of == nil {
 		return
 	}
-	for _, at := range o.derived.deadAt {
+	for _, at := range of.deadAt {
 		d.AddClick(layerOfKind(layer, heatmap.KindDead), at.X, at.Y, at.Anchor(), nil)
 	}
-	for _, at := range o.derived.rageAt {
+	for _, at := range of.rageAt {
 		d.AddClick(layerOfKind(layer, heatmap.KindRage), at.X, at.Y, at.Anchor(), nil)
 	}
 }

@@ -46,32 +46,19 @@ func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap
 }
 
 // tallyKinds adds an op to the layers of the wanted kinds only, each kind in its sum layer.
-func tallyKinds(d *heatmap.Delta, o *op, kinds []heatmap.Kind) {
+func tallyKinds(d *heatmap.Delta, o *lonelyOp, kinds []heatmap.Kind) {
 	kind := o.layer.Kind()
 	if !slices.Contains(kinds, heatmap.KindDead) {
-		o.dead = false
-		o.derived = o.derived.without(heatmap.KindDead)
+		o.dead, o.derived.deadAt = false, nil
 	}
 	if !slices.Contains(kinds, heatmap.KindRage) {
-		o.derived = o.derived.without(heatmap.KindRage)
+		o.derived.rageAt = nil
 	}
 	if slices.Contains(kinds, kind) {
 		tallyNamed(d, o, sumLayer(kind))
 		return
 	}
-	tallyDerived(d, o, sumLayer(kind))
-}
-
-// without gives what is derived but for a kind.
-func (d *derived) without(kind heatmap.Kind) *derived {
-	switch {
-	case d == nil:
-		return nil
-	case kind == heatmap.KindDead:
-		return &derived{rageAt: d.rageAt}
-	default:
-		return &derived{deadAt: d.deadAt}
-	}
+	tallyDerived(d, &o.op, &o.derived, sumLayer(kind))
 }
 
 // keepsWidthOf is keepsWidth for an exact width, 0 being unknown.

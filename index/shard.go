@@ -125,11 +125,11 @@ func (s *shard) know(k heatmap.Key, watermark uint64) { s.stored[k] = watermark 
 func (s *shard) apply(in *part, end uint64, now int64) {
 	in.each(func(r *run, ops []op) {
 		for len(ops) > 0 && ops[0].position < s.recovering { // each may be stored already
-			s.count(r, ops[:1], now)
+			s.count(in, r, ops[:1], now)
 			ops = ops[1:]
 		}
 		if len(ops) > 0 {
-			s.count(r, ops, now)
+			s.count(in, r, ops, now)
 		}
 	})
 	s.applied = end
@@ -138,8 +138,8 @@ func (s *shard) apply(in *part, end uint64, now int64) {
 	}
 }
 
-// count counts ops of a run, of which all or none are stored already.
-func (s *shard) count(r *run, ops []op, now int64) {
+// count counts ops of a run of a part, of which all or none are stored already.
+func (s *shard) count(in *part, r *run, ops []op, now int64) {
 	p := s.page(r)
 	month := s.entry(p, heatmap.MonthPeriod(r.date), ops[0].position, now)
 	day := s.entry(p, heatmap.DayPeriod(r.date), ops[0].position, now)
@@ -148,17 +148,17 @@ func (s *shard) count(r *run, ops []op, now int64) {
 		day.month, month.days = month, append(month.days, day)
 		fallthrough
 	case day != nil && day.month != nil:
-		month.name(ops)
-		s.add(day, ops)
+		month.name(in, ops)
+		s.add(day, in, ops)
 		s.weigh(month)
 		s.touch(month)
 	default:
 		if month != nil {
-			month.name(ops)
-			s.add(month, ops)
+			month.name(in, ops)
+			s.add(month, in, ops)
 		}
 		if day != nil {
-			s.add(day, ops)
+			s.add(day, in, ops)
 		}
 		s.prune(p)
 	}
@@ -218,11 +218,11 @@ func (p *page) found(e *entry) *entry {
 	return e
 }
 
-// add counts ops of a run in an entry.
-func (s *shard) add(e *entry, ops []op) {
+// add counts ops of a part in an entry.
+func (s *shard) add(e *entry, in *part, ops []op) {
 	for i := range ops {
 		o := &ops[i]
-		tally(&e.delta, o, o.layer)
+		tally(&e.delta, o, in.derivedOf(o), o.layer)
 		if bot := o.layer.Bot(); o.visitor != 0 && (o.visitor != e.visitor || bot != e.bot) {
 			e.delta.AddVisitor(bot, o.visitor)
 			e.visitor, e.bot = o.visitor, bot
@@ -234,9 +234,11 @@ func (s *shard) add(e *entry, ops []op) {
 }
 
 // name gives a month the names of the elements that clicks are at. It has them before the hits, which come with their day.
-func (e *entry) name(ops []op) {
+func (e *entry) name(in *part, ops []op) {
 	for i := range ops {
-		nameElement(&e.delta, &ops[i])
+		if o := &ops[i]; o.named() {
+			e.delta.AddName(o.anchor.Element, &in.names[o.name-1])
+		}
 	}
 }
 
