@@ -37,7 +37,7 @@ func (p *hotPage) point() (x, y uint16) {
 // hotDay is a day of the page with about so many distinct cells.
 func hotDay(seed uint64, cells int) *Delta {
 	p, d := newHotPage(seed), new(Delta)
-	for d.cells < cells {
+	for ; d.cells < cells; d.count(false) {
 		x, y := p.point()
 		d.AddPoint(benchLayer, x, y)
 	}

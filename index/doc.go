@@ -169,16 +169,17 @@
 // # What counting costs
 //
 // The limit is reading the journal: 80 ns of one core for a hit of a sealed segment, 130 of an active one. All of it, to counts
-// in memory, takes 450 to 560 ns, 1.8 to 2.2 million hits a core-second, 0.16 of reading alone: of a million hits on 2,000 pages
+// in memory, takes 430 to 520 ns, 1.9 to 2.3 million hits a core-second, 0.17 of reading alone: of a million hits on 2,000 pages
 // in 120 days, where a day of a page has 19 hits in the mean. On one core:
 //
 //	HEATLOG_BENCH_HITS=1000000 go test -run - -bench 'Decode|Apply' -benchtime 5x -cpu 1 ./cmd/heatlog
 //
-// In hundredths: reading 17; page, user agent, day and element of a hit 11; bursts 10, most of it the way to the last clicks of
-// a view; repeats and visitors 6; what is passed to the workers 6; finding page, day and month and noting the hits 24; names of
-// elements 6; the collector of garbage, and telling it what is written, 15 to 20. What a run costs, a batch as a rule, is mostly
-// memory that is not in the processor's cache: page, day, month, and three lists of what is noted. Longer batches and busier
-// pages cost less.
+// In hundredths: reading 20; page, user agent, day and element of a hit 10; bursts 5 to 10, as two logs are followed;
+// repeats and visitors 5; what is passed to the workers 5; finding page, day and month and noting the hits 24; names of elements 8; the
+// collector of garbage, and telling it what is written, 10 to 15. Ops and notes hold no pointer, and all notes of a shard's entries
+// are blocks of one memory, heatmap.Notes, so the collector has entries, elements and the chunks' texts to look at. What a run
+// costs, a batch as a rule, is mostly memory that is not in the processor's cache: page, day, month, the neighbours of both in
+// the order of use, and the last block of what is noted. Longer batches and busier pages cost less.
 //
 // A generation that is built (-bench Build) counts what is noted besides: of 10
 // million hits days take 12 of its 100, months 14. A month is given what its days
