@@ -26,6 +26,7 @@ type flush struct {
 	blobBytes   int      // written so far
 	docsSwapped int
 	scratch     []byte
+	slots       slots // that merging takes one of
 }
 
 // flushBytes bounds the stored blobs that one flush loads at a time.
@@ -140,7 +141,10 @@ func (f *flush) step(ctx context.Context) error {
 	if err := f.load(ctx, n); err != nil {
 		return err
 	}
-	if err := f.merge(); err != nil {
+	f.slots.take()
+	err := f.merge()
+	f.slots.free()
+	if err != nil {
 		return err
 	}
 	return f.swap(ctx)

@@ -26,6 +26,7 @@ type pipeline struct {
 	frozen  bool          // the source ends, and the pipeline when all of it is stored
 	lost    *losses       // damage that was told of
 	bulk    atomic.Bool   // the pipeline ends when it has stored what the source held at start; it never becomes true later
+	slots   slots         // of workers and flushers in bulk
 	running *atomic.Int64 // pipelines that share the cache
 	closing chan struct{} // closed when the index closes
 	high    *highMark
@@ -67,7 +68,12 @@ func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	p.ctx, p.end = context.WithCancelCause(ctx)
 	p.reading, p.stop = context.WithCancel(p.ctx)
 	p.pool.New = func() any { return new(part) }
-	for range x.options.Workers {
+	workers := x.options.Workers
+	if bulk {
+		p.slots = make(slots, workers)
+		workers *= bulkShards
+	}
+	for range workers {
 		p.workers = append(p.workers, newWorker(p))
 	}
 	return p
@@ -201,8 +207,14 @@ func (p *pipeline) cacheBytes() int64 {
 }
 
 // bulkFlushEvery is how long a delta stays unflushed at most while the pipeline reads in bulk, if Options.FlushEvery is not
-// shorter: with the time to the next checkpoint, it is how much work a crash costs.
-const bulkFlushEvery = 10 * time.Second
+// shorter: with the time to the next checkpoint, it is how much work a crash costs. A month that is flushed before its last
+// hit is decoded, added to and encoded once more.
+const bulkFlushEvery = time.Minute
+
+// bulkShards is how many shards there are in bulk for each of Options.Workers. Pages are not equally busy, and a worker that
+// gives its flusher something counts nothing meanwhile: with one shard each, the reader would wait for one worker while
+// another one has nothing to do.
+const bulkShards = 4
 
 // flushEvery is the longest time that a delta stays unflushed.
 func (p *pipeline) flushEvery() time.Duration {
@@ -230,7 +242,7 @@ type gathered struct {
 }
 
 // bulkHits is how many hits are gathered in bulk: chunks of live traffic are small, and each hand-over wakes every worker.
-const bulkHits = 4096
+const bulkHits = 8192
 
 // route passes a chunk through the stream into the workers' queues, in bulk together with others.
 func (p *pipeline) route(c *heatmap.Chunk) error {

@@ -33,9 +33,10 @@ type worker struct {
 }
 
 const (
-	queueLength  = 16   // chunks that wait for a worker
-	flushEntries = 4096 // entries in one flush
-	never        = math.MinInt64
+	queueLength      = 16   // chunks that wait for a worker
+	flushEntries     = 4096 // entries in one flush
+	bulkFlushEntries = 256  // the same in bulk: while they are taken, the shard's queue fills
+	never            = math.MinInt64
 )
 
 func newWorker(p *pipeline) *worker {
@@ -79,7 +80,9 @@ func (w *worker) do(task work) {
 		task.done <- struct{}{}
 	default:
 		w.learn(task.ops)
+		w.slots.take()
 		w.shard.apply(task.ops, task.end, w.now())
+		w.slots.free()
 		w.recycle(task.ops)
 	}
 }
@@ -115,8 +118,11 @@ func (w *worker) startFlush() {
 	if budget := w.budget(); w.shard.liveBytes > budget {
 		keep = budget - budget/8
 	}
-	taken := w.shard.take(keep, w.due, flushEntries)
-	if len(taken) < flushEntries {
+	if keep == math.MaxInt && w.due == never {
+		return
+	}
+	taken, limit := w.take(keep, w.due)
+	if len(taken) < limit {
 		w.due = never
 	}
 	if len(taken) > 0 {
@@ -124,6 +130,17 @@ func (w *worker) startFlush() {
 		w.flushes <- taken
 		w.publish()
 	}
+}
+
+// take takes entries for one flush out of the shard, of limit at most or a few more.
+func (w *worker) take(keep int, born int64) (taken []*entry, limit int) {
+	limit = flushEntries
+	if w.bulk.Load() {
+		limit = bulkFlushEntries
+	}
+	w.slots.take()
+	defer w.slots.free()
+	return w.shard.take(keep, born, limit), limit
 }
 
 // drain stores everything that the shard holds, here and now.
@@ -138,7 +155,7 @@ func (w *worker) drain() {
 		}
 	}
 	for {
-		taken := w.shard.take(-1, never, flushEntries)
+		taken, _ := w.take(-1, never)
 		if len(taken) == 0 || !w.store(taken) {
 			return
 		}
@@ -160,6 +177,7 @@ func (w *worker) flusher() {
 func (w *worker) store(taken []*entry) bool {
 	w.tellFresh(taken)
 	f := newFlush(w.options.Store, w.options.Generation, w.source.ID(), taken)
+	f.slots = w.slots
 	to := f.to()
 	raised := w.persist("raise high", func(ctx context.Context) error { return w.high.raise(ctx, to) })
 	for raised && len(f.entries) > 0 {
