@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -224,8 +225,20 @@ func (p *pipeline) flushEvery() time.Duration {
 	return p.options.FlushEvery
 }
 
-// budget is how many bytes of live entries make one worker begin to flush.
-func (p *pipeline) budget() int { return int(p.cacheBytes()) / len(p.workers) / 4 * 3 }
+// keepBytes gives how many bytes of live entries a worker is to keep that has so many: all, unless all workers together have more
+// than three quarters of what the cache may hold. Then it gives up its part of that and of an eighth more, so that flushes are
+// large. Whoever applies hits last knows what all others hold, so if that is too much, one of those who hold it is flushing.
+func (p *pipeline) keepBytes(live int) int {
+	all := int64(0)
+	for _, w := range p.workers {
+		all += w.live.Load()
+	}
+	budget := p.cacheBytes() / 4 * 3
+	if all <= budget {
+		return math.MaxInt
+	}
+	return int(float64(live) / float64(all) * float64(budget-budget/8))
+}
 
 func (p *pipeline) heldBytes() (n int64) {
 	for _, w := range p.workers {

@@ -22,9 +22,11 @@ type shard struct {
 	notes   *heatmap.Notes // of entries to come
 	pages   map[pageKey]*page
 	sites   map[string]string // each site's key, kept once
-	lru     ring              // live entries, the most recently used first
+	days    ring              // live days, the most recently used first
+	months  ring              // the same of months
 	age     ring              // live entries, the youngest first
 	applied uint64
+	using   uint64 // the position that the shard applies up to, or has
 
 	// recovering is the position up to which flushes may have gone at start. Below it a hit may be in the store
 	// already, so each key's watermark is looked up first and kept here.
@@ -52,6 +54,7 @@ type entry struct {
 	first    uint64 // position of the first hit
 	born     int64  // when the entry was made, Unix ms by the index's clock
 	to       uint64 // set when it is taken to be flushed
+	used     uint64 // shard.using when the entry was last used
 	visitor  uint64 // of the last hit, to skip the sketch when the next is the same one's
 	bot      bool   // whether that hit was a bot's
 	bytes    int
@@ -75,7 +78,7 @@ func (e *entry) size() int { return e.delta.Size() + entryOverhead + len(e.page.
 
 // newShard makes a shard that counts on cells of so many px.
 func newShard(cell int) *shard {
-	return &shard{cell: cell, notes: new(heatmap.Notes), pages: make(map[pageKey]*page), sites: make(map[string]string), lru: newRing(), age: newRing()}
+	return &shard{cell: cell, notes: new(heatmap.Notes), pages: make(map[pageKey]*page), sites: make(map[string]string), days: newRing(), months: newRing(), age: newRing()}
 }
 
 // recover tells where the log is read from, and that hits below end may be in the store already. It is called once,
@@ -123,6 +126,7 @@ func (s *shard) know(k heatmap.Key, watermark uint64) { s.stored[k] = watermark 
 
 // apply counts ops, which are in the order of the log, and moves the shard to position end. Now is in Unix ms.
 func (s *shard) apply(in *part, end uint64, now int64) {
+	s.using = end
 	in.each(func(r *run, ops []op) {
 		for len(ops) > 0 && ops[0].position < s.recovering { // each may be stored already
 			s.count(in, r, ops[:1], now)
@@ -205,7 +209,7 @@ func (s *shard) entry(p *page, period heatmap.Period, position uint64, now int64
 	p.live = append(p.live, e)
 	s.liveEntries++
 	s.liveBytes += e.bytes
-	s.lru.push(&e.lru, e)
+	s.lru(e).push(&e.lru, e)
 	s.age.push(&e.age, e)
 	return p.found(e)
 }
@@ -251,14 +255,36 @@ func (s *shard) weigh(e *entry) {
 
 // touch makes a live entry the most recently used.
 func (s *shard) touch(e *entry) {
-	if s.lru.first() != e {
+	e.used = s.using
+	if lru := s.lru(e); lru.first() != e {
 		e.lru.remove()
-		s.lru.push(&e.lru, e)
+		lru.push(&e.lru, e)
 	}
 }
 
+// lru gives the ring that an entry is in by its last use.
+func (s *shard) lru(e *entry) ring {
+	if e.period.IsMonth() {
+		return s.months
+	}
+	return s.days
+}
+
+// monthStays is how many times as long as a day a month stays unused before it is taken. Days pass and months go on: one that
+// is taken is read from the store, added to and written anew when its page has its next hit.
+const monthStays = 8
+
+// idlest gives the live entry that is best given up, nil if there is none.
+func (s *shard) idlest() *entry {
+	day, month := s.days.last(), s.months.last()
+	if day == nil || month != nil && (s.using-day.used)*monthStays < s.using-month.used {
+		return month
+	}
+	return day
+}
+
 // take moves live entries to flushing: those that were made at or before the Unix time born in ms, oldest first, then the
-// least recently used until at most keep bytes are live. About limit entries are taken at most. What was taken before must be
+// idlest until at most keep bytes are live. About limit entries are taken at most. What was taken before must be
 // settled, so that no key is flushed twice at a time.
 func (s *shard) take(keep int, born int64, limit int) []*entry {
 	var taken []*entry
@@ -267,7 +293,7 @@ func (s *shard) take(keep int, born int64, limit int) []*entry {
 			return e
 		}
 		if s.liveBytes > keep {
-			return s.lru.last()
+			return s.idlest()
 		}
 		return nil
 	}

@@ -59,6 +59,37 @@ func TestTakeOldFirst(t *testing.T) {
 	}
 }
 
+// TestTakeKeepsMonths has a month of one page wait for its next hit while other pages have days of theirs: these are given up
+// first, until the month has waited monthStays times as long as they have.
+func TestTakeKeepsMonths(t *testing.T) {
+	f := func(gap uint64, wantMonth bool) {
+		t.Helper()
+		s := newShard(heatmap.CellSize)
+		hit := func(page string, position uint64) {
+			ops := new(part)
+			ops.add("s", page, 20_500, op{position: position, layer: sumLayer(heatmap.KindClick)})
+			s.apply(ops, position+1, 0)
+		}
+		hit("rare", 0)
+		for _, e := range s.takeEntry(s.days.last()) { // its day is stored, and its month stays
+			s.settle([]*entry{e})
+		}
+		hit("busy", gap)
+		hit("later", gap+99)
+		hit("latest", gap+199)
+		first := s.take(s.liveBytes-1, never, 1)[0]
+		if got := first.page.page == "rare"; got != wantMonth {
+			t.Errorf("after %d hits of others: taken %s of %s", gap, first.period, first.page.page)
+		}
+		if !wantMonth && (first.period.IsMonth() || first.page.page != "busy") {
+			t.Errorf("after %d hits of others: taken %s of %s, want the day of busy", gap, first.period, first.page.page)
+		}
+	}
+	f(1, false)
+	f(200*(monthStays-1)-50, false)
+	f(200*monthStays, true)
+}
+
 // add adds an op to a part.
 func (p *part) add(site, page string, date heatmap.Date, o op) {
 	p.runs, p.ops = append(p.runs, run{site: site, page: page, date: date, ops: 1}), append(p.ops, o)

@@ -108,16 +108,12 @@ func (w *worker) learn(ops *part) {
 	}
 }
 
-// startFlush hands entries to the flusher if it is idle and there is something to flush: what is over the budget, with
-// a part more so that flushes are large, and what is due.
+// startFlush hands entries to the flusher if it is idle and there is something to flush: what is too much, and what is due.
 func (w *worker) startFlush() {
 	if w.flushing {
 		return
 	}
-	keep := math.MaxInt
-	if budget := w.budget(); w.shard.liveBytes > budget {
-		keep = budget - budget/8
-	}
+	keep := w.keepBytes(w.shard.liveBytes)
 	if keep == math.MaxInt && w.due == never {
 		return
 	}
