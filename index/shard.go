@@ -274,13 +274,24 @@ func (s *shard) lru(e *entry) ring {
 // is taken is read from the store, added to and written anew when its page has its next hit.
 const monthStays = 8
 
+// idleMonths is how many months, the idlest, are looked at for the one that takes the most memory. To write a month once more costs
+// as much as all that it counts, so a large entry is a better bargain than many small ones.
+const idleMonths = 256
+
 // idlest gives the live entry that is best given up, nil if there is none.
 func (s *shard) idlest() *entry {
 	day, month := s.days.last(), s.months.last()
-	if day == nil || month != nil && (s.using-day.used)*monthStays < s.using-month.used {
-		return month
+	if day != nil && (month == nil || (s.using-day.used)*monthStays >= s.using-month.used) {
+		return day
 	}
-	return day
+	n := 0
+	for l := s.months.root.prev; l.entry != nil && n < idleMonths; l = l.prev {
+		if l.entry.bytes > month.bytes {
+			month = l.entry
+		}
+		n++
+	}
+	return month
 }
 
 // take moves live entries to flushing: those that were made at or before the Unix time born in ms, oldest first, then the
