@@ -24,12 +24,30 @@ type anchored struct {
 	rest    layer  // the hits that have no anchor, on cells of the page
 }
 
-// innerCount is a cell inside an element with its hits.
+// innerCount is a cell inside an element with its hits, less than 1<<48. A busy page has most of its memory in these.
 type innerCount struct {
-	element ElementID
-	cell    InnerCell
-	n       uint64
+	at   uint64 // the element in the highest 48 bits; below them those of the hits that low has no room for
+	cell InnerCell
+	low  uint32
 }
+
+const elementShift = 16
+
+func newInnerCount(id ElementID, cell InnerCell, n uint64) innerCount {
+	return innerCount{uint64(id)<<elementShift | n>>32, cell, uint32(n)}
+}
+
+func (c *innerCount) element() ElementID { return ElementID(c.at >> elementShift) }
+
+func (c *innerCount) n() uint64 { return c.at&(1<<elementShift-1)<<32 | uint64(c.low) }
+
+// isAt reports whether both are the same cell.
+func (c *innerCount) isAt(o *innerCount) bool {
+	return c.at>>elementShift == o.at>>elementShift && c.cell == o.cell
+}
+
+// add adds the hits of o.
+func (c *innerCount) add(o *innerCount) { *c = newInnerCount(c.element(), c.cell, c.n()+o.n()) }
 
 const (
 	anchoredBytes   = int(unsafe.Sizeof(anchored{}))
@@ -62,7 +80,7 @@ func (a *anchored) add(id ElementID, cell InnerCell, n uint64) {
 	if a.cells == nil {
 		a.cells = make([]innerCount, 0, fewInner)
 	}
-	a.cells = append(a.cells, innerCount{id, cell, n})
+	a.cells = append(a.cells, newInnerCount(id, cell, n))
 	a.orderMany()
 }
 
@@ -84,7 +102,7 @@ func (a *anchored) addNoted(cut ElementID, steps uint8, list []notedAnchor) {
 			a.others += uint64(n)
 			continue
 		}
-		a.cells = append(a.cells, innerCount{id, cell.coarser(steps), uint64(n)})
+		a.cells = append(a.cells, newInnerCount(id, cell.coarser(steps), uint64(n)))
 	}
 	if inOrder {
 		a.ordered = len(a.cells)
@@ -110,8 +128,8 @@ func (a *anchored) orderMany() {
 }
 
 func compareInner(a, b innerCount) int {
-	if a.element != b.element {
-		return cmp.Compare(a.element, b.element)
+	if a.at>>elementShift != b.at>>elementShift {
+		return cmp.Compare(a.at>>elementShift, b.at>>elementShift)
 	}
 	return cmp.Compare(a.cell, b.cell)
 }
@@ -148,8 +166,8 @@ func (a *anchored) bump(more []innerCount) (missing []innerCount) {
 		for i < a.ordered && compareInner(a.cells[i], c) < 0 {
 			i++
 		}
-		if i < a.ordered && a.cells[i].element == c.element && a.cells[i].cell == c.cell {
-			a.cells[i].n += c.n
+		if i < a.ordered && a.cells[i].isAt(&c) {
+			a.cells[i].add(&c)
 			continue
 		}
 		missing = append(missing, c)
@@ -174,8 +192,8 @@ func mergeInner(cells []innerCount, n int, tail []innerCount) {
 func sumEqual(cells []innerCount) []innerCount {
 	out := cells[:0]
 	for _, c := range cells {
-		if n := len(out); n > 0 && out[n-1].element == c.element && out[n-1].cell == c.cell {
-			out[n-1].n += c.n
+		if n := len(out); n > 0 && out[n-1].isAt(&c) {
+			out[n-1].add(&c)
 			continue
 		}
 		out = append(out, c)
@@ -197,7 +215,7 @@ func (a *anchored) cut(id ElementID) {
 	a.order()
 	i := a.below(id)
 	for _, c := range a.cells[i:] {
-		a.others += c.n
+		a.others += c.n()
 	}
 	a.cells = a.cells[:i]
 	a.ordered = i
@@ -205,7 +223,7 @@ func (a *anchored) cut(id ElementID) {
 
 // below gives the number of cells, which are in order, of elements before id.
 func (a *anchored) below(id ElementID) int {
-	i, _ := slices.BinarySearchFunc(a.cells, id, func(c innerCount, id ElementID) int { return cmp.Compare(c.element, id) })
+	i, _ := slices.BinarySearchFunc(a.cells, id, func(c innerCount, id ElementID) int { return cmp.Compare(c.element(), id) })
 	return i
 }
 
@@ -222,7 +240,7 @@ func (l *layer) mergeAnchored(o *layer, by uint8, cut ElementID) {
 	if o.anchored != nil {
 		a.others += o.anchored.others
 		for _, c := range o.anchored.cells {
-			a.addBelow(cut, c.element, c.cell.coarser(by), c.n)
+			a.addBelow(cut, c.element(), c.cell.coarser(by), c.n())
 		}
 		rest = &o.anchored.rest
 	}
@@ -341,9 +359,9 @@ func (d *Delta) Elements(id LayerID, fn func(e ElementID, cells []InnerCount)) (
 	a.order()
 	var cells []InnerCount
 	for k, c := range a.cells {
-		cells = append(cells, InnerCount{c.cell, c.n})
-		if k+1 == len(a.cells) || a.cells[k+1].element != c.element {
-			fn(c.element, cells)
+		cells = append(cells, InnerCount{c.cell, c.n()})
+		if k+1 == len(a.cells) || a.cells[k+1].element() != c.element() {
+			fn(c.element(), cells)
 			cells = cells[:0]
 		}
 	}

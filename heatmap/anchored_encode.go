@@ -126,10 +126,10 @@ func (a *anchored) appendInner(dst []byte, cut bool, t *elements, places []int32
 func (a *anchored) runs(runs []innerRun, t *elements, places []int32) []innerRun {
 	for rest := a.cells; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].element == rest[0].element {
+		for n < len(rest) && rest[n].element() == rest[0].element() {
 			n++
 		}
-		i, _ := t.find(rest[0].element)
+		i, _ := t.find(rest[0].element())
 		runs, rest = append(runs, innerRun{places[i], rest[:n]}), rest[n:]
 	}
 	if !slices.IsSortedFunc(runs, compareRuns) {
@@ -168,14 +168,14 @@ const (
 func appendInnerCells(dst []byte, cells []innerCount) []byte {
 	next := uint64(0)
 	for i, c := range cells {
-		number := c.cell.number()
-		code := (number-next)<<innerShift | (min(c.n, longCount) - 1)
+		number, n := c.cell.number(), c.n()
+		code := (number-next)<<innerShift | (min(n, longCount) - 1)
 		if i < len(cells)-1 {
 			code |= moreCells
 		}
 		dst = binary.AppendUvarint(dst, code)
-		if c.n >= longCount {
-			dst = binary.AppendUvarint(dst, c.n-longCount)
+		if n >= longCount {
+			dst = binary.AppendUvarint(dst, n-longCount)
 		}
 		next = number + 1
 	}

@@ -60,7 +60,7 @@ func checkAnchored(t *testing.T, l *layer) {
 	a := l.anchored
 	sum := a.others + a.rest.hits
 	for _, c := range a.cells {
-		sum += c.n
+		sum += c.n()
 	}
 	rest := uint64(0)
 	for _, e := range a.rest.sorted() {

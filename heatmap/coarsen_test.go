@@ -207,7 +207,8 @@ func worstDelta() *Delta {
 	d.recount()
 	for first := NewLayerID(KindClick, 0, Desktop, false); d.cells < MaxCells; d.cells++ { // what the division left
 		l := d.layer(first)
-		l.anchored.cells[0].n += each
+		c := &l.anchored.cells[0]
+		*c = newInnerCount(c.element(), c.cell, c.n()+each)
 		l.fill(uint32(MaxCells-d.cells)*3+1<<20, each)
 	}
 	for i := 0; d.scroll < MaxScroll-2*maxExtent-40; i++ {
