@@ -150,8 +150,12 @@
 // # Bulk
 //
 // A generation that is built from a long journal reads what is there in bulk: by the same pipeline, on threads of the lowest
-// priority, with a cache of its own, and several small chunks at a time. At the end it stores all, and the next pipeline begins
-// at that checkpoint, at the ordinary priority. Nothing in the counts depends on it.
+// priority, with a cache of its own, and several small chunks at a time. Pages are spread over four shards a core, of which as many
+// count, give up entries or merge at a time as there are cores: the busiest page and a large flush then hold up no other shard.
+// Shards share the cache. When it is full, each gives up its part: days that nothing is added to any more, and months only
+// when they have waited eight times as long, the largest first, as a month that was stored is read and written once more. What has
+// waited for a minute is stored too, so that a crash costs no more than that. At the end it stores all, and the next
+// pipeline begins at that checkpoint, at the ordinary priority. Nothing in the counts depends on it.
 //
 // # Comparison
 //
@@ -186,6 +190,12 @@
 // have noted as it is, and counts a thousand hits of several days at a time:
 // counting each day and adding up the layers took twice that. It encodes (9) and
 // stores (8). In all it takes 1.25 us of a core for a hit.
+//
+// No core waits meanwhile: what the runtime has to run was none for 3 of 100 of
+// the time of two cores over 51.3 million hits with one shard a core, and is for
+// less than 1 with four. What is counted twice is little: 4 of 100 documents are
+// written a second time, those of months that do not fit into BulkBytes with all
+// cells that they have by their end.
 //
 // # What answers cost
 //
