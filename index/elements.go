@@ -8,8 +8,10 @@ import (
 
 // elementSum is a sum with anchors. Days lack the names of their elements, so the months that the days are of are read too,
 // for the names alone.
+//
+// It has a sum and is none: what is kept of one has no anchors.
 type elementSum struct {
-	sum
+	sum    sum
 	counts func(heatmap.Period) bool // whether the hits of a period are asked for, or only its names
 	names  elementNames
 }
@@ -25,13 +27,13 @@ func (n elementNames) add(id heatmap.ElementID, name heatmap.ElementName) {
 
 func newElementSum(pl *plan, kinds []heatmap.Kind) *elementSum {
 	s := &elementSum{counts: pl.covers, names: make(elementNames)}
-	s.sel = pl.selects(kinds...)
+	s.sum.sel = pl.selects(kinds...)
 	return s
 }
 
 func (s *elementSum) part(d *heatmap.Delta) any {
 	part := new(heatmap.Delta)
-	part.MergeSelected(d, s.sel)
+	part.MergeSelected(d, s.sum.sel)
 	return part
 }
 
@@ -55,7 +57,7 @@ func (s *elementSum) blob(k heatmap.Key, blob []byte) error {
 }
 
 func (s *elementSum) reset() {
-	s.sum = sum{sel: s.sel}
+	s.sum = sum{sel: s.sum.sel}
 	clear(s.names)
 }
 
@@ -97,7 +99,7 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 	var prefix heatmap.Prefix
 	if pl.scan {
 		prefix, err = x.scan(ctx, pl, &s.sum, kinds)
-		s.delta.Names(s.names.add)
+		s.sum.delta.Names(s.names.add)
 	} else {
 		prefix, err = x.reduce(ctx, pl.withMonths(), s)
 	}
@@ -117,7 +119,7 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 
 // list makes the answer of what was summed.
 func (s *elementSum) list(pl *plan, cell int) *heatmap.ElementList {
-	layer, d := sumLayer(pl.query.Kind), &s.delta
+	layer, d := sumLayer(pl.query.Kind), &s.sum.delta
 	a := &heatmap.ElementList{
 		Page: pl.page, Scanned: pl.scan, Hits: d.Hits(layer), Views: d.Hits(sumLayer(heatmap.KindView)), InnerSize: d.InnerSize(),
 		Visitors: d.Visitors(pl.query.Bots), Sampled: d.Sampled(pl.query.Bots),

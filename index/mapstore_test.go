@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // mapStore is a store in memory. Package pebblestore imports this one, so these tests cannot use it.
@@ -15,7 +16,12 @@ type mapStore struct {
 	mu      sync.Mutex
 	docs    map[Ref]Doc
 	records map[string][]byte
+	version atomic.Uint64
 }
+
+func (s *mapStore) Version() uint64 { return s.version.Load() }
+
+func (s *mapStore) PageVersion(string, string) uint64 { return s.version.Load() }
 
 func newMapStore() *mapStore {
 	return &mapStore{docs: make(map[Ref]Doc), records: make(map[string][]byte)}
@@ -33,6 +39,8 @@ func (s *mapStore) Load(_ context.Context, refs []Ref) ([]Doc, error) {
 }
 
 func (s *mapStore) Swap(_ context.Context, writes []Write) ([]bool, error) {
+	s.version.Add(1)
+	defer s.version.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	applied := make([]bool, len(writes))
@@ -79,6 +87,8 @@ func (s *mapStore) Sites(_ context.Context, generation string) ([]string, error)
 }
 
 func (s *mapStore) Drop(_ context.Context, generation string) error {
+	s.version.Add(1)
+	defer s.version.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.docs, func(r Ref, _ Doc) bool { return r.Generation == generation })
