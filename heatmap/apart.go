@@ -35,6 +35,9 @@ func (d *Delta) TakeCells(id LayerID) *Cells {
 // Hits is the number of hits in all cells.
 func (c *Cells) Hits() uint64 { return c.hits }
 
+// Size is the side of a cell, px.
+func (c *Cells) Size() int { return c.size }
+
 // Bytes is the memory that the cells take.
 func (c *Cells) Bytes() int { return 8*cap(c.cells) + 40 }
 

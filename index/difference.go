@@ -67,10 +67,9 @@ func Difference(ctx context.Context, shown *Index, q heatmap.Query, minus *Index
 		return nil, coarserError(d.Cell)
 	}
 	d.Cell = max(d.Cell, q.Cell)
-	layer := sumLayer(q.Kind)
-	d.Points = heatmap.Subtract(
-		a.sum.delta.Points(layer, d.Cell), d.Shown.Hits,
-		b.sum.delta.Points(layer, d.Cell), d.Minus.Hits)
+	shownPoints, _ := a.sum.points(d.Cell)
+	minusPoints, _ := b.sum.points(d.Cell)
+	d.Points = heatmap.Subtract(shownPoints, d.Shown.Hits, minusPoints, d.Minus.Hits)
 	return d, nil
 }
 
@@ -182,6 +181,6 @@ func (p *pair) reset() {
 func (s *side) answer(ctx context.Context) (*heatmap.Heatmap, error) {
 	kind := s.kinds[0]
 	a := s.x.mapOf(s.pl, s.sum, s.prefix, kind)
-	a.Cell = max(s.x.options.Rules.CellSize(), s.sum.delta.CellSize(sumLayer(kind)))
+	a.Cell = max(s.x.options.Rules.CellSize(), s.sum.cell())
 	return a, s.x.complete(ctx, s.pl, s.sum, a, kind)
 }

@@ -68,26 +68,43 @@ func TestDifferenceOfGenerations(t *testing.T) {
 	log, rng := newMemLog(), rand.New(rand.NewPCG(3, 3))
 	fine := openTest(t, Options{Store: newMapStore(), Source: log})
 	coarse := openTest(t, Options{Store: newMapStore(), Source: log, Generation: "g2", Rules: mustParseRules(t, "cell: 32")})
-	for range 20 {
-		log.append(randomBatch(rng, 2))
-	}
-	waitApplied(t, fine)
-	waitApplied(t, coarse)
 	q := heatmap.Query{Site: testSite, URL: testPage(0)}
-	for _, minus := range []*Index{coarse, fine} {
-		shown := fine
-		if minus == fine {
-			shown = coarse
+	for _, flushed := range []bool{false, true, false} { // none is stored, all are, some are live again
+		for range 20 {
+			log.append(randomBatch(rng, 2))
 		}
-		d, err := Difference(t.Context(), shown, q, minus, q)
-		if err != nil {
-			t.Fatal(err)
+		for _, x := range []*Index{fine, coarse} {
+			waitApplied(t, x)
+			if !flushed {
+				continue
+			}
+			if err := x.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if d.Cell != 32 || d.Shown.Cell+d.Minus.Cell != 40 || d.Shown.Generation == d.Minus.Generation || len(d.Points) == 0 {
-			t.Errorf("cells of %d px from %d and %d, %d points, of %s and %s", d.Cell, d.Shown.Cell, d.Minus.Cell, len(d.Points), d.Shown.Generation, d.Minus.Generation)
-		}
-		if d.Max() != 0 || d.Moved() != 0 {
-			t.Errorf("the same hits differ by %v, %v moved", d.Max(), d.Moved())
+		_, hits, _, _ := log.recount(q, heatmap.KindClick, log.Durable())
+		for _, minus := range []*Index{coarse, fine} {
+			shown := fine
+			if minus == fine {
+				shown = coarse
+			}
+			d, err := Difference(t.Context(), shown, q, minus, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Cell != 32 || d.Shown.Cell+d.Minus.Cell != 40 || d.Shown.Generation == d.Minus.Generation {
+				t.Errorf("cells of %d px from %d and %d, of %s and %s", d.Cell, d.Shown.Cell, d.Minus.Cell, d.Shown.Generation, d.Minus.Generation)
+			}
+			if d.Max() != 0 || d.Moved() != 0 {
+				t.Errorf("the same hits differ by %v, %v moved", d.Max(), d.Moved())
+			}
+			sum := uint64(0)
+			for _, p := range d.Points {
+				sum += p.Hits
+			}
+			if sum != hits || d.Shown.Hits != hits || d.Minus.Hits != hits {
+				t.Errorf("%d hits at points, %d and %d in all, recount %d", sum, d.Shown.Hits, d.Minus.Hits, hits)
+			}
 		}
 	}
 	f := func(field, message string, q, minus heatmap.Query) {

@@ -83,6 +83,15 @@ func (s *sum) hits(kind heatmap.Kind) uint64 {
 	return n
 }
 
+// cell is the side of the cells that the sum's kind is kept at, px: what is smaller has no points.
+func (s *sum) cell() int {
+	have := s.delta.CellSize(sumLayer(s.kind))
+	if s.stored != nil && s.stored.cells != nil {
+		have = max(have, s.stored.cells.Size())
+	}
+	return have
+}
+
 // points gives the cells of the sum's kind as cells of cell px, and the side that they are kept at: above cell there are no
 // points.
 func (s *sum) points(cell int) (points []heatmap.Point, have int) {
