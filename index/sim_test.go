@@ -215,7 +215,8 @@ func (w *sim) powerCut() {
 	}
 }
 
-// settle makes everything durable, lets each owner store all it has, and asks a last time.
+// settle makes everything durable, lets each owner store all it has, and asks a last time. More comes then, and owners that
+// begin at the checkpoints of before go on with it: what they must know of the hits before is in the log alone.
 func (w *sim) settle() error {
 	w.active().sync()
 	w.store.calm = true
@@ -234,6 +235,10 @@ func (w *sim) settle() error {
 	for len(w.store.late) > 0 { // what arrives after all is done must change nothing
 		w.store.land()
 	}
+	for range w.rand.IntN(3) {
+		w.active().append()
+	}
+	w.active().sync()
 	for _, gen := range w.generations() {
 		fresh := newOwner(w, gen)
 		if err := fresh.finish(); err != nil {
