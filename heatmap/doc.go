@@ -12,19 +12,19 @@
 // What a hit, a cell or a blob costs of one core (AMD EPYC), as processor time, for clicks on a page that has them mostly around
 // 40 spots:
 //
-//	go test -run - -bench 'Add|Merge|Append|BlobLayers|Points' -cpu 1 ./heatmap
+//	go test -run - -bench 'Add|Merge|Reduce|Encode|BlobLayers|Points' -cpu 1 ./heatmap
 //
 // Counting (-bench Add): a hit is noted, 8 or 16 bytes in a block of [Notes], and what is noted is counted some 1,000 hits at a
 // time: 35 ns for a click at a known cell, 57 ns for a scroll. The limit is to write the note; the rest is sorting, so that a layer
 // is found once for all of its hits, and adding to its cells.
 //
-// Merging and decoding (-bench Merge): 90 days of 5,000 cells add up in 7.2 ms, 16 ns a cell, whether they are blobs or deltas in
+// Merging and decoding (-bench 'Merge|Reduce'): 90 days of 5,000 cells add up in 7.2 ms, 16 ns a cell, whether they are blobs or deltas in
 // memory. The limit is to read two numbers of variable length a cell and to add one: reading takes a fifth, adding with the
 // making of tiles a third. The rest is making and ordering the tables that layers have before they become tiles, checksums and
 // memory. Small blobs cost by the blob, for head and directory: 100 cells take 4 us, and two 0.2 us. Only the directory is read
 // where the hits of layers are all that is wanted: under 0.1 us (-bench BlobLayers).
 //
-// Encoding (-bench Append): 10 to 12 ns a cell, of 5,000 or 80,000. The limit is to write two numbers of variable length; half of
+// Encoding (-bench Encode): 10 to 12 ns a cell, of 5,000 or 80,000. The limit is to write two numbers of variable length; half of
 // the time and more goes to bringing the cells of a table into order, which a canonical blob needs.
 //
 // Reducing (-bench Points): 80,000 cells become points, heaviest first, in 1.5 ms, 19 ns a cell. The limit is to read the cells,
