@@ -579,11 +579,14 @@ func (o *owner) compareAll() error {
 					return err
 				}
 			}
-			before := o.world.counts.Answers
+			before := o.world.counts
 			if err := o.answer(); err != nil {
 				return err
 			}
-			if o.world.counts.Answers > before {
+			if o.world.counts.Overtaken > before.Overtaken {
+				return errors.New("a question at rest is overtaken")
+			}
+			if o.world.counts.Answers > before.Answers {
 				break
 			}
 		}
