@@ -236,12 +236,20 @@ func TestTrackerSample(t *testing.T) {
 		p.Goto(h.URL + path)
 		browser.Eval[bool](p, `heatlog.consent(true), true`) // takes no page into the sample
 		p.Click(300, 300)
-		pass(p, settled)
 		var tags []string
-		for _, b := range h.batches() {
-			if strings.HasSuffix(b.URL, path) {
-				tags = append([]string{}, b.Tags...)
+		arrived := func() bool {
+			for _, b := range h.batches() {
+				if strings.HasSuffix(b.URL, path) {
+					tags = append([]string{}, b.Tags...)
+				}
 			}
+			return tags != nil
+		}
+		if c.tags != nil {
+			h.await("batch of "+path, arrived)
+		} else {
+			pass(p, settled)
+			arrived()
 		}
 		if !slices.Equal(tags, c.tags) || (tags == nil) != (c.tags == nil) {
 			t.Errorf("%s at %g: tags %q, want %q", c.tag, c.random, tags, c.tags)
