@@ -25,7 +25,7 @@ type benchCmd struct {
 type benchRunCmd struct {
 	Part       []string      `name:"row" help:"Only these parts of the table, of ${bench_parts}; repeatable. all are those that fit into ten minutes." default:"all" placeholder:"PART"`
 	Rounds     int           `help:"Runs of each row and its yardstick, in turns; the medians count." default:"3"`
-	Time       time.Duration `help:"Length of one run of requests." default:"4s" placeholder:"DURATION"`
+	Time       time.Duration `help:"Length of one run of requests, 4s if not given." default:"4s" placeholder:"DURATION"`
 	Conns      int           `help:"Connections that send requests." default:"1000"`
 	Hits       int           `help:"Hits that questions are asked about." default:"10000000"`
 	ApplyHits  int           `help:"Hits that are counted in the part apply." default:"2000000"`
@@ -35,9 +35,9 @@ type benchRunCmd struct {
 	Asks       int           `help:"Times that a question is asked in a round." default:"100"`
 	Ack        string        `help:"Ack mode of the server." enum:"sync,write" default:"sync"`
 	Duckdb     string        `help:"Folder with node_modules/@duckdb/node-api, which the yardstick of questions needs; make bench installs it." default:".bin/duckdb" placeholder:"DIR"`
-	Out        string        `help:"File for the rows." default:".bench/bench.json" placeholder:"FILE"`
-	Markdown   string        `help:"File for the rows as a table in Markdown." default:".bench/bench.md" placeholder:"FILE"`
-	Scratch    string        `help:"Folder for the data of the runs; it should be on the disk that a server would use." placeholder:"DIR"`
+	Out        string        `help:"File for the rows, .bench/bench.json if not given." default:".bench/bench.json" placeholder:"FILE"`
+	Markdown   string        `help:"File for the rows as a table in Markdown, .bench/bench.md if not given." default:".bench/bench.md" placeholder:"FILE"`
+	Scratch    string        `help:"Folder for the data of the runs; it should be on the disk that a server would use. Without it the system's for temporary files." placeholder:"DIR"`
 }
 
 // Help says how is measured.
@@ -151,6 +151,7 @@ func removeWhenEnded(dir string, log io.Writer) (stop func()) {
 			if err := os.RemoveAll(dir); err != nil {
 				fmt.Fprintf(log, "heatlog: remove scratch folder: %v\n", err)
 			}
+			fmt.Fprintln(log, "heatlog: stopped before all was measured: nothing is written")
 			os.Exit(exitFailure)
 		}
 	}()
@@ -162,8 +163,19 @@ func removeWhenEnded(dir string, log io.Writer) (stop func()) {
 
 // chosen checks the flags and gives the parts that they name.
 func (c *benchRunCmd) chosen() (parts []benchPart, err error) {
-	if c.Rounds < 1 || c.Conns < 1 || c.Asks < 1 || c.Time <= 0 || c.Hits < 1000 || c.ApplyHits < 1000 || c.LargeHits < 1000 || c.MemoryHits < 1000 || c.Analysts < 1 {
-		return nil, &misuse{errors.New("--rounds, --conns, --asks, --analysts and --time must be above 0, --hits, --apply-hits, --large-hits and --memory-hits at least 1000")}
+	if c.Time <= 0 {
+		return nil, &misuse{fmt.Errorf("--time is %v, want more than 0", c.Time)}
+	}
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{
+		{"rounds", c.Rounds, 1}, {"conns", c.Conns, 1}, {"asks", c.Asks, 1}, {"analysts", c.Analysts, 1},
+		{"hits", c.Hits, 1000}, {"apply-hits", c.ApplyHits, 1000}, {"large-hits", c.LargeHits, 1000}, {"memory-hits", c.MemoryHits, 1000},
+	} {
+		if n.value < n.least {
+			return nil, &misuse{fmt.Errorf("--%s is %d, want at least %d", n.flag, n.value, n.least)}
+		}
 	}
 	all := benchParts()
 	for _, name := range c.Part {

@@ -21,7 +21,7 @@ import (
 
 // benchStreamCmd makes hits.
 type benchStreamCmd struct {
-	As          string  `help:"batches: requests as the tracker sends them; lines: what import reads; journal: straight into a data folder that no server uses." enum:"batches,lines,journal" default:"batches"`
+	As          string  `help:"batches: requests as the tracker sends them; lines: what import reads, once their sites site-0 and so on are added; journal: straight into a data folder that no server uses." enum:"batches,lines,journal" default:"batches"`
 	Hits        uint64  `help:"Hits to make." default:"1000000"`
 	Rate        float64 `help:"Hits a second; 0 = as fast as it goes." default:"0" placeholder:"N"`
 	Seed        uint64  `help:"Equal seeds make equal hits." default:"1"`
@@ -60,13 +60,18 @@ func (c *benchStreamCmd) Run(s *streams) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	write := c.batches
 	switch c.As {
 	case "lines":
-		return c.lines(ctx, s)
+		write = c.lines
 	case "journal":
-		return c.journal(ctx, s)
+		write = c.journal
 	}
-	return c.batches(ctx, s)
+	err := write(ctx, s)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return errors.New("stopped before all hits were made")
+	}
+	return err
 }
 
 // check refuses what makes no stream.
@@ -75,9 +80,15 @@ func (c *benchStreamCmd) check() error {
 	case c.Hits < 1 || c.Rate < 0 || c.Conns < 1 || c.Days < 1 || c.Sites < 1:
 		return &misuse{errors.New("--hits, --conns, --days and --sites must be above 0, --rate at least 0")}
 	case c.Pages < c.Sites || c.Pages > 1_000_000:
-		return &misuse{fmt.Errorf("--pages is %d, want at least one a site and at most 1,000,000", c.Pages)}
+		return &misuse{fmt.Errorf("--pages is %d, want at least one for each of %d sites and at most 1,000,000", c.Pages, c.Sites)}
 	case c.HitsPerView < 2 || c.HitsPerView > 200:
 		return &misuse{fmt.Errorf("--hits-per-view is %d, want 2 to 200", c.HitsPerView)}
+	case c.As != "batches" && c.URL != "":
+		return &misuse{fmt.Errorf("--url is where batches are sent to, and nothing is sent with --as %s", c.As)}
+	case c.As != "lines" && c.Out != "-":
+		return &misuse{errors.New("--out is the file for lines: want --as lines with it")}
+	case c.As == "lines" && c.Data != "":
+		return &misuse{errors.New("--data is of no use to lines: --out is their file")}
 	case c.As == "journal" && c.Data == "":
 		return withHint(&misuse{errors.New("a journal needs a data folder")}, "--data DIR")
 	}
