@@ -169,15 +169,20 @@ func (g *Generations) Pause(ctx context.Context, id string) error {
 	g.mu.RLock()
 	n := g.live[id]
 	g.mu.RUnlock()
-	if n == nil {
-		return nil
+	if n != nil {
+		g.keep(n) // what has been read to its end waits for more, and not for the end of the pause
 	}
+	return nil
+}
+
+// keep stores what a paused generation has counted. It is told so once more by each of its readers that stands still, for
+// one may have been in the middle of a chunk.
+func (g *Generations) keep(n *generation) {
 	g.spawn(func() {
 		if err := n.index.Flush(n.ctx); err != nil && n.ctx.Err() == nil {
-			g.log.Error("paused generation was not stored, it is tried again by and by", "generation", id, "err", err)
+			g.log.Error("paused generation was not stored, it is tried again by and by", "generation", n.id, "err", err)
 		}
 	})
-	return nil
 }
 
 // Resume lets a paused generation go on.

@@ -7,8 +7,16 @@ import (
 
 // hold holds a generation up while it is paused. The zero value lets it go.
 type hold struct {
-	mu   sync.Mutex
-	held chan struct{} // guarded by mu; closed when it may go on, nil if it may
+	mu    sync.Mutex
+	held  chan struct{} // guarded by mu; closed when it may go on, nil if it may
+	stood func()        // guarded by mu; if there is one, called whenever a reader begins to wait
+}
+
+// notify makes f what is called whenever a reader begins to wait.
+func (h *hold) notify(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stood = f
 }
 
 func (h *hold) set(on bool) {
@@ -26,10 +34,13 @@ func (h *hold) set(on bool) {
 // wait returns when the generation may go on, or with the error of ctx.
 func (h *hold) wait(ctx context.Context) error {
 	h.mu.Lock()
-	held := h.held
+	held, stood := h.held, h.stood
 	h.mu.Unlock()
 	if held == nil {
 		return nil
+	}
+	if stood != nil {
+		stood()
 	}
 	select {
 	case <-held:

@@ -317,6 +317,7 @@ func (g *Generations) add(n *generation) {
 	g.mu.Lock()
 	g.live[n.id] = n
 	close(n.added)
+	n.hold.notify(func() { g.keep(n) })
 	if e := g.record.find(n.id); e != nil {
 		n.hold.set(e.Paused)
 	}
