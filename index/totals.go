@@ -64,20 +64,22 @@ func (t *Totals) Add(o *Totals) {
 // ends remembers what became of all hits before some ends of chunks, from the checkpoint on, so that there is one not far
 // before any position that the next checkpoint may have. It is safe for concurrent use.
 type ends struct {
-	mu   sync.Mutex
-	list []checkpoint // guarded by mu; ascending
-	last checkpoint   // guarded by mu; the end of the last chunk
+	mu     sync.Mutex
+	list   []checkpoint // guarded by mu; ascending
+	stride int          // guarded by mu; one of so many chunks is listed
+	beside int          // guarded by mu; chunks since the last one that is listed
+	last   checkpoint   // guarded by mu; the end of the last chunk
 }
 
-// maxEnds bounds the list: when it is full every other end is forgotten. So where a checkpoint could be at n hits behind
-// the one before, it is at most about n/256 hits earlier.
+// maxEnds bounds the list: when it is full, every other end is forgotten, and of the next chunks half as many are listed. So
+// a checkpoint is at most n/256 chunks earlier than it could be, n being the most chunks that there were behind one.
 const maxEnds = 512
 
 // start begins at a checkpoint.
 func (e *ends) start(c checkpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.list, e.last = append(e.list[:0], c), c
+	e.list, e.last, e.stride, e.beside = append(e.list[:0], c), c, 1, 0
 }
 
 // add adds the end of the next chunk.
@@ -85,7 +87,12 @@ func (e *ends) add(c checkpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.last = c
+	if e.beside++; e.beside < e.stride {
+		return
+	}
+	e.beside = 0
 	if len(e.list) == maxEnds {
+		e.stride *= 2
 		kept := e.list[:0]
 		for i := 0; i < maxEnds; i += 2 { // the first one stays
 			kept = append(kept, e.list[i])
@@ -128,6 +135,9 @@ func (e *ends) forget(position uint64) {
 		i++
 	}
 	e.list = slices.Delete(e.list, 0, i)
+	if len(e.list) < maxEnds/4 {
+		e.stride = max(1, e.stride/2)
+	}
 }
 
 // at gives the totals at a position if it is the end of a chunk that is still known.
