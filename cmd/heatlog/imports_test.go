@@ -19,6 +19,8 @@ var mayImport = map[string][]string{
 	"heatlog/web":                          {"heatlog/heatmap"},
 	"heatlog/index":                        {"heatlog/heatmap", "heatlog/journal"},
 	"heatlog/index/pebblestore":            {"heatlog/heatmap", "heatlog/index"},
+	"heatlog/index/mongostore":             {"heatlog/heatmap", "heatlog/index"},
+	"heatlog/index/mongostore/mongotest":   {},
 	"heatlog/index/storetest":              {"heatlog/heatmap", "heatlog/index"},
 	"heatlog/cmd/heatlog/internal/stream":  {"heatlog/heatmap"},
 	"heatlog/cmd/heatlog/internal/demo":    {"heatlog/heatmap", "heatlog/cmd/heatlog/internal/stream"},
@@ -26,13 +28,14 @@ var mayImport = map[string][]string{
 	"heatlog/replay":                       {"heatlog/heatmap", "heatlog/journal", "heatlog/index"},
 	"heatlog/cmd/heatlog": {
 		"heatlog/heatmap", "heatlog/journal", "heatlog/collector", "heatlog/web", "heatlog/index", "heatlog/replay",
-		"heatlog/index/pebblestore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
+		"heatlog/index/pebblestore", "heatlog/index/mongostore", "heatlog/cmd/heatlog/internal/stream", "heatlog/cmd/heatlog/internal/demo",
 	},
 }
 
 // mayImportOnly names libraries that belong to one package.
 var mayImportOnly = map[string]string{
 	"github.com/cockroachdb/pebble/v2":    "heatlog/index/pebblestore",
+	"go.mongodb.org/mongo-driver/v2":      "heatlog/index/mongostore",
 	"github.com/alecthomas/kong":          "heatlog/cmd/heatlog",
 	"github.com/prometheus/client_golang": "heatlog/cmd/heatlog",
 	"github.com/schollz/progressbar/v3":   "heatlog/cmd/heatlog",
