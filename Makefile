@@ -37,12 +37,13 @@ lint: types
 	cd web && $(GO) run ./bundle -check
 
 test: deps
-	HEATLOG_TEST_BROWSER=1 $(GO) test -timeout 20m ./...
-	CGO_ENABLED=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 20m -skip '$(SEQUENTIAL)' $(CONCURRENT)
+	HEATLOG_TEST_BROWSER=1 HEATLOG_TEST_PEER=1 $(GO) test -timeout 20m ./...
+	CGO_ENABLED=1 HEATLOG_TEST_PEER=1 HEATLOG_SIM_RUNS=500 $(GO) test -race -timeout 20m -skip '$(SEQUENTIAL)' $(CONCURRENT)
 	$(TORTURE) -short -rows fuzz
 
 deps:
 	@./.ci/deps
+	@./.ci/mongopeer
 
 bench: build
 	@./.ci/duckdb || echo 'bench: without DuckDB, the yardstick of questions' >&2

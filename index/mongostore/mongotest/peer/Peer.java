@@ -1,0 +1,52 @@
+import de.bwaldvogel.mongo.MongoBackend;
+import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import de.bwaldvogel.mongo.bson.Document;
+import java.util.List;
+
+/**
+ * Peer PORT [FILE] is a MongoDB server on loopback: in memory, or in a file that holds whatever was acknowledged when the
+ * process is killed. It prints its port, and ends when its standard input does, so that it never outlives its test.
+ */
+public class Peer {
+  /** Version says wire version 13, as MongoDB 5.0 does: drivers refuse the 8 that the library stands for. */
+  static class Version implements MongoVersion {
+    public List<Integer> getVersionArray() {
+      return List.of(5, 0, 0);
+    }
+
+    public int getWireVersion() {
+      return 13;
+    }
+  }
+
+  /** InFile writes to its file before it answers. */
+  static class InFile extends H2Backend {
+    InFile(String file) {
+      super(file);
+    }
+
+    @Override
+    public Document handleMessage(MongoMessage message) {
+      Document reply = super.handleMessage(message);
+      if (getMvStore().hasUnsavedChanges()) {
+        commit();
+      }
+      return reply;
+    }
+  }
+
+  public static void main(String[] args) throws Exception {
+    MongoBackend backend = args.length > 1 ? new InFile(args[1]) : new MemoryBackend();
+    MongoServer server = new MongoServer(backend.version(new Version()));
+    server.bind("127.0.0.1", Integer.parseInt(args[0]));
+    System.out.println(server.getLocalAddress().getPort());
+    while (System.in.read() >= 0) {
+    }
+    server.shutdownNow();
+    System.exit(0);
+  }
+}
