@@ -2,6 +2,8 @@ package mongotest
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,6 +67,19 @@ func (a address) option(name string) string {
 	return ""
 }
 
+// without leaves options out.
+func (a address) without(names ...string) address {
+	var kept []string
+	for _, o := range a.options {
+		name, _, _ := strings.Cut(o, "=")
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			kept = append(kept, o)
+		}
+	}
+	a.options = kept
+	return a
+}
+
 // with adds an option.
 func (a address) with(name, value string) address {
 	a.options = append(a.options[:len(a.options):len(a.options)], name+"="+value)
@@ -82,4 +97,19 @@ func (a address) withDatabase(name string) address {
 	}
 	a.database = name
 	return a
+}
+
+// proxied is the address by which a driver sees a proxy as a server of its own, which it cannot go round.
+func (a address) proxied(listener string) (address, error) {
+	if a.scheme != "mongodb" {
+		return a, fmt.Errorf("a proxy needs the hosts themselves: mongodb:// and not %s://", a.scheme)
+	}
+	for _, name := range []string{"tls", "ssl"} {
+		if a.option(name) == "true" {
+			return a, fmt.Errorf("a proxy cannot read TLS: leave out %s=true", name)
+		}
+	}
+	a = a.without("replicaSet", "directConnection", "loadBalanced", "compressors").with("directConnection", "true")
+	a.hosts = []string{listener}
+	return a, nil
 }

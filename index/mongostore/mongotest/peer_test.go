@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +105,40 @@ func raiseAll(t *testing.T, c *mongo.Collection, writers, wins int) {
 func TestSwapsOfEightWriters(t *testing.T) {
 	c := collection(t, mongotest.Database(t))
 	raiseAll(t, c, 8, 200)
+}
+
+// TestSwapsThroughProxy lets writers swap while the proxy makes faults: what was acknowledged is in the counter, and beside it
+// at most what nobody knows of.
+func TestSwapsThroughProxy(t *testing.T) {
+	p := mongotest.NewProxy(t, mongotest.Database(t))
+	c := collection(t, p.URI())
+	// a closed connection makes a driver wait half a second for the server's next sign of life
+	p.DropReplies("update", 2)
+	p.CutRequests("update", 2)
+	p.Random(1, mongotest.Rates{WriteConcernError: 0.1, Delay: 0.2, MaxDelay: 2 * time.Millisecond})
+	var all sync.WaitGroup
+	var won, unknown atomic.Int64
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				if _, err := raise(t.Context(), c, "counter"); err != nil {
+					unknown.Add(1)
+				} else {
+					won.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	p.Heal()
+	got := value(t, c, "counter")
+	t.Logf("%d won, %d unknown: the counter is %d; %+v", won.Load(), unknown.Load(), got, p.Counts())
+	if got < won.Load() || got > won.Load()+unknown.Load() {
+		t.Errorf("the counter is %d where %d won and %d are unknown", got, won.Load(), unknown.Load())
+	}
+	if n := p.Counts(); n.DroppedReplies != 2 || n.CutRequests != 2 || n.WriteConcernErrors == 0 || n.Delayed == 0 {
+		t.Errorf("not all faults were made: %+v", n)
+	}
 }
 
 // TestPeerKilled kills a peer that writes to a file while writers are at it: what was acknowledged is there afterwards.
