@@ -115,7 +115,8 @@ func TestSwapsThroughProxy(t *testing.T) {
 	// a closed connection makes a driver wait half a second for the server's next sign of life
 	p.DropReplies("update", 2)
 	p.CutRequests("update", 2)
-	p.Random(1, mongotest.Rates{WriteConcernError: 0.1, Delay: 0.2, MaxDelay: 2 * time.Millisecond})
+	p.WriteConcernErrors(mongotest.CodeWriteConcernTimeout, "WriteConcernTimeout", 20)
+	p.Random(1, mongotest.Rates{Delay: 0.2, MaxDelay: 2 * time.Millisecond})
 	var all sync.WaitGroup
 	var won, unknown atomic.Int64
 	for range 8 {
@@ -136,7 +137,7 @@ func TestSwapsThroughProxy(t *testing.T) {
 	if got < won.Load() || got > won.Load()+unknown.Load() {
 		t.Errorf("the counter is %d where %d won and %d are unknown", got, won.Load(), unknown.Load())
 	}
-	if n := p.Counts(); n.DroppedReplies != 2 || n.CutRequests != 2 || n.WriteConcernErrors == 0 || n.Delayed == 0 {
+	if n := p.Counts(); n.DroppedReplies != 2 || n.CutRequests != 2 || n.WriteConcernErrors != 20 || n.Delayed == 0 {
 		t.Errorf("not all faults were made: %+v", n)
 	}
 }
