@@ -23,7 +23,24 @@ public class Peer {
     }
   }
 
-  /** InFile writes to its file before it answers. */
+  /**
+   * The library answers with the very documents that later updates change, and encodes them when it has let go of their
+   * collection: a reader would get a document that is half old and half new. So messages are handled one by one, and the
+   * answer is a copy.
+   */
+  private static final Object ONE = new Object();
+
+  /** InMemory gives whole documents. */
+  static class InMemory extends MemoryBackend {
+    @Override
+    public Document handleMessage(MongoMessage message) {
+      synchronized (ONE) {
+        return super.handleMessage(message).cloneDeeply();
+      }
+    }
+  }
+
+  /** InFile gives whole documents too, and writes to its file before it answers. */
   static class InFile extends H2Backend {
     InFile(String file) {
       super(file);
@@ -31,16 +48,18 @@ public class Peer {
 
     @Override
     public Document handleMessage(MongoMessage message) {
-      Document reply = super.handleMessage(message);
-      if (getMvStore().hasUnsavedChanges()) {
-        commit();
+      synchronized (ONE) {
+        Document reply = super.handleMessage(message).cloneDeeply();
+        if (getMvStore().hasUnsavedChanges()) {
+          commit();
+        }
+        return reply;
       }
-      return reply;
     }
   }
 
   public static void main(String[] args) throws Exception {
-    MongoBackend backend = args.length > 1 ? new InFile(args[1]) : new MemoryBackend();
+    MongoBackend backend = args.length > 1 ? new InFile(args[1]) : new InMemory();
     MongoServer server = new MongoServer(backend.version(new Version()));
     server.bind("127.0.0.1", Integer.parseInt(args[0]));
     System.out.println(server.getLocalAddress().getPort());
