@@ -1,11 +1,19 @@
 import de.bwaldvogel.mongo.MongoBackend;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
+import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import de.bwaldvogel.mongo.bson.Document;
 import java.util.List;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
  * Peer PORT [FILE] is a MongoDB server on loopback: in memory, or in a file that holds whatever was acknowledged when the
@@ -30,8 +38,35 @@ public class Peer {
    */
   private static final Object ONE = new Object();
 
+  /** Collection uses its index for a query that names an _id and something else; the library reads all documents for it. */
+  static class Collection extends MemoryCollection {
+    Collection(MongoDatabase database, String name, CollectionOptions options, CursorRegistry cursors) {
+      super(database, name, options, cursors);
+    }
+
+    @Override
+    protected QueryResult queryDocuments(Document query, Document order, int skip, int limit, int batch, Document fields) {
+      if (query.size() < 2 || !(query.get("_id") instanceof String)) {
+        return super.queryDocuments(query, order, skip, limit, batch, fields);
+      }
+      Iterable<Integer> at = getIndexes().get(0).getPositions(new Document("_id", query.get("_id")));
+      Stream<Document> some = StreamSupport.stream(at.spliterator(), false).map(this::getDocument);
+      return matchDocumentsFromStream(some, query, order, skip, limit, batch, fields);
+    }
+  }
+
   /** InMemory gives whole documents. */
   static class InMemory extends MemoryBackend {
+    @Override
+    public MemoryDatabase openOrCreateDatabase(String name) {
+      return new MemoryDatabase(name, getCursorRegistry()) {
+        @Override
+        protected MemoryCollection openOrCreateCollection(String collection, CollectionOptions options) {
+          return new Collection(this, collection, options, cursorRegistry);
+        }
+      };
+    }
+
     @Override
     public Document handleMessage(MongoMessage message) {
       synchronized (ONE) {
