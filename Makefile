@@ -1,5 +1,5 @@
 # run    build and start a server on ./data            test   all tests; the concurrent packages with -race too
-# bench  measure, write .bench/; BENCH= are flags      lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current
+# bench  measure, write .bench/; BENCH= are flags      lint   gofmt, vet, staticcheck, tidy, fix, types; scripts current; deploy files
 # web    make the scripts of web/static                fuzz   each fuzz target for FUZZTIME
 # accuracy  how near the heat is drawn to the clicks, with a browser; write .bench/accuracy.json
 # torture  the long forms of the tests, hours: ROWS='kill power' are these rows only, SEED= repeats a run, PART=0.1 is a tenth
@@ -35,6 +35,7 @@ lint: types
 	$(GO) mod tidy -diff
 	$(GO) fix -diff ./...
 	cd web && $(GO) run ./bundle -check
+	./.ci/lint-deploy
 
 test: deps
 	HEATLOG_TEST_BROWSER=1 HEATLOG_TEST_PEER=1 $(GO) test -timeout 20m ./...
