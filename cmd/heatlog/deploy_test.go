@@ -49,7 +49,7 @@ func readCompose(t *testing.T, name string) (c compose) {
 	return c
 }
 
-var defaulted = regexp.MustCompile(`\$\{\w+:-(.*?)\}`)
+var defaulted = regexp.MustCompile(`\$\{\w+:-([^}]*)\}`)
 
 // TestComposeFiles looks that what the compose files say of heatlog is what it takes, and that their parts fit together.
 func TestComposeFiles(t *testing.T) {
