@@ -54,6 +54,19 @@ type GoneError struct {
 // Error gives field and message.
 func (e *GoneError) Error() string { return e.Field + ": " + e.Message }
 
+// UnavailableError says that something cannot be answered or done at present, through no fault of who asked: it can be asked
+// again. The message is for whoever asked, Err is the cause.
+type UnavailableError struct {
+	Message string
+	Err     error // nil if the message says all
+}
+
+// Error gives the message.
+func (e *UnavailableError) Error() string { return e.Message }
+
+// Unwrap gives the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
 // Prefix says which part of the log an answer holds: of each source every hit below its position.
 type Prefix struct {
 	Generation string

@@ -54,6 +54,7 @@ func (s *Server) explain(err error) *apiError {
 	var param *heatmap.ParamError
 	var gone *heatmap.GoneError
 	var state *heatmap.StateError
+	var unavailable *heatmap.UnavailableError
 	switch {
 	case errors.As(err, &mine):
 		return mine
@@ -65,6 +66,8 @@ func (s *Server) explain(err error) *apiError {
 		return &apiError{status: fasthttp.StatusGone, code: "gone", message: gone.Message, field: gone.Field}
 	case errors.As(err, &state):
 		return &apiError{status: fasthttp.StatusConflict, code: "conflict", message: state.Error()}
+	case errors.As(err, &unavailable):
+		return &apiError{status: fasthttp.StatusServiceUnavailable, code: "unavailable", message: unavailable.Message}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &apiError{status: fasthttp.StatusServiceUnavailable, code: "unavailable",
 			message: "the answer took longer than " + s.o.QueryTimeout.String() + "; ask for less (a shorter range, no where) or again later"}

@@ -14,9 +14,9 @@ import (
 
 // Generations are the sets of counts that there are. What is asked of one that does not exist is a *heatmap.ParamError with
 // Field "generation"; what does not go in the state that one is in, a *heatmap.StateError; rules, sites or a day that make no
-// replay, a *heatmap.ParamError of that field.
+// replay, a *heatmap.ParamError of that field. While none can be asked, any may be a *heatmap.UnavailableError.
 type Generations interface {
-	List() []heatmap.Generation // oldest first
+	List() ([]heatmap.Generation, error) // oldest first
 	Get(ctx context.Context, id string) (heatmap.Generation, error)
 	Start(ctx context.Context, r heatmap.Replay) (heatmap.Generation, error)
 	Report(ctx context.Context, id string) (*heatmap.Report, error)
@@ -95,7 +95,10 @@ func (s *Server) ofGeneration(h func(c context.Context, ctx *fasthttp.RequestCtx
 }
 
 func (s *Server) listGenerations(ctx *fasthttp.RequestCtx) error {
-	list := s.o.Generations.List()
+	list, err := s.o.Generations.List()
+	if err != nil {
+		return err
+	}
 	text, err := json.Marshal(append([]heatmap.Generation{}, list...)) // never null
 	if err != nil {
 		return fmt.Errorf("encode generations: %w", err)

@@ -13,10 +13,11 @@ import (
 
 // fakeGenerations are two generations, of which each has all that one can have; err is what every question about one gives.
 type fakeGenerations struct {
-	list   []heatmap.Generation
-	err    error
-	moves  []string
-	replay heatmap.Replay
+	list    []heatmap.Generation
+	listErr error
+	err     error
+	moves   []string
+	replay  heatmap.Replay
 }
 
 func newFakeGenerations() *fakeGenerations {
@@ -39,7 +40,7 @@ func newFakeGenerations() *fakeGenerations {
 	}}
 }
 
-func (f *fakeGenerations) List() []heatmap.Generation { return f.list }
+func (f *fakeGenerations) List() ([]heatmap.Generation, error) { return f.list, f.listErr }
 
 func (f *fakeGenerations) Get(_ context.Context, id string) (heatmap.Generation, error) {
 	for _, g := range f.list {

@@ -78,7 +78,11 @@ func (s *Server) checkOverlayGeneration(field string, id *string) error {
 	if s.o.Generations == nil || !generationID.MatchString(*id) {
 		return unknown
 	}
-	for _, g := range s.o.Generations.List() {
+	list, err := s.o.Generations.List()
+	if err != nil {
+		return err
+	}
+	for _, g := range list {
 		if g.ID == *id && g.State.Answers() && !g.Paused {
 			return nil
 		}

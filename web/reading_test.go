@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,6 +197,23 @@ func TestReaderErrors(t *testing.T) {
 	r.panics = nil
 	if a := h.get("/v1/pages?site=shop"); a.StatusCode != 200 {
 		t.Errorf("after a panic: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// TestUnavailable asks while counts cannot be had: every question is refused with the reason, and may be asked again.
+func TestUnavailable(t *testing.T) {
+	down := fmt.Errorf("ask: %w", &heatmap.UnavailableError{Message: "store db.example cannot be reached", Err: context.DeadlineExceeded})
+	r, g := newFakeReader(), newFakeGenerations()
+	r.err, g.listErr = down, down
+	h := start(t, Options{Reader: r, Generations: g, Sites: newFakeSites()})
+	for _, target := range []string{
+		"/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop", "/v1/generations",
+	} {
+		a := h.get(target)
+		h.refused(a, 503, "unavailable", "", "store db.example cannot be reached")
+		if a.Header.Get("Retry-After") != "5" {
+			t.Errorf("%s: Retry-After is %q", target, a.Header.Get("Retry-After"))
+		}
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 // Reader answers queries. What a query does wrong is a *heatmap.ParamError, with Field "generation" for one that does
-// not exist. An error that wraps context.DeadlineExceeded means that the answer took too long.
+// not exist. An error that wraps context.DeadlineExceeded means that the answer took too long; a *heatmap.UnavailableError,
+// that it cannot be had at present.
 type Reader interface {
 	MapReader
 	Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, error)
