@@ -136,6 +136,7 @@
 //	checkpoint/GENERATION/SOURCE    position and append time, decimal, and the totals below it, JSON, a space between
 //	high/GENERATION/SOURCE          position, decimal
 //	sources/GENERATION              ids of the sources that were ever applied, one a line, written before anything is stored
+//	lease/SOURCE                    who counts the hits of a source, JSON, where several processes reach the store; see Lease
 //
 // While there were no other generations than g1, its high was called high/SOURCE and its checkpoint had no totals. Such records
 // are read as what they mean; totals then begin at the checkpoint, which they say.
