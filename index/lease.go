@@ -223,3 +223,6 @@ func (l *Lease) Release(ctx context.Context) error {
 		l.value = have // of a renewal whose answer was lost
 	}
 }
+
+// Source is the source that the lease is of.
+func (l *Lease) Source() string { return l.source }

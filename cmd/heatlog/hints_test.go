@@ -27,9 +27,9 @@ func TestBannerWorks(t *testing.T) {
 	f := func(token string) {
 		t.Helper()
 		t.Chdir(t.TempDir())
-		c := &serveCmd{Listen: "127.0.0.1:0", Data: "a folder", Store: "pebble", Ack: "write", CacheBytes: 8 << 20,
+		c := &serveCmd{Listen: "127.0.0.1:0", Data: "a folder", Ack: "write", CacheBytes: 8 << 20,
 			FlushEvery: time.Minute, AdminToken: token}
-		srv, err := openServer(c, slog.New(slog.DiscardHandler))
+		srv, err := openServer(t.Context(), c, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

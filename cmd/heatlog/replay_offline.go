@@ -18,7 +18,7 @@ func useOffline(ctx context.Context, d dataDir, s *streams, fn func(context.Cont
 	if err := (&folderFlags{Data: d}).check(); err != nil {
 		return err
 	}
-	srv, err := openFolder(d, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	srv, err := openFolder(ctx, d, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if errors.Is(err, journal.ErrLocked) {
 		return withHint(fmt.Errorf("data folder %s is in use by a server or by another heatlog", d), "leave out --offline to have the server do it, or stop the server first")
 	}
@@ -26,7 +26,11 @@ func useOffline(ctx context.Context, d dataDir, s *streams, fn func(context.Cont
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.close()) }()
-	local := folderGenerations{srv.generations}
+	all, err := srv.counts.open()
+	if err != nil {
+		return err
+	}
+	local := folderGenerations{all}
 	if err := local.await(ctx, ""); err != nil {
 		return err
 	}
@@ -34,8 +38,8 @@ func useOffline(ctx context.Context, d dataDir, s *streams, fn func(context.Cont
 }
 
 // openFolder opens what counts the hits of a data folder, with a server's usual settings, and nothing that listens.
-func openFolder(d dataDir, log *slog.Logger) (*server, error) {
-	s := &server{log: log}
+func openFolder(ctx context.Context, d dataDir, log *slog.Logger) (*server, error) {
+	s := newServer(ctx, log)
 	c := &serveCmd{Data: d, Ack: "sync", CacheBytes: 128 << 20, FlushEvery: 30 * time.Second, SegmentBytes: 64 << 20}
 	for _, open := range []func(*serveCmd) error{s.openJournal, s.openSites, s.openStore, s.openIndex} {
 		if err := open(c); err != nil {

@@ -64,11 +64,17 @@ func (r *retention) segmentAge() time.Duration {
 	return min(max(time.Duration(r.age)/10, least), most)
 }
 
+// prunable is a journal of which the oldest can be deleted.
+type prunable interface {
+	Prune(ctx context.Context, o journal.PruneOptions) (journal.PruneReport, error)
+	Stats() journal.Stats
+}
+
 // pruner deletes what retention does not keep, from time to time.
 type pruner struct {
 	keep    retention
 	every   time.Duration
-	journal *journal.Journal
+	journal prunable
 	index   interface { // of all generations
 		Needed(ctx context.Context) (below func(source string) uint64, err error)
 	}
@@ -141,7 +147,7 @@ func (s *server) openPruner(c *serveCmd) error {
 	if c.Retention == (retention{}) {
 		return nil
 	}
-	s.pruner = &pruner{keep: c.Retention, every: c.PruneEvery, journal: s.journal, index: s.generations, now: c.now, log: s.log}
+	s.pruner = &pruner{keep: c.Retention, every: c.PruneEvery, journal: s.journal, index: s.counts, now: c.now, log: s.log}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

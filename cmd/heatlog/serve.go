@@ -19,9 +19,9 @@ import (
 
 // serveCmd runs the server until SIGTERM or SIGINT.
 type serveCmd struct {
-	Listen         string         `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080"`
-	Data           dataDir        `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data"`
-	Store          string         `help:"Where counts are stored: pebble, inside the data folder." env:"HEATLOG_STORE" default:"pebble"`
+	Listen string  `help:"Address to listen on." env:"HEATLOG_LISTEN" default:"127.0.0.1:8080"`
+	Data   dataDir `help:"Folder for everything that is kept." env:"HEATLOG_DATA" default:"./data"`
+	storeFlags
 	Ack            ackMode        `help:"What an answer to hits promises: sync (fsynced: survives power loss) or write (handed to the system, fsynced within 200 ms: survives a crash of the process)." env:"HEATLOG_ACK" default:"sync"`
 	CacheBytes     byteSize       `help:"Memory for counts that are not stored yet, as 64MiB; half as much, at least 16MiB, is for what was read of the store." env:"HEATLOG_CACHE_BYTES" default:"128MiB"`
 	FlushEvery     time.Duration  `help:"Longest time that counts stay in memory only." env:"HEATLOG_FLUSH_EVERY" default:"30s"`
@@ -77,13 +77,13 @@ func (c *serveCmd) Run(s *streams) error {
 		log.Warn("the admin token can be guessed, choose a long random one", "bytes", n, "want", shortToken)
 	}
 	start := time.Now()
-	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "ack", string(c.Ack))
-	srv, err := openServer(c, log)
+	log.Info("heatlog starts", "version", buildVersion(), "data", string(c.Data), "store", c.shown(), "ack", string(c.Ack))
+	srv, err := openServer(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	log.Info("heatlog started", "took", time.Since(start).Round(time.Millisecond), "listen", srv.listener.Addr().String())
-	go c.limitMemory(ctx, srv.generations.Memory)
+	go c.limitMemory(ctx, srv.counts.Memory)
 	c.greet(s.out, srv)
 	err = srv.serve(ctx)
 	stop() // a second signal ends the process at once
@@ -124,11 +124,8 @@ func (c *serveCmd) storeCache() int64 { return max(int64(c.CacheBytes)/2, 16<<20
 
 // check refuses flags that cannot work.
 func (c *serveCmd) check() error {
-	if scheme, _, ok := strings.Cut(c.Store, "://"); ok && strings.HasPrefix(scheme, "mongodb") {
-		return withHint(&misuse{fmt.Errorf("store %s://… is not in this version", scheme)}, "--store pebble keeps counts in the data folder")
-	}
-	if c.Store != "pebble" {
-		return withHint(&misuse{fmt.Errorf("store %q is unknown", c.Store)}, "--store pebble")
+	if err := c.storeFlags.check(); err != nil {
+		return err
 	}
 	if c.CacheBytes < minCacheBytes {
 		return &misuse{fmt.Errorf("--cache-bytes is %d bytes, at least %d are needed", int64(c.CacheBytes), minCacheBytes)}

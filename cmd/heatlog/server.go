@@ -28,20 +28,24 @@ import (
 
 // server is everything that runs: the way of a hit from the listener to the store, and of an answer back.
 type server struct {
-	log         *slog.Logger
-	token       string
-	key         []byte // signs links
-	listener    net.Listener
-	reached     string // where browsers reach the server, without a trailing slash
-	sites       *collector.Sites
-	journal     *journal.Journal
-	store       *pebblestore.Store
-	generations *replay.Generations
-	pruner      *pruner // nil if everything is kept
-	taker       *collector.Collector
-	web         *web.Server
-	salts       *salts
-	stopping    atomic.Bool // hits are refused
+	log      *slog.Logger
+	token    string
+	key      []byte // signs links
+	listener net.Listener
+	reached  string // where browsers reach the server, without a trailing slash
+	sites    *collector.Sites
+	journal  *writtenJournal
+	store    index.Store
+	pebble   *pebblestore.Store // the store, nil if it is in a database
+	database *database          // the store, nil if it is in the data folder
+	counts   *counts
+	pruner   *pruner // nil if everything is kept
+	taker    *collector.Collector
+	web      *web.Server
+	salts    *salts
+	starting context.Context // ends when the server is to stop
+	broken   chan error      // holds what the server cannot go on with
+	stopping atomic.Bool     // hits are refused
 
 	closers []closer // of what is open, in the order of opening
 }
@@ -52,9 +56,9 @@ type closer struct {
 	close func(context.Context) error
 }
 
-// openServer opens everything that flags ask for. When a part cannot be opened, those before it are closed again.
-func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
-	s := &server{log: log}
+// openServer opens everything that flags ask for, unless ctx ends. When a part cannot be opened, those before it are closed again.
+func openServer(ctx context.Context, c *serveCmd, log *slog.Logger) (*server, error) {
+	s := newServer(ctx, log)
 	for _, open := range []func(*serveCmd) error{
 		s.openData, s.openJournal, s.listen, s.openSecrets, s.openSites, s.openDemo, s.openSalts, s.openStore, s.openIndex, s.openPruner, s.openWeb, s.openDebug,
 	} {
@@ -63,6 +67,10 @@ func openServer(c *serveCmd, log *slog.Logger) (*server, error) {
 		}
 	}
 	return s, nil
+}
+
+func newServer(ctx context.Context, log *slog.Logger) *server {
+	return &server{log: log, starting: ctx, broken: make(chan error, 1)}
 }
 
 // opened remembers a part that must be closed.
@@ -75,18 +83,19 @@ func (s *server) openData(c *serveCmd) error {
 }
 
 // openJournal takes the lock of the data folder, so it comes before all that writes there.
-func (s *server) openJournal(c *serveCmd) (err error) {
+func (s *server) openJournal(c *serveCmd) error {
 	ack := journal.AckSync
 	if c.Ack == "write" {
 		ack = journal.AckWrite
 	}
-	s.journal, err = journal.Open(c.Data.journal(), journal.Options{
+	j, err := journal.Open(c.Data.journal(), journal.Options{
 		Ack: ack, SegmentBytes: int64(c.SegmentBytes), SegmentAge: c.Retention.segmentAge(), Seal: true, Now: c.now, Logger: s.log,
 	})
 	if err != nil {
 		return hintForJournal(c.Data, err)
 	}
-	s.opened("journal", func(context.Context) error { return s.journal.Close() })
+	s.journal = &writtenJournal{j: j}
+	s.opened("journal", func(context.Context) error { return s.journal.now().Close() })
 	return nil
 }
 
@@ -152,40 +161,24 @@ func (s *server) openSites(c *serveCmd) (err error) {
 	return err
 }
 
+// openStore opens the store, or begins to try to reach it.
 func (s *server) openStore(c *serveCmd) (err error) {
-	s.store, err = pebblestore.Open(c.Data.store(), pebblestore.Options{Logger: s.log, Cache: c.storeCache()})
-	if err != nil {
-		var e *pebblestore.OpenError
-		if errors.As(err, &e) && e.Hint != "" {
-			return withHint(err, "%s", e.Hint)
-		}
+	if !c.embedded() {
+		s.database = openDatabase(c.shown(), func() (remote, error) { return c.openMongo(s.log) }, s.log)
+		s.store = s.database
+		s.opened("store", s.database.Close)
+		return nil
+	}
+	if s.pebble, err = openPebble(c.Data, c.storeCache(), s.log); err != nil {
 		return err
 	}
-	s.opened("store", func(context.Context) error { return s.store.Close() })
+	s.store = s.pebble
+	s.opened("store", func(context.Context) error { return s.pebble.Close() })
 	return nil
 }
 
-// openIndex opens all generations. A journal that turns out to be an older copy than the store is frozen first.
-func (s *server) openIndex(c *serveCmd) error {
-	o, err := s.replayOptions(c)
-	if err != nil {
-		return err
-	}
-	s.generations, err = replay.Open(context.Background(), o)
-	if behind := (*index.JournalBehindError)(nil); errors.As(err, &behind) {
-		if err = s.freeze(behind); err == nil {
-			s.generations, err = replay.Open(context.Background(), o)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	s.opened("index", s.generations.Close)
-	return nil
-}
-
-// replayOptions says what the generations read and how they count.
-func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
+// replayOptions says what the generations read, by sources, and how they count.
+func (s *server) replayOptions(c *serveCmd, sources func(func(*journal.CorruptError)) (index.Source, []index.Source)) (replay.Options, error) {
 	damaged, workers := s.damaged(c.SkipDamaged), runtime.GOMAXPROCS(0)
 	o := replay.Options{
 		Index: index.Options{
@@ -196,7 +189,7 @@ func (s *server) replayOptions(c *serveCmd) (replay.Options, error) {
 			if own == nil {
 				own = damaged
 			}
-			return index.JournalSource(s.journal, own), index.FrozenSources(s.journal, own)
+			return sources(own)
 		},
 		ReplayBytes: int64(c.ReplayBytes), KeepRetired: c.KeepGeneration, Busy: placesFor(workers),
 	}
@@ -217,18 +210,6 @@ func placesFor(workers int) func(building int) {
 
 // checkpointEvery is the longest time between two checkpoints.
 const checkpointEvery = 5 * time.Second
-
-// freeze lets a journal go on under a new source that turned out to be an older copy than the store.
-func (s *server) freeze(behind *index.JournalBehindError) error {
-	next, err := s.journal.Freeze()
-	if err != nil {
-		return err
-	}
-	s.journal = next
-	s.log.Warn("journal is an older copy than the store: it is frozen, and hits go on under a new source", "source", behind.Source,
-		"end", behind.End, "stored", behind.High, "missing_hits_at_most", behind.High-behind.End, "new_source", next.Source())
-	return nil
-}
 
 // damaged gives what becomes of damage in the journal: with skip it is logged once for each place and reading goes on,
 // else it ends reading.
@@ -280,7 +261,7 @@ func (s *server) openSalts(c *serveCmd) (err error) {
 // openWeb puts the HTTP server together.
 func (s *server) openWeb(c *serveCmd) error {
 	s.taker = collector.New(collector.Options{
-		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.generations.Admit, Salt: s.salts.of,
+		Journal: s.journal, Sites: s.sites, Logger: s.log, Admit: s.counts.Admit, Salt: s.salts.of,
 		ClientIP: c.TrustedProxies.clientIP, RateLimit: c.RateLimit,
 		Unavailable: func(err error) bool {
 			return errors.Is(err, journal.ErrUnavailable) || errors.Is(err, journal.ErrClosed)
@@ -289,12 +270,12 @@ func (s *server) openWeb(c *serveCmd) error {
 	m := newMetrics()
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
-		Reader: s.generations, Generations: s.generations, Sites: register{s.sites}, Export: s.generations.Export, AppendLine: collector.AppendLine,
-		Difference: s.generations.Difference,
+		Reader: s.counts, Generations: s.counts, Sites: register{s.sites}, Export: s.counts.Export, AppendLine: collector.AppendLine,
+		Difference: s.counts.Difference,
 		Import:     s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Schema: index.RulesSchema(),
-		RefusedOrigins: s.taker.RefusedOrigins, CountedZone: s.generations.Zone,
-		Ready: s.ready, Lag: s.generations.Lag, Token: s.token, Logger: s.log,
+		RefusedOrigins: s.taker.RefusedOrigins, CountedZone: s.counts.Zone,
+		Ready: s.ready, Lag: s.counts.Lag, Token: s.token, Logger: s.log,
 		PublicURL: string(c.PublicURL), Key: s.key, Sessions: sessionFile(c.Data.sessions()), ClientIP: c.TrustedProxies.clientIP,
 		Version: buildVersion(), Demo: s.sendVisitors,
 	})
@@ -329,7 +310,7 @@ func (s *server) ready() error {
 	if s.stopping.Load() {
 		return errors.New("the server is stopping")
 	}
-	return s.generations.Ready()
+	return s.counts.Ready()
 }
 
 // openDebug serves profiles where they were asked for.
@@ -352,12 +333,15 @@ func (s *server) openDebug(c *serveCmd) error {
 	return nil
 }
 
-// serve answers requests until ctx ends or the listener fails. Hits are refused from then on.
+// serve answers requests until ctx ends, the listener fails, or the server cannot go on. Hits are refused from then on.
 func (s *server) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.web.Serve(s.listener) }()
 	select {
 	case err := <-failed:
+		s.stopping.Store(true)
+		return err
+	case err := <-s.broken:
 		s.stopping.Store(true)
 		return err
 	case <-ctx.Done():

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"heatlog/collector"
 	"heatlog/index"
 	"heatlog/index/pebblestore"
@@ -32,8 +34,13 @@ func (s *server) readStats(emit func(reading)) {
 	e.collector(s.taker.Stats())
 	e.journal(s.journal.Stats())
 	e.gauge("journal_pruning_failed", "1 if what --retention does not keep could not be deleted the last time.", oneIf(s.pruner != nil && s.pruner.failed.Load()))
-	e.index(s.generations.Stats(), s.generations.Lag())
-	e.store(s.store.Stats())
+	e.index(s.counts.Stats(), s.counts.Lag())
+	if s.database != nil {
+		e.database(s.database)
+		return
+	}
+	e.gauge("store_up", storeUpHelp, 1, "store", pebbleStore)
+	e.store(s.pebble.Stats())
 }
 
 func (e emitter) collector(c collector.Stats) {
@@ -84,6 +91,18 @@ func (e emitter) stream(s index.StreamStats) {
 	e.counter("index_rage_bursts_total", "Bursts of clicks that were found.", s.Bursts)
 	e.counter("index_expression_errors_total", "Runs of an expression of the rules that failed.", s.ExprErrors)
 	e.gauge("index_repeats_bytes", "Memory for telling repeats.", float64(s.RepeatBytes))
+}
+
+const storeUpHelp = "1 while the store answers, by the sort of store."
+
+func (e emitter) database(d *database) {
+	outage, seconds := d.down(), 0.0
+	if outage != nil {
+		seconds = time.Since(outage.since).Seconds()
+	}
+	e.gauge("store_up", storeUpHelp, oneIf(outage == nil), "store", "mongodb")
+	e.gauge("store_outage_seconds", "How long the store has been out of reach, 0 while it answers.", seconds)
+	e.counter("store_failures_total", "Operations of the store that failed.", d.failures.Load())
 }
 
 func (e emitter) store(s pebblestore.Stats) {
