@@ -304,49 +304,83 @@ func (o *opened) check(ctx context.Context, found func(*CorruptError)) (*Report,
 	return rep, err
 }
 
-// Dump gives every hit of the journal in dir from position from on, in order, as a line of text without its newline. Where
-// there are frozen sources, theirs come first, each from position from on, and every line begins with its source and ":". The
+// Span is a part of a journal.
+type Span struct {
+	Source string // "" = all, the frozen ones first, in the order in which they were frozen
+	From   uint64 // first position, of each source
+	To     uint64 // the position after the last, 0 = to the end
+}
+
+// Dump gives every hit of a part of the journal in dir, in order, as a line of text without its newline. Where
+// there is more than one source, every line begins with its source and ":". The
 // line is valid only during the call; an error of fn ends the dump and is returned. Damage is passed to damaged and left
 // out; a nil damaged makes it the error instead. Dump changes nothing and may run while another process writes. A nil
 // fsys is OS.
-func Dump(ctx context.Context, fsys FS, dir string, from uint64, fn func(line []byte) error, damaged func(*CorruptError)) error {
+func Dump(ctx context.Context, fsys FS, dir string, s Span, fn func(line []byte) error, damaged func(*CorruptError)) error {
 	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return err
 	}
-	if len(all) == 1 {
-		return all[0].dump(ctx, from, nil, fn, damaged)
+	var line []byte
+	return s.each(ctx, all, func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error {
+		line = line[:0]
+		if len(all) > 1 {
+			line = append(append(line, sourceName(o.source)...), ':')
+		}
+		line = appendLine(line, pos, appended, b, h)
+		return fn(line)
+	}, damaged)
+}
+
+// Hits gives the same hits as Dump. They are valid only during the call.
+func Hits(ctx context.Context, fsys FS, dir string, s Span, fn func(h *heatmap.Hit) error, damaged func(*CorruptError)) error {
+	all, err := openToRead(fsys, dir)
+	if err != nil {
+		return err
 	}
+	return s.each(ctx, all, func(_ *opened, _ uint64, _ int64, _ *heatmap.Batch, h *heatmap.Hit) error { return fn(h) }, damaged)
+}
+
+// errSpanEnd ends reading where a span does.
+var errSpanEnd = errors.New("end of span")
+
+// each calls fn for the hits of the span, in order.
+func (s Span) each(ctx context.Context, all []*opened, fn func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error, damaged func(*CorruptError)) error {
+	known := false
 	for _, o := range all {
-		if o.catalog.durable() < from {
+		if s.Source != "" && s.Source != sourceName(o.source) {
 			continue
 		}
-		if err := o.dump(ctx, from, []byte(sourceName(o.source)+":"), fn, damaged); err != nil {
+		known = true
+		if len(all) > 1 && o.catalog.durable() < s.From {
+			continue
+		}
+		from := max(s.From, o.catalog.first())
+		err := o.read(ctx, from, func(c *heatmap.Chunk) error {
+			pos := c.Position
+			for b := range c.Batches {
+				for h := range c.Batches[b].Hits {
+					if s.To > 0 && pos >= s.To {
+						return errSpanEnd
+					}
+					if pos >= from {
+						if err := fn(o, pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h]); err != nil {
+							return err
+						}
+					}
+					pos++
+				}
+			}
+			return nil
+		}, func(_, to uint64) { from = max(from, to) }, damaged)
+		if err != nil && !errors.Is(err, errSpanEnd) {
 			return err
 		}
 	}
+	if !known {
+		return fmt.Errorf("journal has no source %s", s.Source)
+	}
 	return nil
-}
-
-// dump gives the hits of one source, each line behind a prefix.
-func (o *opened) dump(ctx context.Context, from uint64, prefix []byte, fn func(line []byte) error, damaged func(*CorruptError)) error {
-	from = max(from, o.catalog.first())
-	var line []byte
-	return o.read(ctx, from, func(c *heatmap.Chunk) error {
-		pos := c.Position
-		for b := range c.Batches {
-			for h := range c.Batches[b].Hits {
-				if pos >= from {
-					line = appendLine(append(line[:0], prefix...), pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h])
-					if err := fn(line); err != nil {
-						return err
-					}
-				}
-				pos++
-			}
-		}
-		return nil
-	}, func(_, to uint64) { from = max(from, to) }, damaged)
 }
 
 // read gives all chunks from position from on. Where hits are deleted before they are read, pruned is told, and reading goes

@@ -58,7 +58,7 @@ func (s *server) openIndex(c *serveCmd) (err error) {
 	stop := context.AfterFunc(s.starting, k.cancel)
 	err = k.open(ctx)
 	stop()
-	if err == nil || k.remote == nil || !passes(err) {
+	if err == nil || k.remote == nil || s.offline || !passes(err) {
 		close(k.tried)
 		if err != nil {
 			return errors.Join(err, k.end(context.Background()))

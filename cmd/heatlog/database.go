@@ -122,7 +122,11 @@ func (d *database) ping(ctx context.Context) error {
 		store = &s
 		d.store.Store(store)
 	}
-	return (*store).Ping(ctx)
+	err := (*store).Ping(ctx)
+	if err == context.DeadlineExceeded { // all that it says
+		return fmt.Errorf("no answer within %v", pingPatience)
+	}
+	return err
 }
 
 // down gives the outage that there is, nil if there is none.
@@ -152,7 +156,7 @@ func (d *database) err() error {
 		return nil
 	}
 	return &heatmap.UnavailableError{
-		Message: fmt.Sprintf("store %s is out of reach since %s: %v; hits are taken and counted when it is back", d.name, o.since.UTC().Format(time.RFC3339), o.err),
+		Message: fmt.Sprintf("the store is out of reach since %s: %v; hits are taken, and counted when it is back", o.since.UTC().Format(time.RFC3339), o.err),
 		Err:     o.err,
 	}
 }
@@ -181,7 +185,7 @@ func (d *database) use(ctx context.Context, op func(ctx context.Context, s index
 	case d.failed <- struct{}{}:
 	default:
 	}
-	return &heatmap.UnavailableError{Message: fmt.Sprintf("store %s: %v", d.name, err), Err: err}
+	return &heatmap.UnavailableError{Message: "the store failed: " + err.Error(), Err: err}
 }
 
 // errSlow says that a store has given nothing for readPatience.

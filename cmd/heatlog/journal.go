@@ -13,8 +13,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"heatlog/collector"
+	"heatlog/heatmap"
 	"heatlog/index"
-	"heatlog/index/pebblestore"
 	"heatlog/journal"
 	"heatlog/replay"
 )
@@ -127,11 +128,14 @@ func segmentState(seg *journal.SegmentInfo) string {
 }
 
 // journalVerifyCmd checks everything.
-type journalVerifyCmd struct{ folderFlags }
+type journalVerifyCmd struct {
+	folderFlags
+	storeFlags
+}
 
 // Run says where damage is and what it cost; damage is a failure.
 func (c *journalVerifyCmd) Run(s *streams) error {
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.checkStore(), c.check()); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -177,17 +181,17 @@ func (c *journalVerifyCmd) Run(s *streams) error {
 }
 
 // compareStore refuses a journal that ends before what the store has counted of it: it lost its end, which no checksum tells.
-// While a server has the store, nothing is compared: it did so at its start.
+// While a server runs, nothing is compared: it did so at its start.
 func (c *journalVerifyCmd) compareStore(ctx context.Context, s *streams, rep *journal.Report) (err error) {
-	if _, err := os.Stat(c.Data.store()); err != nil || rep.Frozen {
+	if rep.Frozen || !c.hasStore(c.Data) {
 		return nil
 	}
-	store, err := pebblestore.Open(c.Data.store(), pebblestore.Options{ReadOnly: true})
+	store, closeStore, err := c.openOffline(ctx, c.Data)
 	if err != nil {
 		_, err = fmt.Fprintf(s.out, "not compared with what is counted: %v\n", err)
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, closeStore()) }()
 	err = replay.Behind(ctx, store, rep.Source, rep.End)
 	if older := (*index.JournalBehindError)(nil); errors.As(err, &older) {
 		return withHint(fmt.Errorf("journal %s ends at position %d, and hits up to %d are counted: it lost its end, or is an older copy", rep.Source, older.End, older.High),
@@ -215,8 +219,11 @@ func printReport(w io.Writer, rep *journal.Report, took time.Duration) {
 
 // journalDumpCmd prints hits.
 type journalDumpCmd struct {
-	From  uint64 `help:"First position, of each source." placeholder:"N"`
-	Limit uint64 `help:"Hits at most; 0 = all." placeholder:"N"`
+	Source string `help:"Only hits of this source." placeholder:"SOURCE"`
+	From   uint64 `help:"First position, of each source." placeholder:"N"`
+	To     uint64 `help:"Position after the last, of each source." placeholder:"N"`
+	Limit  uint64 `help:"Hits at most; 0 = all." placeholder:"N"`
+	Import bool   `help:"Print lines that heatlog import reads."`
 	folderFlags
 }
 
@@ -232,15 +239,26 @@ func (c *journalDumpCmd) Run(s *streams) error {
 	defer stop()
 	w := bufio.NewWriterSize(s.out, 64<<10)
 	var lines, damages uint64
-	err := journal.Dump(ctx, nil, c.Data.journal(), c.From, func(line []byte) error {
+	print := func(line []byte) error {
 		if lines++; c.Limit > 0 && lines > c.Limit {
 			return errEnough
 		}
 		return writeLine(w, line)
-	}, func(e *journal.CorruptError) {
+	}
+	damaged := func(e *journal.CorruptError) {
 		damages++
 		fmt.Fprintf(s.err, "heatlog: %v\n", e)
-	})
+	}
+	var err error
+	if span := (journal.Span{Source: c.Source, From: c.From, To: c.To}); c.Import {
+		var line []byte
+		err = journal.Hits(ctx, nil, c.Data.journal(), span, func(h *heatmap.Hit) error {
+			line = collector.AppendLine(line[:0], h)
+			return print(line)
+		}, damaged)
+	} else {
+		err = journal.Dump(ctx, nil, c.Data.journal(), span, print, damaged)
+	}
 	if errors.Is(err, errEnough) {
 		err = nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"heatlog/index"
-	"heatlog/index/pebblestore"
 	"heatlog/journal"
 	"heatlog/replay"
 )
@@ -84,12 +82,16 @@ type journalPruneCmd struct {
 	OlderThan age      `help:"Delete segments whose hits are all older, as in 90d, and files put aside before." placeholder:"AGE"`
 	Keep      byteSize `help:"Delete the oldest segments while the journal is larger, as in 20GiB." placeholder:"SIZE"`
 	folderFlags
+	storeFlags
 }
 
 // Run deletes sealed segments that the store has counted and says what is kept.
 func (c *journalPruneCmd) Run(s *streams) (err error) {
 	if c.OlderThan == 0 && c.Keep == 0 {
 		return misuse{errors.New("prune what? give --older-than AGE, --keep SIZE or both")}
+	}
+	if err := c.checkStore(); err != nil {
+		return err
 	}
 	j, err := c.open(s)
 	if err != nil {
@@ -144,14 +146,14 @@ func (c *journalPruneCmd) whyNothing() string {
 
 // needed gives the position of each source below which no generation needs a hit.
 func (c *journalPruneCmd) needed(ctx context.Context, j *journal.Journal) (needed map[string]uint64, err error) {
-	if _, err := os.Stat(c.Data.store()); errors.Is(err, fs.ErrNotExist) {
-		return nil, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them")
+	if !c.hasStore(c.Data) {
+		return nil, withHint(fmt.Errorf("data folder %s has no store: no hit is counted yet", c.Data), "start the server once, so that it counts them; a store that is elsewhere is named by --store")
 	}
-	store, err := pebblestore.Open(c.Data.store(), pebblestore.Options{})
+	store, closeStore, err := c.openToRead(ctx, c.Data)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, closeStore()) }()
 	needed = map[string]uint64{}
 	active := index.JournalSource(j, nil)
 	if needed[active.ID()], err = replay.Needed(ctx, store, active, false); err != nil {

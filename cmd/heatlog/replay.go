@@ -43,7 +43,8 @@ type generations interface {
 
 // generationFlags say whose generations a command is about.
 type generationFlags struct {
-	Offline bool `help:"Work on the data folder itself, while no server runs on it."`
+	Offline bool `help:"Work on the data folder itself, and on --store, while no server runs on it."`
+	storeFlags
 	serverFlags
 }
 
@@ -52,7 +53,7 @@ func (f *generationFlags) use(s *streams, fn func(ctx context.Context, g generat
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if f.Offline {
-		return useOffline(ctx, f.Data, s, fn)
+		return useOffline(ctx, f.Data, f.storeFlags, s, fn)
 	}
 	cl, err := f.client()
 	if err != nil {

@@ -14,11 +14,14 @@ import (
 
 // useOffline calls fn with the generations of a data folder that no server uses. What is being built there is built for as
 // long as fn runs.
-func useOffline(ctx context.Context, d dataDir, s *streams, fn func(context.Context, generations) error) (err error) {
+func useOffline(ctx context.Context, d dataDir, store storeFlags, s *streams, fn func(context.Context, generations) error) (err error) {
 	if err := (&folderFlags{Data: d}).check(); err != nil {
 		return err
 	}
-	srv, err := openFolder(ctx, d, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err := store.checkStore(); err != nil {
+		return err
+	}
+	srv, err := openFolder(ctx, d, store, slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if errors.Is(err, journal.ErrLocked) {
 		return withHint(fmt.Errorf("data folder %s is in use by a server or by another heatlog", d), "leave out --offline to have the server do it, or stop the server first")
 	}
@@ -38,9 +41,10 @@ func useOffline(ctx context.Context, d dataDir, s *streams, fn func(context.Cont
 }
 
 // openFolder opens what counts the hits of a data folder, with a server's usual settings, and nothing that listens.
-func openFolder(ctx context.Context, d dataDir, log *slog.Logger) (*server, error) {
+func openFolder(ctx context.Context, d dataDir, store storeFlags, log *slog.Logger) (*server, error) {
 	s := newServer(ctx, log)
-	c := &serveCmd{Data: d, Ack: "sync", CacheBytes: 128 << 20, FlushEvery: 30 * time.Second, SegmentBytes: 64 << 20}
+	s.offline = true
+	c := &serveCmd{Data: d, storeFlags: store, Ack: "sync", CacheBytes: 128 << 20, FlushEvery: 30 * time.Second, SegmentBytes: 64 << 20}
 	for _, open := range []func(*serveCmd) error{s.openJournal, s.openSites, s.openStore, s.openIndex} {
 		if err := open(c); err != nil {
 			return nil, errors.Join(hintForFolder(d, err), s.close())

@@ -124,7 +124,7 @@ func (c *serveCmd) storeCache() int64 { return max(int64(c.CacheBytes)/2, 16<<20
 
 // check refuses flags that cannot work.
 func (c *serveCmd) check() error {
-	if err := c.storeFlags.check(); err != nil {
+	if err := c.checkStore(); err != nil {
 		return err
 	}
 	if c.CacheBytes < minCacheBytes {

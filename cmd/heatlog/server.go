@@ -44,6 +44,7 @@ type server struct {
 	web      *web.Server
 	salts    *salts
 	starting context.Context // ends when the server is to stop
+	offline  bool            // no hits are taken
 	broken   chan error      // holds what the server cannot go on with
 	stopping atomic.Bool     // hits are refused
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
+	"heatlog/index"
 	"heatlog/index/mongostore"
 	"heatlog/index/pebblestore"
 )
@@ -37,7 +39,7 @@ func (f *storeFlags) shown() string {
 }
 
 // check refuses what names no store.
-func (f *storeFlags) check() error {
+func (f *storeFlags) checkStore() error {
 	if f.embedded() {
 		if f.MongoReadPreference != "" {
 			return withHint(&misuse{errors.New("--mongo-read-preference is for a MongoDB, and the store is pebble")}, "--store mongodb://HOST/DATABASE")
@@ -81,4 +83,46 @@ func openPebble(d dataDir, cache int64, log *slog.Logger) (*pebblestore.Store, e
 		return nil, withHint(err, "%s", e.Hint)
 	}
 	return store, err
+}
+
+// hasStore reports whether there is a store for a data folder, as far as that can be told without asking it.
+func (f *storeFlags) hasStore(d dataDir) bool {
+	_, err := os.Stat(d.store())
+	return !f.embedded() || err == nil
+}
+
+// openToRead opens the store of a data folder whose journal the caller has locked.
+func (f *storeFlags) openToRead(ctx context.Context, d dataDir) (index.Store, func() error, error) {
+	if f.embedded() {
+		store, err := pebblestore.Open(d.store(), pebblestore.Options{ReadOnly: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		return store, store.Close, nil
+	}
+	store, err := f.openMongo(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	done := func() error { return store.Close(context.Background()) }
+	if err := store.Ping(ctx); err != nil {
+		return nil, nil, errors.Join(err, done())
+	}
+	return store, done, nil
+}
+
+// openOffline opens the store of a data folder that no server uses.
+func (f *storeFlags) openOffline(ctx context.Context, d dataDir) (index.Store, func() error, error) {
+	if f.embedded() {
+		return f.openToRead(ctx, d) // it has a lock of its own
+	}
+	unlock, err := d.lock()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, done, err := f.openToRead(ctx, d)
+	if err != nil {
+		return nil, nil, errors.Join(err, unlock())
+	}
+	return store, func() error { return errors.Join(done(), unlock()) }, nil
 }
