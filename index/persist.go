@@ -27,6 +27,7 @@ func (p *pipeline) persist(what string, try func(ctx context.Context) error) boo
 	const longest = 5 * time.Second
 	closing := p.closing
 	var failing time.Time // since when, of a store that fails while the index closes
+	var said complaint
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, longest) {
 		err := try(p.ctx)
 		if err == nil {
@@ -51,7 +52,9 @@ func (p *pipeline) persist(what string, try func(ctx context.Context) error) boo
 		}
 		p.stats.storeErrors.Add(1)
 		p.storeError.Store(&err)
-		p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
+		if said.anew(err) {
+			p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
+		}
 		select {
 		case <-time.After(wait):
 		case <-closing:
@@ -59,6 +62,24 @@ func (p *pipeline) persist(what string, try func(ctx context.Context) error) boo
 			return false
 		}
 	}
+}
+
+// complaintEvery is how often an error that goes on is logged.
+const complaintEvery = time.Minute
+
+// complaint is what was logged last of something that is tried again and again.
+type complaint struct {
+	text string
+	at   time.Time
+}
+
+// anew reports whether an error is to be logged, and takes it as logged then.
+func (c *complaint) anew(err error) bool {
+	if text := err.Error(); c.text != text || time.Since(c.at) >= complaintEvery {
+		*c = complaint{text, time.Now()}
+		return true
+	}
+	return false
 }
 
 // isClosing reports whether the index closes.

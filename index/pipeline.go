@@ -381,13 +381,17 @@ func (p *pipeline) wait(ctx context.Context, n int, answers <-chan struct{}) err
 func (p *pipeline) keepCheckpoint() {
 	tick := time.NewTicker(p.options.CheckpointEvery)
 	defer tick.Stop()
+	var said complaint
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := p.checkpoint(p.ctx); err != nil && p.ctx.Err() == nil {
+		err := p.checkpoint(p.ctx)
+		if err == nil {
+			said = complaint{}
+		} else if p.ctx.Err() == nil && said.anew(err) {
 			p.options.Logger.Error("checkpoint was not written, trying again later", slog.Any("err", err))
 		}
 	}

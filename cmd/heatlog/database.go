@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,14 +24,16 @@ type remote interface {
 // Bounds of what a database may take.
 const (
 	pingPatience = 3 * time.Second        // for a sign of life
+	pingEvery    = 2 * time.Second        // between two while it answers
 	readPatience = 8 * time.Second        // for the next document, list or record of a question
 	leastPause   = 250 * time.Millisecond // between two tries to reach it, at first
 	mostPause    = 5 * time.Second        // and later
 )
 
 // database is a store in a database, which may be out of reach, at the start or in the middle. One goroutine finds out whether it
-// answers: it asks when an operation has failed, and then until it does. Meanwhile every operation fails at once with a
-// *heatmap.UnavailableError, so that nobody who asks waits for nothing, and whoever has something to store tries again.
+// answers: it asks from time to time, and when an operation has failed. While it does not, every operation fails at once with a
+// *heatmap.UnavailableError, those that are under way too: so nobody who asks waits for nothing, and whoever has something to store
+// tries again.
 type database struct {
 	name string                 // without a password
 	open func() (remote, error) // may fail while name servers do
@@ -43,15 +46,21 @@ type database struct {
 	done     chan struct{}
 
 	mu      sync.Mutex
-	outage  *outage       // guarded by mu; nil while the database answers
-	reached chan struct{} // guarded by mu; closed while it answers
+	outage  *outage            // guarded by mu; nil while the database answers
+	reached chan struct{}      // guarded by mu; closed while it answers
+	answers context.Context    // guarded by mu; ends when it does not answer any more
+	silence context.CancelFunc // guarded by mu; ends answers
 }
 
 // outage is a time in which a database does not answer.
 type outage struct {
 	since time.Time
 	err   error
+	said  []string // what was logged of it
 }
+
+// saidMost is how many reasons of one outage are logged.
+const saidMost = 5
 
 // openDatabase tries once to reach a database, and goes on trying beside.
 func openDatabase(name string, open func() (remote, error), log *slog.Logger) *database {
@@ -59,6 +68,7 @@ func openDatabase(name string, open func() (remote, error), log *slog.Logger) *d
 		name: name, open: open, log: log, failed: make(chan struct{}, 1), done: make(chan struct{}),
 		reached: make(chan struct{}), outage: &outage{since: time.Now(), err: errors.New("it was not asked yet")},
 	}
+	d.answers, d.silence = context.WithCancel(context.Background())
 	var ctx context.Context
 	ctx, d.stop = context.WithCancel(context.Background())
 	d.ask(ctx)
@@ -82,8 +92,9 @@ func (d *database) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.failed:
-			d.ask(ctx)
+		case <-time.After(pingEvery):
 		}
+		d.ask(ctx)
 	}
 }
 
@@ -95,19 +106,29 @@ func (d *database) ask(ctx context.Context) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	was := d.outage
 	switch {
-	case err == nil && was != nil:
+	case err == nil && d.outage != nil:
+		d.log.Info("store is reached", "store", d.name, "after", time.Since(d.outage.since).Round(time.Millisecond))
 		d.outage = nil
+		d.answers, d.silence = context.WithCancel(context.Background())
 		close(d.reached)
-		d.log.Info("store is reached", "store", d.name, "after", time.Since(was.since).Round(time.Millisecond))
-	case err != nil && was == nil:
-		d.outage, d.reached = &outage{time.Now(), err}, make(chan struct{})
-		d.log.Error("store is out of reach, hits wait in the journal until it is back", "store", d.name, "err", err)
-	case err != nil && was.err.Error() != err.Error():
-		d.outage = &outage{was.since, err}
-		d.log.Error("store is out of reach, trying again", "store", d.name, "err", err)
+	case err != nil && d.outage == nil:
+		d.outage, d.reached = &outage{since: time.Now()}, make(chan struct{})
+		d.silence()
+		d.say(err)
+	case err != nil:
+		d.say(err)
 	}
+}
+
+// say notes why the database does not answer, and logs it unless it was. d.mu is held.
+func (d *database) say(err error) {
+	o := *d.outage
+	if o.err = err; !slices.Contains(o.said, err.Error()) && len(o.said) < saidMost {
+		o.said = append(o.said, err.Error())
+		d.log.Error("store is out of reach, hits wait in the journal until it is back", "store", d.name, "err", err)
+	}
+	d.outage = &o
 }
 
 func (d *database) ping(ctx context.Context) error {
@@ -171,16 +192,27 @@ func (d *database) Close(ctx context.Context) error {
 	return nil
 }
 
-// use calls an operation of the store if the database answers, as far as is known.
+// use calls an operation of the store if the database answers, as far as is known, and for as long as it does.
 func (d *database) use(ctx context.Context, op func(ctx context.Context, s index.Store) error) error {
+	d.mu.Lock()
+	answers := d.answers
+	d.mu.Unlock()
 	if err := d.err(); err != nil {
 		return err
 	}
-	err := op(ctx, *d.store.Load())
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(answers, cancel)()
+	err := op(limited, *d.store.Load())
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	d.failures.Add(1)
+	if answers.Err() != nil {
+		if down := d.err(); down != nil {
+			return down
+		}
+	}
 	select {
 	case d.failed <- struct{}{}:
 	default:

@@ -16,23 +16,26 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/heatlogtest"
+	"heatlog/index/mongostore/mongotest"
 )
 
 // restoring is a data folder whose parts are put back from copies, with what must be counted in it: every hit has a
 // cell of its own.
 type restoring struct {
-	t    *testing.T
-	dir  dataDir
-	p    *process
-	next int
-	must map[cell]int
-	may  map[cell]int // acknowledged, but not in the copy that was put back: counted at most once
+	t     *testing.T
+	dir   dataDir
+	flags []string // of the server, beside the data folder
+	p     *process
+	next  int
+	must  map[cell]int
+	may   map[cell]int // acknowledged, but not in the copy that was put back: counted at most once
 }
 
 const restoredPage = "https://restore.example/"
 
-func newRestoring(t *testing.T) *restoring {
-	r := &restoring{t: t, dir: dataDir(t.TempDir()), must: map[cell]int{}, may: map[cell]int{}}
+func newRestoring(t *testing.T, flags ...string) *restoring {
+	flags = append([]string{"--flush-every", "100ms"}, flags...)
+	r := &restoring{t: t, dir: dataDir(t.TempDir()), flags: flags, must: map[cell]int{}, may: map[cell]int{}}
 	r.start()
 	r.p.AddSite("restore", "UTC", "https://restore.example")
 	return r
@@ -40,7 +43,7 @@ func newRestoring(t *testing.T) *restoring {
 
 func (r *restoring) start() {
 	r.t.Helper()
-	r.p = startServer(r.t, string(r.dir), "--flush-every", "100ms")
+	r.p = startServer(r.t, string(r.dir), r.flags...)
 }
 
 // cells gives n cells that nobody else has.
@@ -133,12 +136,13 @@ func (r *restoring) tool(args ...string) string {
 // new hits are counted exactly once, over restarts and further copies.
 func TestRestoreJournal(t *testing.T) {
 	t.Parallel()
-	t.Run("stop", func(t *testing.T) { restoreJournal(t, (*process).Stop) })
-	t.Run("kill", func(t *testing.T) { restoreJournal(t, (*process).Kill) })
+	t.Run("stop", func(t *testing.T) { restoreJournal(t, (*process).Stop, pebbleStore) })
+	t.Run("kill", func(t *testing.T) { restoreJournal(t, (*process).Kill, pebbleStore) })
+	t.Run("mongodb", func(t *testing.T) { restoreJournal(t, (*process).Stop, mongotest.Database(t)) })
 }
 
-func restoreJournal(t *testing.T, end func(*process)) {
-	r := newRestoring(t)
+func restoreJournal(t *testing.T, end func(*process), store string) {
+	r := newRestoring(t, "--store", store)
 	older := t.TempDir() + "/journal"
 	r.imports(500)
 	r.copy(r.dir.journal(), older) // while the server runs
@@ -229,7 +233,11 @@ func waitFlushed(t *testing.T, p *process) {
 func (r *restoring) inspect(sources []string) {
 	r.t.Helper()
 	for _, name := range []string{"list", "verify", "dump"} {
-		out := r.tool("journal", name, "--data", string(r.dir))
+		args := []string{"journal", name, "--data", string(r.dir)}
+		if name == "verify" {
+			args = append(args, r.flags[2:]...)
+		}
+		out := r.tool(args...)
 		for _, source := range sources {
 			if !strings.Contains(out, source) {
 				r.t.Errorf("journal %s does not show %s:\n%.500s", name, source, out)
