@@ -12,6 +12,7 @@ import (
 
 	"heatlog/heatmap"
 	"heatlog/index"
+	"heatlog/index/mongostore"
 )
 
 // remote is a store in a database.
@@ -19,6 +20,7 @@ type remote interface {
 	index.Store
 	Ping(ctx context.Context) error
 	Close(ctx context.Context) error
+	Stats() mongostore.Stats
 }
 
 // Bounds of what a database may take.
@@ -236,6 +238,14 @@ func (d *database) read(ctx context.Context, op func(ctx context.Context, s inde
 		}
 		return err
 	})
+}
+
+// stats gives the counts of the store.
+func (d *database) stats() mongostore.Stats {
+	if store := d.store.Load(); store != nil {
+		return (*store).Stats()
+	}
+	return mongostore.Stats{}
 }
 
 // Load is that of the store.

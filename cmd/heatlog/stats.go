@@ -103,6 +103,14 @@ func (e emitter) database(d *database) {
 	e.gauge("store_up", storeUpHelp, oneIf(outage == nil), "store", "mongodb")
 	e.gauge("store_outage_seconds", "How long the store has been out of reach, 0 while it answers.", seconds)
 	e.counter("store_failures_total", "Operations of the store that failed.", d.failures.Load())
+	s := d.stats()
+	e.counter("store_read_documents_total", "Documents that were read.", s.Read)
+	e.counter("store_read_bytes_total", "Bytes of their blobs.", s.ReadBytes)
+	e.counter("store_written_documents_total", "Documents that were written.", s.Written)
+	e.counter("store_written_bytes_total", "Bytes of their blobs.", s.WrittenBytes)
+	e.counter("store_conflicts_total", "Documents that were not written because another writer was first.", s.Conflicts)
+	e.counter("store_commands_total", "Commands that were sent.", s.Trips)
+	e.counter("store_command_errors_total", "Commands that gave an error.", s.Errors)
 }
 
 func (e emitter) store(s pebblestore.Stats) {

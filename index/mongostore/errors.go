@@ -43,13 +43,13 @@ func (e *storeError) Error() string {
 func (e *storeError) Unwrap() error { return e.err }
 
 // explain makes an error of the driver a storeError. Other errors it gives back as they are; if the caller has ended ctx, it
-// gives that error.
+// gives that error, but for one that says why nobody could be asked.
 func (s *Store) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	s.counts.errors.Add(1)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !isUnanswered(ctx, err) {
 		return ctx.Err()
 	}
 	what, hint := explain(err, s.o.Timeout.String())
@@ -57,6 +57,11 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return err
 	}
 	return &storeError{s.where, what, hint, err}
+}
+
+// isUnanswered reports whether err says why nobody could be asked before the caller's time was over, which is more than that it was.
+func isUnanswered(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.As(err, new(topology.ServerSelectionError))
 }
 
 // explain says what an error means and what to do, "" if it is not the driver's.
