@@ -5,33 +5,47 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"heatlog/cmd/heatlog/internal/heatlogtest"
+	"heatlog/index/mongostore/mongotest"
 )
 
 // TestScripts runs the command-line sessions of testdata/script. Beside testscript's own commands they have
 //
 //	start DIR [FLAG…]   start a server on a data folder; HEATLOG_URL and HEATLOG_DATA lead the client to it
+//	crash               end it as a crash does
 //	end                 end it with SIGTERM, which must succeed (stop is testscript's own: it ends the script)
 //	logged TEXT         the server's log so far contains TEXT
 //	waitlog TEXT        the same, within 20 s
 //	cut PATTERN         cut the last third but a byte off the only file that the pattern matches
 //	flip PATTERN        change one bit in the middle of the only file that the pattern matches
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "script", func(*testscript.Env) {}) }
+
+// TestDatabaseScripts runs those of testdata/mongodb, each with a database of its own, MONGODB.
+func TestDatabaseScripts(t *testing.T) {
+	var last atomic.Int64
+	databases := []string{mongotest.Database(t), mongotest.Database(t)}
+	runScripts(t, "mongodb", func(env *testscript.Env) { env.Setenv("MONGODB", databases[last.Add(1)-1]) })
+}
+
+// runScripts runs the sessions in a folder of testdata.
+func runScripts(t *testing.T, dir string, setup func(*testscript.Env)) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+		Dir:                 filepath.Join("testdata", dir),
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
+			setup(env)
 			env.Values[serverKey{}] = new(*process)
 			env.Setenv("PATH", filepath.Dir(heatlogtest.Binary)+string(os.PathListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"start": scriptStart, "end": scriptStop, "logged": scriptLogged, "waitlog": scriptWaitLog, "cut": scriptCut, "flip": scriptFlip,
+			"start": scriptStart, "end": scriptStop, "logged": scriptLogged, "waitlog": scriptWaitLog, "crash": scriptCrash, "cut": scriptCut, "flip": scriptFlip,
 		},
 	})
 }
@@ -63,6 +77,8 @@ func running(ts *testscript.TestScript) *process {
 func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(running(ts).End())
 }
+
+func scriptCrash(ts *testscript.TestScript, neg bool, args []string) { running(ts).Kill() }
 
 func scriptLogged(ts *testscript.TestScript, neg bool, args []string) {
 	if has := strings.Contains(running(ts).Log.String(), args[0]); has == neg {
