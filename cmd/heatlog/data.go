@@ -18,7 +18,8 @@ import (
 // dataDir is the folder that holds everything that a server keeps:
 //
 //	journal/       the hits, in order
-//	store/         what was counted from them
+//	store/         what was counted from them, unless that is in a database
+//	place.json     where the journal was written last, for starts at which the database is out of reach
 //	sites.json     the sites
 //	token          the admin token, mode 0600
 //	key            32 random bytes that sign links of sign-in and overlays, mode 0600

@@ -120,7 +120,13 @@ func (c *serveCmd) limitMemory(ctx context.Context, memory func() (deltas, repea
 
 // storeCache is the memory for what was read of the store, bytes. The days and months of 1,000 pages in 90 days, of which there are
 // 1,200,000 hits, take 40 MiB: read from the files again and decompressed each time, they cost half as much as counting them.
-func (c *serveCmd) storeCache() int64 { return max(int64(c.CacheBytes)/2, 16<<20) }
+// Of a database nothing is kept.
+func (c *serveCmd) storeCache() int64 {
+	if !c.embedded() {
+		return 0
+	}
+	return max(int64(c.CacheBytes)/2, 16<<20)
+}
 
 // check refuses flags that cannot work.
 func (c *serveCmd) check() error {

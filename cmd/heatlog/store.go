@@ -17,7 +17,7 @@ import (
 
 // storeFlags say where counts are stored. A connection string may hold a password: it is never printed.
 type storeFlags struct {
-	Store               string `help:"Where counts are stored: pebble, inside the data folder, or a MongoDB, as mongodb://HOST/DATABASE?replicaSet=rs0. A connection string with a password is better given by the environment." env:"HEATLOG_STORE" default:"pebble" placeholder:"pebble|mongodb://…"`
+	Store               string `help:"Where counts are stored: pebble, inside the data folder, or a MongoDB, as mongodb://HOST/DATABASE?replicaSet=rs0. A connection string with a password is better given by the environment." env:"HEATLOG_STORE" default:"pebble"`
 	MongoReadPreference string `help:"Members of a MongoDB replica set that maps are read from: primary, primaryPreferred, secondary, secondaryPreferred or nearest (default primary)." env:"HEATLOG_MONGO_READ_PREFERENCE" placeholder:"MODE"`
 }
 
