@@ -1,4 +1,4 @@
-import { pathOf, type Session, type Site, type Trend, zoneOf } from "./api";
+import { type Failure, pathOf, type Session, type Site, type Trend, zoneOf } from "./api";
 import { Spark } from "./chart";
 import { Demo, demoKey } from "./demo";
 import { compact, count, date, daysOf, plural } from "./format";
@@ -50,24 +50,26 @@ function SiteRow({ site, who, every }: { site: Site; who: Session; every: number
         <a class="site-link" href={siteLink(site.key)}>{site.key}</a>
         <span class="site-origins">{site.origins.length > 0 ? site.origins.join(" · ") : "no origins: only imported hits"}</span>
       </div>
-      <Fortnight trend={trend.data} />
-      <Week name="Hits, 7 days" value={sum("hits")} />
-      <Week name="Views, 7 days" value={sum("views")} />
+      <Fortnight trend={trend.data} error={trend.error} />
+      <Week name="Hits, 7 days" value={sum("hits")} failed={!!trend.error} />
+      <Week name="Views, 7 days" value={sum("views")} failed={!!trend.error} />
       {site.key === demoKey && <Demo possible={who.demo} again={trend.again} />}
     </li>
   );
 }
 
-function Week({ name, value }: { name: string; value: number | undefined }) {
+function Week({ name, value, failed }: { name: string; value: number | undefined; failed: boolean }) {
+  const none = failed ? "–" : <Ghost width={3} />;
   return (
     <div class="site-figure">
       <span class="figure-name">{name}</span>
-      <span class="site-count" title={value === undefined ? undefined : count(value)}>{value === undefined ? <Ghost width={3} /> : compact(value)}</span>
+      <span class="site-count" title={value === undefined ? undefined : count(value)}>{value === undefined ? none : compact(value)}</span>
     </div>
   );
 }
 
-function Fortnight({ trend }: { trend: Trend | undefined }) {
+function Fortnight({ trend, error }: { trend: Trend | undefined; error: Failure | undefined }) {
+  if (!trend && error) return <div class="site-trend"><span class="badge" title={error.message}>No counts at present</span></div>;
   if (!trend) return <div class="site-trend"><Ghost tall={28} /></div>;
   if (trend.hits > 0) {
     return <div class="site-trend"><Spark values={trend.buckets.map((b) => b.hits)} label={`${plural(trend.hits, "hit")} in the last 14 days`} /></div>;
