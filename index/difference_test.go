@@ -25,7 +25,7 @@ func checkDifference(ctx context.Context, x *Index, l *memLog, r *rand.Rand, q h
 	}
 	d, err := Difference(ctx, x, q, x, minus)
 	if err != nil {
-		return fmt.Errorf("difference of %+v and %+v: %w", q, minus, err)
+		return fmt.Errorf("%w: difference of %+v and %+v: %w", errUnanswered, q, minus, err)
 	}
 	if !maps.Equal(d.Shown.Positions, d.Minus.Positions) {
 		return fmt.Errorf("difference is of positions %v and %v", d.Shown.Positions, d.Minus.Positions)

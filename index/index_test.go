@@ -235,6 +235,9 @@ func (l *memLog) recountSampled(q heatmap.Query, zone *time.Location, position u
 	return sampled
 }
 
+// errUnanswered says that a question was not answered, which is no wrong answer.
+var errUnanswered = errors.New("no answer")
+
 // check asks a random question and compares the answer with a recount at the position that it names.
 func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) error {
 	q := heatmap.Query{Site: testSite, Bots: r.IntN(2) == 0, Kind: []heatmap.Kind{heatmap.KindClick, heatmap.KindMove, heatmap.KindDead}[r.IntN(3)]}
@@ -261,7 +264,7 @@ func check(ctx context.Context, x *Index, l *memLog, r *rand.Rand, pages int) er
 	}
 	a, err := x.Heatmap(ctx, q)
 	if err != nil {
-		return fmt.Errorf("ask %+v: %w", q, err)
+		return fmt.Errorf("%w: %+v: %w", errUnanswered, q, err)
 	}
 	if sampled := l.recountSampled(q, time.UTC, a.Positions[l.ID()]); a.Sampled != sampled {
 		return fmt.Errorf("%+v at %v: sampled %v, recount %v", q, a.Positions, a.Sampled, sampled)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,45 +110,60 @@ func TestStoreIll(t *testing.T) {
 	row := journaltest.Begin(t, "a store that is slow, down, hanging, late or full", 5, 0)
 	for name, c := range map[string]struct {
 		ill          ill
-		reads, waits bool // the store can be read; the index is held up by it
+		reads, waits bool
 	}{
 		"slow": {slow, true, true}, "down": {down, false, true}, "hanging": {hanging, false, true}, "late": {late, true, false}, "full": {full, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sickenStore(t, c.ill, c.reads, c.waits)
+			store := &illStore{mapStore: newMapStore()}
+			sickenStore(t, illness{
+				store: store, begin: func() { store.ill.Store(int32(c.ill)) }, end: func() { store.ill.Store(int32(well)) },
+				reads: c.reads, waits: c.waits, pages: 20_000, batches: 70,
+			})
 			row.Done(1)
 		})
 	}
 }
 
-func sickenStore(t *testing.T, of ill, reads, waits bool) {
-	const pages = 20_000
-	log, store := newMemLog(), &illStore{mapStore: newMapStore()}
-	x := openTest(t, Options{Store: store, Source: log, Workers: 2, CacheBytes: minCacheBytes, MaxLag: 500, FlushEvery: 10 * time.Millisecond})
+// illness is what comes over a store, and what is to be expected meanwhile.
+type illness struct {
+	store          Store
+	begin, end     func()
+	reads, waits   bool   // the store can be read; the index is held up by it
+	reason         string // is in what the index says why it is not ready, "" = any
+	pages, batches int    // of the load, and batches every 10 ms
+}
+
+func sickenStore(t *testing.T, c illness) {
+	log := newMemLog()
+	x := openTest(t, Options{Store: c.store, Source: log, Workers: 2, CacheBytes: minCacheBytes, MaxLag: 500, FlushEvery: 10 * time.Millisecond})
 	defer x.kill()
-	r := rand.New(rand.NewPCG(uint64(of), 21))
+	r := rand.New(rand.NewPCG(uint64(len(t.Name())), 21))
 	for range 200 {
-		log.append(randomBatch(r, pages))
+		log.append(randomBatch(r, c.pages))
 	}
 	waitApplied(t, x)
-	store.ill.Store(int32(of))
-	most, behind, notReady, steps := int64(0), uint64(0), 0, journaltest.Times(100, 60_000)
+	c.begin()
+	most, behind, notReady, named, steps := int64(0), uint64(0), 0, 0, journaltest.Times(100, 60_000)
 	for step := range steps {
 		if step < 600 {
-			for range 70 {
-				log.append(randomBatch(r, pages))
+			for range c.batches {
+				log.append(randomBatch(r, c.pages))
 			}
 		}
 		if err := pause(t.Context(), 10*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		most, behind = max(most, x.Stats().HeldBytes), max(behind, x.Lag())
-		if x.Ready() != nil {
+		if err := x.Ready(); err != nil {
 			notReady++
+			if strings.Contains(err.Error(), c.reason) {
+				named++
+			}
 		}
-		if reads && r.IntN(steps/5) == 0 {
-			if err := check(t.Context(), x, log, r, pages); err != nil {
+		if c.reads && r.IntN(steps/5) == 0 {
+			if err := check(t.Context(), x, log, r, c.pages); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -155,11 +171,11 @@ func sickenStore(t *testing.T, of ill, reads, waits bool) {
 	if limit := int64(2 * minCacheBytes); most > limit {
 		t.Errorf("the index held %d bytes, want at most %d", most, limit)
 	}
-	if waits && (notReady == 0 || behind == 0) {
-		t.Errorf("the index was not ready %d times and behind by up to %d hits", notReady, behind)
+	if c.waits && (notReady == 0 || behind == 0) || c.reason != "" && named == 0 {
+		t.Errorf("the index was not ready %d times, of which it said %d times %q, and behind by up to %d hits", notReady, named, c.reason, behind)
 	}
 	lag := x.Lag()
-	store.ill.Store(int32(well))
+	c.end()
 	start := time.Now()
 	waitApplied(t, x)
 	for x.Ready() != nil {
@@ -169,7 +185,7 @@ func sickenStore(t *testing.T, of ill, reads, waits bool) {
 	}
 	caught := time.Since(start)
 	for range 50 {
-		if err := check(t.Context(), x, log, r, pages); err != nil {
+		if err := check(t.Context(), x, log, r, c.pages); err != nil {
 			t.Fatal(err)
 		}
 	}

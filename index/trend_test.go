@@ -82,7 +82,7 @@ func inBounds(q heatmap.Query, ms int64, zone *time.Location) bool {
 func checkTrend(ctx context.Context, x *Index, l *memLog, q heatmap.Query) error {
 	a, err := x.Trend(ctx, q)
 	if err != nil {
-		return fmt.Errorf("ask for a trend %+v: %w", q, err)
+		return fmt.Errorf("%w: trend %+v: %w", errUnanswered, q, err)
 	}
 	if err := l.compareTrend(q, a); err != nil {
 		return fmt.Errorf("trend %+v at %v: %w", q, a.Positions, err)
