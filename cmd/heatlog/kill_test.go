@@ -33,40 +33,15 @@ func TestKill(t *testing.T) {
 	t.Parallel()
 	kills, seed := journaltest.Times(100, 2000), journaltest.Seed(t, 0)
 	row := journaltest.Begin(t, "kill -9", kills, seed)
-	c := &campaign{t: t, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed, 0))}
-	p := startServer(t, c.dir)
-	p.AddSite("kill", "UTC", "https://kill.example")
-	c.token = p.Token()
-	p.Stop()
-	var senders sync.WaitGroup
-	c.senders = []*sender{{c: c, name: "in", post: c.postIn}, {c: c, name: "import", post: c.postImport}}
-	for _, s := range c.senders {
-		senders.Go(s.run)
-	}
+	c := newCampaign(t, seed, 1)
+	c.begin()
 	for n := range kills {
 		row.Done(1)
-		if n%killsPerEra == killsPerEra-1 {
-			c.endEra(n)
-			row.Violated(c.verify())
-			continue
-		}
-		c.killOnce(n)
+		row.Violated(c.kill(n))
 	}
-	c.stop.Store(true)
-	last := startServer(t, c.dir, c.flags(killsPerEra)...)
-	c.base.Store(&last.Base)
-	senders.Wait()
-	row.Violated(c.check(last))
-	last.Kill()
-	last = startServer(t, c.dir, c.flags(0)...)
-	row.Violated(c.check(last) + c.recount(last))
-	last.Stop()
-	row.Violated(c.verify())
+	c.finish(row)
 	if c.first == 0 || c.struck == 0 {
 		t.Errorf("%d hits were pruned, %d kills struck: the test proves little", c.first, c.struck)
-	}
-	for _, s := range c.senders {
-		row.Found("%s: %d batches of %d hits acknowledged, %d sends", s.name, s.acked, hitsPerBatch, s.sends)
 	}
 	row.Found("%d kills struck sealing or pruning, which have deleted %d hits", c.struck, c.first)
 }
@@ -75,12 +50,14 @@ func TestKill(t *testing.T) {
 type campaign struct {
 	t       *testing.T
 	dir     string
+	store   []string // flags of every server
 	token   string
 	random  *rand.Rand
 	base    atomic.Pointer[string] // address of the server that runs, nil for none
 	stop    atomic.Bool            // senders end after the batch that they are at
 	pause   atomic.Bool            // senders begin no batch
 	senders []*sender
+	sending sync.WaitGroup
 	ahead   time.Duration // of the servers' clock
 	struck  int           // kills that left something half done of sealing or pruning
 	first   uint64        // position that the journal begins at
@@ -88,15 +65,65 @@ type campaign struct {
 	complaints int
 }
 
+// newCampaign has so many senders for each of the two ways in.
+func newCampaign(t *testing.T, seed uint64, pairs int, store ...string) *campaign {
+	c := &campaign{t: t, dir: t.TempDir(), store: store, random: rand.New(rand.NewPCG(seed, 0))}
+	for n := range pairs {
+		c.senders = append(c.senders, &sender{c: c, name: fmt.Sprint("in", n), post: c.postIn}, &sender{c: c, name: fmt.Sprint("import", n), post: c.postImport})
+	}
+	return c
+}
+
+// begin adds the site and lets the senders begin.
+func (c *campaign) begin() {
+	c.t.Helper()
+	p := startServer(c.t, c.dir, c.store...)
+	p.AddSite("kill", "UTC", "https://kill.example")
+	c.token = p.Token()
+	p.Stop()
+	for _, s := range c.senders {
+		c.sending.Go(s.run)
+	}
+}
+
+// kill is the nth kill, or the end of an era.
+func (c *campaign) kill(n int) (violations int) {
+	c.t.Helper()
+	if n%killsPerEra == killsPerEra-1 {
+		c.endEra(n)
+		return c.verify()
+	}
+	c.killOnce(n)
+	return 0
+}
+
+// finish lets the senders end with what they are at, and compares what is counted with what was acknowledged.
+func (c *campaign) finish(row *journaltest.Row) {
+	c.t.Helper()
+	c.stop.Store(true)
+	last := startServer(c.t, c.dir, c.flags(killsPerEra)...)
+	c.base.Store(&last.Base)
+	c.sending.Wait()
+	row.Violated(c.check(last))
+	last.Kill()
+	last = startServer(c.t, c.dir, c.flags(0)...)
+	row.Violated(c.check(last) + c.recount(last))
+	last.Stop()
+	row.Violated(c.verify())
+	for _, s := range c.senders {
+		row.Found("%s: %d batches of %d hits acknowledged, %d sends", s.name, s.acked, hitsPerBatch, s.sends)
+	}
+}
+
 // killsPerEra is how many kills come between two jumps of the clock.
 const killsPerEra = 10
 
 // flags are those of the nth server.
 func (c *campaign) flags(n int) []string {
-	flags := []string{
+	flags := append(slices.Clone(c.store),
 		"--ack", [...]string{"sync", "write"}[n%2], "--flush-every", "100ms", "--cache-bytes", "1MiB",
 		"--segment-bytes", "8KiB", "--prune-every", "20ms", "--clock-ahead", c.ahead.String(),
-	}
+	)
 	if n/killsPerEra%2 == 1 {
 		flags = append(flags, "--retention", "1B")
 	}
@@ -287,7 +314,7 @@ func (c *campaign) postIn(base string, s *sender, batch int) bool {
 		at := s.cellAt(batch, i)
 		hits = append(hits, map[string]any{"age": i * 10, "kind": "click", "x": at.x, "y": at.y, "vw": 1280, "vh": 720})
 	}
-	body, err := json.Marshal(map[string]any{"site": "kill", "url": s.page(batch), "view": "v", "b": fmt.Sprint("b", batch), "hits": hits})
+	body, err := json.Marshal(map[string]any{"site": "kill", "url": s.page(batch), "view": "v", "b": fmt.Sprint(s.name, "b", batch), "hits": hits})
 	if err != nil {
 		c.t.Error(err)
 	}
@@ -303,7 +330,7 @@ func (c *campaign) postImport(base string, s *sender, batch int) bool {
 		fmt.Fprintf(&b, `{"t":%d,"site":"kill","url":%q,"kind":"click","x":%d,"y":%d,"vw":1280,"vh":720}`+"\n",
 			time.Date(2026, 1, 31+i%3, 12, 0, 0, 0, time.UTC).UnixMilli(), s.page(batch), at.x, at.y)
 	}
-	return c.post(fmt.Sprintf("%s/v1/import?batch=b%d", base, batch), http.Header{"Authorization": {"Bearer " + c.token}}, b.Bytes(), 200)
+	return c.post(fmt.Sprintf("%s/v1/import?batch=%sb%d", base, s.name, batch), http.Header{"Authorization": {"Bearer " + c.token}}, b.Bytes(), 200)
 }
 
 // post reports whether the server gave the answer that acknowledges. A refusal is a fault of the test.
