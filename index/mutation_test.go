@@ -1,16 +1,9 @@
 package index
 
 import (
-	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +12,7 @@ import (
 
 // plantedBugs are mistakes that people have made or could make here: TestSimulation must find each of them. Each
 // replaces text that is in the file exactly once.
-var plantedBugs = []struct{ name, file, old, new string }{
+var plantedBugs = []journaltest.Bug{
 	{"one watermark for day and month", "shard.go", "Period: period}] {", "Period: heatmap.DayPeriod(period.First())}] {"},
 	{"checkpoint is the position applied", "shard.go", "if e.first < position {", "if false {"},
 	{"checkpoint forgets what is being flushed", "shard.go", "[2][]*entry{p.live, p.flushing}", "[2][]*entry{p.live, nil}"},
@@ -84,12 +77,12 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 		t.Skip("this is a simulation of a set length")
 	}
 	row := journaltest.Begin(t, "planted bugs", len(plantedBugs), 0)
-	program := plant(t)
+	program := journaltest.Plant(t, plantedBugs, func(file string) bool { return !strings.HasPrefix(file, "sim") })
 	if out, err := simulateWith(program, 0, 500); err != nil {
 		t.Fatalf("with no bug: %v\n%s", err, out)
 	}
 	for i, bug := range plantedBugs {
-		t.Run(strings.ReplaceAll(bug.name, " ", "_"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(bug.Name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			out, err := simulateWith(program, i+1, 20_000)
 			if err == nil {
@@ -108,120 +101,9 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 // simulateWith runs the simulation with the nth of the planted bugs, 0 for none, and gives what it prints.
 func simulateWith(program string, nth, runs int) (string, error) {
 	cmd := exec.Command(program, "-test.run=^TestSimulation$")
-	cmd.Env = append(os.Environ(), fmt.Sprint("HEATLOG_PLANTED_BUG=", nth), fmt.Sprint("HEATLOG_SIM_RUNS=", runs), "HEATLOG_TORTURE=", "HEATLOG_SEED=")
+	cmd.Env = append(os.Environ(), fmt.Sprint(journaltest.PlantedEnv, "=", nth), fmt.Sprint("HEATLOG_SIM_RUNS=", runs), "HEATLOG_TORTURE=", "HEATLOG_SEED=")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-// plant compiles the simulation, which is in the files sim*_test.go, with all bugs in it.
-func plant(t *testing.T) (program string) {
-	t.Helper()
-	dir := t.TempDir()
-	program = filepath.Join(dir, "sim.test")
-	replace := make(map[string]string)
-	put := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	tests, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range tests {
-		if !strings.HasPrefix(name, "sim") {
-			replace[name] = ""
-		}
-	}
-	replace["planted_test.go"] = put("planted_test.go", `package index
-
-import (
-	"os"
-	"strconv"
-)
-
-var plantedBug, _ = strconv.Atoi(os.Getenv("HEATLOG_PLANTED_BUG"))
-`)
-	for _, bug := range plantedBugs {
-		if replace[bug.file] == "" {
-			replace[bug.file] = put(bug.file, plantInFile(t, bug.file))
-		}
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "test", "-c", "-vet=off", "-overlay="+put("overlay.json", string(overlay)), "-o="+program, ".")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compile the planted bugs: %v\n%s", err, out)
-	}
-	return program
-}
-
-// plantInFile gives a file with all its bugs: a function that has any begins with its body as each of them makes it, for when
-// that is the one to be found.
-func plantInFile(t *testing.T, file string) string {
-	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	offset := func(p token.Pos) int { return int(p - parsed.FileStart) }
-	planted := make(map[int]string) // by where a body begins
-	for i, bug := range plantedBugs {
-		if bug.file != file {
-			continue
-		}
-		if n := strings.Count(string(source), bug.old); n != 1 {
-			t.Fatalf("%s holds %q %d times, want once: the planted bug must follow the code", file, bug.old, n)
-		}
-		at := strings.Index(string(source), bug.old)
-		f := functionAt(parsed, parsed.FileStart+token.Pos(at))
-		if f == nil || offset(f.End()) < at+len(bug.old) {
-			t.Fatalf("%q of %s is not of one function", bug.old, file)
-		}
-		begin, results := offset(f.Body.Pos()), ""
-		before, body := string(source[offset(f.Pos()):begin]), string(source[begin:offset(f.End())])
-		if r := f.Type.Results; r != nil {
-			results = string(source[offset(r.Pos()):offset(r.End())])
-		}
-		body, found := strings.CutPrefix(strings.Replace(before+body, bug.old, bug.new, 1), before)
-		if !found {
-			t.Fatalf("bug %q changes what a function is called with", bug.name)
-		}
-		call := fmt.Sprintf("func() %s %s()", results, body)
-		if results == "" {
-			call += "; return"
-		} else {
-			call = "return " + call
-		}
-		planted[begin+1] += fmt.Sprintf(" if plantedBug == %d { %s };", i+1, call)
-	}
-	var out strings.Builder
-	last := 0
-	for _, at := range slices.Sorted(maps.Keys(planted)) {
-		out.Write(source[last:at])
-		out.WriteString(planted[at])
-		last = at
-	}
-	out.Write(source[last:])
-	return out.String()
-}
-
-// functionAt gives the function that holds a place of a file, nil if none does.
-func functionAt(file *ast.File, at token.Pos) *ast.FuncDecl {
-	for _, d := range file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Pos() <= at && at < f.End() {
-			return f
-		}
-	}
-	return nil
 }
 
 func firstLineWith(text, part string) string {
