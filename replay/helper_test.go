@@ -10,11 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"heatlog/heatmap"
 	"heatlog/index"
-	"heatlog/index/pebblestore"
 	"heatlog/journal"
 )
 
@@ -153,12 +150,7 @@ func (h *house) reopenWith(segment int64) {
 
 func (h *house) newStore() {
 	h.t.Helper()
-	s, err := pebblestore.Open("store", pebblestore.Options{FS: vfs.NewMem(), MemTable: 1 << 20})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() { _ = s.Close() })
-	h.store = &sickStore{Store: s}
+	h.store = &sickStore{Store: newStore(h.t)}
 }
 
 // options are of indexes that flush and write checkpoints all the time.

@@ -15,20 +15,21 @@ import (
 
 	"heatlog/heatmap"
 	"heatlog/index"
-	"heatlog/index/pebblestore"
 	"heatlog/journal"
 	"heatlog/journal/journaltest"
 )
 
-// childFolder names, in the environment, the data folder that a process of this test works on; childPlan what it is to do there.
+// childFolder names, in the environment, the data folder that a process of this test works on, childStore the database beside
+// it, none for a store in the folder, childPlan what it is to do there.
 const (
 	childFolder = "HEATLOG_REPLAY_CHILD"
+	childStore  = "HEATLOG_REPLAY_STORE"
 	childPlan   = "HEATLOG_REPLAY_PLAN"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childFolder); dir != "" {
-		if err := child(dir, os.Getenv(childPlan)); err != nil {
+		if err := child(dir, os.Getenv(childStore), os.Getenv(childPlan)); err != nil {
 			fmt.Println("error:", err)
 			os.Exit(1)
 		}
@@ -37,12 +38,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// openFolder opens the generations of a folder.
-func openFolder(dir string, o Options) (g *Generations, j *journal.Journal, s *pebblestore.Store, err error) {
+// openFolder opens the generations of a folder. The store is in the folder too, unless there is the URI of one in MongoDB.
+func openFolder(dir, uri string, o Options) (g *Generations, j *journal.Journal, s closingStore, err error) {
 	if j, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{Ack: journal.AckWrite}); err != nil {
 		return nil, nil, nil, err
 	}
-	if s, err = pebblestore.Open(filepath.Join(dir, "store"), pebblestore.Options{}); err != nil {
+	if s, err = openStore(filepath.Join(dir, "store"), uri); err != nil {
 		return nil, nil, nil, err
 	}
 	o.Index = index.Options{Store: s, CacheBytes: 1 << 20, FlushEvery: 20 * time.Millisecond, CheckpointEvery: 20 * time.Millisecond}
@@ -54,14 +55,14 @@ func openFolder(dir string, o Options) (g *Generations, j *journal.Journal, s *p
 }
 
 // child opens a folder, does what the plan says, and prints each generation's state when it changes, until it is killed.
-func child(dir, plan string) error {
+func child(dir, uri, plan string) error {
 	slow := func(ctx context.Context, v Verification) (*heatmap.Report, error) {
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
 			return nil, err
 		}
 		return Compare(ctx, v)
 	}
-	g, j, _, err := openFolder(dir, Options{ReplayBytes: 1 << 20, Verify: slow})
+	g, j, _, err := openFolder(dir, uri, Options{ReplayBytes: 1 << 20, Verify: slow})
 	if err != nil {
 		return err
 	}
@@ -104,14 +105,14 @@ func child(dir, plan string) error {
 }
 
 // killAt runs a child until it prints one of some lines, and kills it.
-func killAt(t *testing.T, dir, plan string, lines ...string) {
+func killAt(t *testing.T, dir, uri, plan string, lines ...string) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childFolder+"="+dir, childPlan+"="+plan)
+	cmd.Env = append(os.Environ(), childFolder+"="+dir, childStore+"="+uri, childPlan+"="+plan)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -138,9 +139,9 @@ func killAt(t *testing.T, dir, plan string, lines ...string) {
 // TestKillEveryState ends a process with kill -9 in every state of a generation, in the switch and in a drop, while hits arrive.
 // Each start goes on from there, and in the end the blobs and counts of both generations are equal.
 func TestKillEveryState(t *testing.T) {
-	row := journaltest.Begin(t, "kill -9 in every state of a generation", 8, 0)
+	row := journaltest.Begin(t, rowName(t, "kill -9 in every state of a generation"), 8, 0)
 	defer row.Done(8)
-	dir := t.TempDir()
+	dir, uri := t.TempDir(), newDatabase(t)
 	h := newHouse(t)
 	if err := h.journal.Close(); err != nil {
 		t.Fatal(err)
@@ -151,17 +152,17 @@ func TestKillEveryState(t *testing.T) {
 	if err := h.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	killAt(t, dir, "start", "g2 building")
+	killAt(t, dir, uri, "start", "g2 building")
 	states := []string{"g2 building", "g2 catching-up", "g2 verifying", "g2 ready"}
 	for i := range states {
-		killAt(t, dir, "", states[i:]...) // a kill that comes late may find it further on
+		killAt(t, dir, uri, "", states[i:]...) // a kill that comes late may find it further on
 	}
-	killAt(t, dir, "switch", "switched")
-	killAt(t, dir, "", "g2 active")
+	killAt(t, dir, uri, "switch", "switched")
+	killAt(t, dir, uri, "", "g2 active")
 
 	compare := func() {
 		t.Helper()
-		g, j, s, err := openFolder(dir, Options{})
+		g, j, s, err := openFolder(dir, uri, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +177,7 @@ func TestKillEveryState(t *testing.T) {
 	h.same("g1", "g2")
 	closeFolder(t, h)
 
-	killAt(t, dir, "drop", "dropping")
+	killAt(t, dir, uri, "drop", "dropping")
 	compare()
 	h.awaitGone("g1")
 	if r := h.g.snapshot(); r.Active != "g2" || len(r.Generations) != 1 || r.Previous != "" {
@@ -191,7 +192,7 @@ func closeFolder(t *testing.T, h *house) {
 	if err := h.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.store.Store.(*pebblestore.Store).Close(); err != nil {
+	if err := h.store.Store.(closingStore).Close(); err != nil {
 		t.Fatal(err)
 	}
 }
