@@ -119,7 +119,7 @@ func TestStoreIll(t *testing.T) {
 			store := &illStore{mapStore: newMapStore()}
 			sickenStore(t, illness{
 				store: store, begin: func() { store.ill.Store(int32(c.ill)) }, end: func() { store.ill.Store(int32(well)) },
-				reads: c.reads, waits: c.waits, pages: 20_000, batches: 70,
+				reads: c.reads, waits: c.waits, pages: 20_000, batches: 70, questions: 50,
 			})
 			row.Done(1)
 		})
@@ -133,6 +133,7 @@ type illness struct {
 	reads, waits   bool   // the store can be read; the index is held up by it
 	reason         string // is in what the index says why it is not ready, "" = any
 	pages, batches int    // of the load, and batches every 10 ms
+	questions      int    // at the end
 }
 
 func sickenStore(t *testing.T, c illness) {
@@ -184,7 +185,7 @@ func sickenStore(t *testing.T, c illness) {
 		}
 	}
 	caught := time.Since(start)
-	for range 50 {
+	for range c.questions {
 		if err := check(t.Context(), x, log, r, c.pages); err != nil {
 			t.Fatal(err)
 		}
