@@ -1,0 +1,253 @@
+package mongostore_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"heatlog/heatmap"
+	"heatlog/index"
+	"heatlog/index/mongostore"
+	"heatlog/index/mongostore/mongotest"
+	"heatlog/journal/journaltest"
+)
+
+// outcome is what the store said of a write.
+type outcome int
+
+const (
+	unknown outcome = iota
+	applied
+	refused
+)
+
+// history is what the writers of a test were told, and what they have seen.
+type history struct {
+	mu       sync.Mutex
+	told     map[uint64]outcome // by the write's own number
+	unknowns int
+}
+
+func (h *history) tell(number uint64, ok bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err != nil:
+		h.unknowns++
+		h.told[number] = unknown
+	case ok:
+		h.told[number] = applied
+	default:
+		h.told[number] = refused
+	}
+}
+
+// compare compares what a document or record ended as with what was told of its writes: those that were applied are in it
+// once, those that were refused are not.
+func (h *history) compare(value []byte, in map[uint64]bool) error {
+	for ; len(value) >= 8; value = value[8:] {
+		number := binary.BigEndian.Uint64(value)
+		if in[number] {
+			return fmt.Errorf("write %x was applied twice", number)
+		}
+		if in[number] = true; h.told[number] == refused {
+			return fmt.Errorf("write %x was applied, and told not to be", number)
+		}
+	}
+	return nil
+}
+
+// TestHistory lets writers of three processes swap the same few documents and records, each process through a proxy that
+// cuts, delays, stalls, swallows replies of what was carried out and answers with errors. Each write adds its own number to
+// what it replaces, and two of them may well name the same watermarks: in the end a number is there once if its write was told
+// to be applied, not at all if it was told to be refused, and either if there was an error.
+func TestHistory(t *testing.T) {
+	t.Parallel() // it waits for the most part
+	const processes, writers = 3, 2
+	rounds, seed := journaltest.Times(40, 20_000), journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, "swaps in MongoDB whose outcome is told", rounds*processes*writers, seed)
+	uri := mongotest.Database(t)
+	h := &history{told: make(map[uint64]outcome)}
+	var all, weather sync.WaitGroup
+	stop := make(chan struct{})
+	for p := range processes {
+		proxy := mongotest.NewProxy(t, uri)
+		s := openStore(t, proxy.URI(), 300*time.Millisecond)
+		weather.Go(func() { blow(proxy, rand.New(rand.NewPCG(seed, uint64(100+p))), stop) })
+		for n := range writers {
+			w := &writer{store: s, history: h, random: rand.New(rand.NewPCG(seed, uint64(p*writers+n))), next: uint64(p*writers+n) << 32, seen: make(map[index.Ref]uint64)}
+			all.Go(func() {
+				for range rounds {
+					if err := w.round(t.Context()); err != nil {
+						t.Error(err)
+						return
+					}
+					row.Done(1)
+				}
+			})
+		}
+	}
+	all.Wait()
+	close(stop)
+	weather.Wait()
+	s := openStore(t, uri, 0)
+	in := make(map[uint64]bool)
+	for i := range historyDocs {
+		docs, err := s.Load(t.Context(), []index.Ref{historyRef(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.compare(docs[0].Blob, in); err != nil {
+			t.Errorf("document %d: %v", i, err)
+		}
+	}
+	for i := range historyRecords {
+		value, err := s.Record(t.Context(), historyRecord(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.compare(value, in); err != nil {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+	wins, losses := 0, 0
+	for number, o := range h.told {
+		switch {
+		case o == applied && !in[number]:
+			t.Errorf("write %x was told to be applied, and is lost", number)
+		case o == applied:
+			wins++
+		case o == refused:
+			losses++
+		}
+	}
+	row.Found("%d writes were applied, %d refused, of %d it was not told", wins, losses, h.unknowns)
+	if wins == 0 || losses == 0 || h.unknowns == 0 {
+		t.Error("the writers never met something that they are for")
+	}
+}
+
+// openStore opens a store until the test ends; its operations take so long at most, 0 for the default.
+func openStore(t *testing.T, uri string, timeout time.Duration) *mongostore.Store {
+	t.Helper()
+	s, err := mongostore.Open(uri, mongostore.Options{Logger: slog.New(slog.DiscardHandler), Timeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
+
+// blow makes faults until it is told to stop, and heals what it made.
+func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
+	defer p.Heal()
+	for {
+		switch r.IntN(6) {
+		case 0:
+			p.Cut()
+		case 1:
+			p.Stall()
+		case 2:
+			p.Delay(time.Duration(r.IntN(400)) * time.Millisecond) // some longer than an operation may take: it lands late
+		default:
+			p.Random(r.Uint64(), mongotest.Rates{CutRequest: 0.02, DropReply: 0.05, NotPrimary: 0.02, WriteConcernError: 0.05, Delay: 0.2, MaxDelay: 20 * time.Millisecond})
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(r.IntN(400)) * time.Millisecond):
+		}
+		p.Heal()
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(r.IntN(300)) * time.Millisecond):
+		}
+	}
+}
+
+const historyDocs, historyRecords = 20, 2 // so many documents that a swap of most is a bulk whose answer counts them only
+
+// historyRef names a document; those from historyDocs on do not exist.
+func historyRef(i int) index.Ref {
+	return index.Ref{Generation: "g1", Key: heatmap.Key{Site: "shop", Page: fmt.Sprint("https://shop.example/", i), Period: 7}, Source: "j1"}
+}
+
+func historyRecord(i int) string { return fmt.Sprint("record/", i) }
+
+// writer writes one thing after the other.
+type writer struct {
+	store   *mongostore.Store
+	history *history
+	random  *rand.Rand
+	next    uint64               // number of the next write
+	seen    map[index.Ref]uint64 // watermarks, which only grow
+}
+
+// round is a swap of some documents, or of a record.
+func (w *writer) round(ctx context.Context) error {
+	if w.random.IntN(4) == 0 {
+		return w.swapRecord(ctx)
+	}
+	var refs []index.Ref
+	for _, i := range w.random.Perm(historyDocs + 1)[:1+w.random.IntN(historyDocs)] {
+		refs = append(refs, historyRef(i))
+	}
+	docs, err := w.store.Load(ctx, refs)
+	if err != nil {
+		return pause(ctx, 5*time.Millisecond)
+	}
+	writes := make([]index.Write, len(docs))
+	first := w.next
+	for i, d := range docs {
+		if d.Watermark < w.seen[d.Ref] {
+			return fmt.Errorf("document %+v went back from %d to %d", d.Ref, w.seen[d.Ref], d.Watermark)
+		}
+		w.seen[d.Ref] = d.Watermark
+		old := d.Watermark
+		if d.Ref == historyRef(historyDocs) {
+			old = 5 // there is none, and must be none
+		}
+		writes[i] = index.Write{Ref: d.Ref, Old: old, New: old + 1 + w.random.Uint64N(2), Blob: binary.BigEndian.AppendUint64(bytes.Clone(d.Blob), w.next)}
+		w.next++
+	}
+	ok, err := w.store.Swap(ctx, writes)
+	for i := range writes {
+		if err == nil && ok[i] {
+			if w.seen[writes[i].Ref] = writes[i].New; writes[i].Ref == historyRef(historyDocs) {
+				return errors.New("a document was replaced that does not exist")
+			}
+		}
+		w.history.tell(first+uint64(i), err == nil && ok[i], err)
+	}
+	return nil
+}
+
+func (w *writer) swapRecord(ctx context.Context) error {
+	name := historyRecord(w.random.IntN(historyRecords))
+	value, err := w.store.Record(ctx, name)
+	if err != nil {
+		return pause(ctx, 5*time.Millisecond)
+	}
+	ok, err := w.store.SwapRecord(ctx, name, value, binary.BigEndian.AppendUint64(bytes.Clone(value), w.next))
+	w.history.tell(w.next, ok, err)
+	w.next++
+	return nil
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
