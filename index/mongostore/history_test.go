@@ -251,3 +251,46 @@ func pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// TestScanBreaksOff loses the connection, the reply or the cursor in the middle of a scan: it gives every document once, in
+// order, or an error.
+func TestScanBreaksOff(t *testing.T) {
+	t.Parallel() // it waits for the most part
+	const count = 12_000 // more than one answer has
+	proxy := mongotest.NewProxy(t, mongotest.Database(t))
+	s := openStore(t, proxy.URI(), time.Second)
+	writes := make([]index.Write, count)
+	for i := range writes {
+		writes[i] = index.Write{Ref: historyRef(0), New: 1, Blob: []byte("blob")}
+		writes[i].Period = heatmap.Period(i)
+	}
+	if _, err := s.Swap(t.Context(), writes); err != nil {
+		t.Fatal(err)
+	}
+	for name, fault := range map[string]func(command string){
+		"request cut": func(command string) { proxy.CutRequests(command, 1) },
+		"reply lost":  func(command string) { proxy.DropReplies(command, 1) },
+		"no cursor":   func(command string) { proxy.FailCommand(command, 43, "CursorNotFound", 1) },
+		"no primary":  func(command string) { proxy.FailCommand(command, mongotest.CodeNotWritablePrimary, "NotWritablePrimary", 1) },
+	} {
+		for _, command := range []string{"find", "getMore"} {
+			before := proxy.Counts()
+			fault(command)
+			seen := 0
+			err := s.Scan(t.Context(), index.Range{Generation: "g1", Site: "shop", Page: historyRef(0).Page}, func(d index.Doc) error {
+				if d.Period != heatmap.Period(seen) {
+					return fmt.Errorf("period %d comes as document %d", d.Period, seen)
+				}
+				seen++
+				return nil
+			})
+			if n := proxy.Counts(); n.CutRequests+n.DroppedReplies+n.Failed == before.CutRequests+before.DroppedReplies+before.Failed {
+				t.Errorf("%s of %s: the scan sent none", name, command)
+			}
+			if wrong := err != nil && seen > 0; wrong || err == nil && seen != count { // one that has begun goes on
+				t.Errorf("%s of %s: %d documents of %d, %v", name, command, seen, count, err)
+			}
+			proxy.Heal()
+		}
+	}
+}
