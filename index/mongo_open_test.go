@@ -13,8 +13,8 @@ import (
 
 // TestMain gives the tests of package index a store that imports it.
 func TestMain(m *testing.M) {
-	index.OpenMongo = func(uri string) (index.Store, func(), error) {
-		s, err := mongostore.Open(uri, mongostore.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 300 * time.Millisecond})
+	index.OpenMongo = func(uri string, timeout time.Duration) (index.Store, func(), error) {
+		s, err := mongostore.Open(uri, mongostore.Options{Logger: slog.New(slog.DiscardHandler), Timeout: timeout})
 		if err != nil {
 			return nil, nil, err
 		}

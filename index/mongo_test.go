@@ -14,9 +14,9 @@ import (
 	"heatlog/journal/journaltest"
 )
 
-// OpenMongo opens a store in a database of MongoDB, whose operations take 300 ms at most; the function closes it. Package
-// mongostore imports this one: the tests of package index_test set it.
-var OpenMongo func(uri string) (Store, func(), error)
+// OpenMongo opens a store in a database of MongoDB whose operations have a time-out; the function closes it. Package mongostore
+// imports this one: the tests of package index_test set it.
+var OpenMongo func(uri string, timeout time.Duration) (Store, func(), error)
 
 // TestMongoDBFaults lets one or two indexes count a log into the same documents in MongoDB, each through a proxy that cuts,
 // delays, stalls, swallows replies of what was carried out and answers with errors, while hits come in, questions are asked
@@ -115,7 +115,7 @@ func (w *mongoWorld) run() error {
 		}
 		defer o.proxy.Close()
 		var closeStore func()
-		if o.store, closeStore, err = OpenMongo(o.proxy.URI()); err != nil {
+		if o.store, closeStore, err = OpenMongo(o.proxy.URI(), 300*time.Millisecond); err != nil {
 			return err
 		}
 		defer closeStore()
@@ -268,9 +268,13 @@ func (w *mongoWorld) settle() error {
 			}
 			_ = pause(w.t.Context(), 5*time.Millisecond)
 		}
-		for range 10 {
-			if err := check(w.t.Context(), o.index, w.log, w.random, mongoPages); err != nil {
+		answered := w.counts.Answers + 10
+		for tries := 0; w.counts.Answers < answered; tries++ {
+			if err := w.ask(o); err != nil {
 				return fmt.Errorf("at rest: %w", err)
+			}
+			if tries == 100 {
+				return errors.New("a question at rest gets no answer")
 			}
 		}
 	}
@@ -357,7 +361,7 @@ func TestMongoDBIll(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			p := mongotest.NewProxy(t, mongotest.Database(t))
-			store, closeStore, err := OpenMongo(p.URI())
+			store, closeStore, err := OpenMongo(p.URI(), 3*time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}

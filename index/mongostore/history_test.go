@@ -84,8 +84,8 @@ func TestHistory(t *testing.T) {
 		for n := range writers {
 			w := &writer{store: s, history: h, random: rand.New(rand.NewPCG(seed, uint64(p*writers+n))), next: uint64(p*writers+n) << 32, seen: make(map[index.Ref]uint64)}
 			all.Go(func() {
-				for range rounds {
-					if err := w.round(t.Context()); err != nil {
+				for n := range rounds {
+					if err := w.round(t.Context(), n/2); err != nil {
 						t.Error(err)
 						return
 					}
@@ -99,7 +99,7 @@ func TestHistory(t *testing.T) {
 	weather.Wait()
 	s := openStore(t, uri, 0)
 	in := make(map[uint64]bool)
-	for i := range historyDocs {
+	for i := range historyDocs + rounds/2 {
 		docs, err := s.Load(t.Context(), []index.Ref{historyRef(i)})
 		if err != nil {
 			t.Fatal(err)
@@ -149,13 +149,17 @@ func openStore(t *testing.T, uri string, timeout time.Duration) *mongostore.Stor
 func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 	defer p.Heal()
 	for {
-		switch r.IntN(6) {
+		switch r.IntN(8) {
 		case 0:
 			p.Cut()
 		case 1:
 			p.Stall()
 		case 2:
 			p.Delay(time.Duration(r.IntN(400)) * time.Millisecond) // some longer than an operation may take: it lands late
+		case 3:
+			p.DropReplies("update", 1+r.IntN(4))
+		case 4:
+			p.CutRequests("update", 1+r.IntN(4))
 		default:
 			p.Random(r.Uint64(), mongotest.Rates{CutRequest: 0.02, DropReply: 0.05, NotPrimary: 0.02, WriteConcernError: 0.05, Delay: 0.2, MaxDelay: 20 * time.Millisecond})
 		}
@@ -173,9 +177,13 @@ func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 	}
 }
 
-const historyDocs, historyRecords = 20, 2 // so many documents that a swap of most is a bulk whose answer counts them only
+// historyDocs are the documents that are written at a time, so many that a swap of most is a bulk whose answer counts them only. In
+// every other round the first one is left and a new one comes.
+const historyDocs, historyRecords = 20, 2
 
-// historyRef names a document; those from historyDocs on do not exist.
+// ghost is a document that there never is.
+var ghost = historyRef(-1)
+
 func historyRef(i int) index.Ref {
 	return index.Ref{Generation: "g1", Key: heatmap.Key{Site: "shop", Page: fmt.Sprint("https://shop.example/", i), Period: 7}, Source: "j1"}
 }
@@ -191,14 +199,14 @@ type writer struct {
 	seen    map[index.Ref]uint64 // watermarks, which only grow
 }
 
-// round is a swap of some documents, or of a record.
-func (w *writer) round(ctx context.Context) error {
-	if w.random.IntN(4) == 0 {
+// round is a swap of some documents from the given one on, or of a record.
+func (w *writer) round(ctx context.Context, from int) error {
+	if w.random.IntN(3) == 0 {
 		return w.swapRecord(ctx)
 	}
-	var refs []index.Ref
-	for _, i := range w.random.Perm(historyDocs + 1)[:1+w.random.IntN(historyDocs)] {
-		refs = append(refs, historyRef(i))
+	refs := []index.Ref{ghost}
+	for _, i := range w.random.Perm(historyDocs)[:1+w.random.IntN(historyDocs)] {
+		refs = append(refs, historyRef(from+i))
 	}
 	docs, err := w.store.Load(ctx, refs)
 	if err != nil {
@@ -212,8 +220,8 @@ func (w *writer) round(ctx context.Context) error {
 		}
 		w.seen[d.Ref] = d.Watermark
 		old := d.Watermark
-		if d.Ref == historyRef(historyDocs) {
-			old = 5 // there is none, and must be none
+		if d.Ref == ghost {
+			old = 5
 		}
 		writes[i] = index.Write{Ref: d.Ref, Old: old, New: old + 1 + w.random.Uint64N(2), Blob: binary.BigEndian.AppendUint64(bytes.Clone(d.Blob), w.next)}
 		w.next++
@@ -221,7 +229,7 @@ func (w *writer) round(ctx context.Context) error {
 	ok, err := w.store.Swap(ctx, writes)
 	for i := range writes {
 		if err == nil && ok[i] {
-			if w.seen[writes[i].Ref] = writes[i].New; writes[i].Ref == historyRef(historyDocs) {
+			if w.seen[writes[i].Ref] = writes[i].New; writes[i].Ref == ghost {
 				return errors.New("a document was replaced that does not exist")
 			}
 		}
@@ -255,10 +263,10 @@ func pause(ctx context.Context, d time.Duration) error {
 // TestScanBreaksOff loses the connection, the reply or the cursor in the middle of a scan: it gives every document once, in
 // order, or an error.
 func TestScanBreaksOff(t *testing.T) {
-	t.Parallel() // it waits for the most part
+	t.Parallel()         // it waits for the most part
 	const count = 12_000 // more than one answer has
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
-	s := openStore(t, proxy.URI(), time.Second)
+	s := openStore(t, proxy.URI(), 0)
 	writes := make([]index.Write, count)
 	for i := range writes {
 		writes[i] = index.Write{Ref: historyRef(0), New: 1, Blob: []byte("blob")}
@@ -271,7 +279,9 @@ func TestScanBreaksOff(t *testing.T) {
 		"request cut": func(command string) { proxy.CutRequests(command, 1) },
 		"reply lost":  func(command string) { proxy.DropReplies(command, 1) },
 		"no cursor":   func(command string) { proxy.FailCommand(command, 43, "CursorNotFound", 1) },
-		"no primary":  func(command string) { proxy.FailCommand(command, mongotest.CodeNotWritablePrimary, "NotWritablePrimary", 1) },
+		"no primary": func(command string) {
+			proxy.FailCommand(command, mongotest.CodeNotWritablePrimary, "NotWritablePrimary", 1)
+		},
 	} {
 		for _, command := range []string{"find", "getMore"} {
 			before := proxy.Counts()
