@@ -45,6 +45,9 @@ var rows = []row{
 	{"clock", "./cmd/heatlog", "TestFaultClockJumps|TestFaultClockDays"},
 	{"cache", "./cmd/heatlog", "TestTorture"},
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
+	{"mongostore", "./index/mongostore", "TestHistory|TestPlantedBugsAreFound"},
+	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBIll"},
+	{"mongoreplay", "./replay", "TestMongoDB"},
 }
 
 // line is what .bench/torture.json has of a row.

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"heatlog/index/mongostore/mongotest"
+	"heatlog/journal/journaltest"
+)
+
+// TestKillMongoDB ends a server whose counts are in MongoDB with kill -9 again and again, while four senders send batches and
+// the connection to the database is cut, delayed, stalled, robbed of replies and told that nobody is primary. What must be
+// true in the end is what TestKill holds. The long form takes 30 minutes.
+func TestKillMongoDB(t *testing.T) {
+	t.Parallel()
+	seconds, seed := journaltest.Times(15, 1800), journaltest.Seed(t, 0)
+	row := journaltest.Begin(t, "kill -9 and faults of the connection to MongoDB, seconds", seconds, seed)
+	proxy := mongotest.NewProxy(t, mongotest.Database(t))
+	c := newCampaign(t, seed, 2, "--store", proxy.URI())
+	c.begin()
+	stop, healed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(healed)
+		breakConnection(proxy, rand.New(rand.NewPCG(seed, 1)), stop)
+	}()
+	begin, kills := time.Now(), 0
+	for took := time.Duration(0); took < time.Duration(seconds)*time.Second; kills++ {
+		row.Violated(c.kill(kills))
+		now := time.Since(begin)
+		row.Done(int(now.Seconds()) - int(took.Seconds()))
+		took = now
+	}
+	close(stop)
+	<-healed
+	c.finish(row)
+	n := proxy.Counts()
+	row.Found("%d kills, %d of them while sealing or pruning; %d commands, %d cut off, of %d the reply was lost, %d refused, %d with a write concern error, %d delayed",
+		kills, c.struck, n.Commands, n.CutRequests, n.DroppedReplies, n.Failed, n.WriteConcernErrors, n.Delayed)
+	if n.CutRequests == 0 || n.DroppedReplies == 0 || n.Delayed == 0 {
+		t.Error("the connection never had a fault: the test proves little")
+	}
+}
+
+// breakConnection makes faults, one after the other and with pauses, until it is told to stop, and heals what it made.
+func breakConnection(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
+	defer p.Heal()
+	for {
+		switch r.IntN(8) {
+		case 0:
+			p.Cut()
+		case 1:
+			p.Stall()
+		case 2:
+			p.Delay(time.Duration(r.IntN(300)) * time.Millisecond)
+		case 3:
+			p.DropReplies([]string{"insert", "update"}[r.IntN(2)], 1+r.IntN(3))
+		default:
+			p.Random(r.Uint64(), mongotest.Rates{
+				CutRequest: 0.02, DropReply: 0.05, NotPrimary: 0.02, WriteConcernError: 0.05, Delay: 0.2, MaxDelay: 100 * time.Millisecond,
+			})
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(r.IntN(1500)) * time.Millisecond):
+		}
+		p.Heal()
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(r.IntN(1000)) * time.Millisecond):
+		}
+	}
+}
