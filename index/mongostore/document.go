@@ -1,6 +1,8 @@
 package mongostore
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -47,12 +49,16 @@ type stored struct {
 
 // readDocument reads a document, the error being a *foreignError if this format has none such.
 func readDocument(raw bson.Raw) (d stored, err error) {
-	elements, err := raw.Elements()
+	err = raw.Validate()
+	if err == nil && int(binary.LittleEndian.Uint32(raw)) != len(raw) {
+		err = errors.New("wrong length")
+	}
 	if err != nil {
 		return d, fmt.Errorf("read a document's BSON: %w", err)
 	}
 	hasWatermark, hasBlob := false, false
 	strange := ""
+	elements, _ := raw.Elements() // valid, as it was looked at
 	for _, e := range elements {
 		v, ok := e.Value(), false
 		switch key := e.Key(); key {

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
@@ -53,6 +55,9 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	what, hint := explain(err, s.o.Timeout.String())
+	if old := s.topology.tooOld.Load(); old != nil {
+		what, hint = "the server is too old for heatlog, which needs MongoDB 4.4 or later: "+*old, "update MongoDB"
+	}
 	if what == "" {
 		return err
 	}
@@ -130,9 +135,6 @@ func codeOf(e mongo.ServerError) int {
 
 // explainSelection says why there is no member to ask.
 func explainSelection(e *topology.ServerSelectionError) (what, hint string) {
-	if e.Desc.CompatibilityErr != nil {
-		return "the server is too old for heatlog, which needs MongoDB 4.4 or later: " + e.Desc.CompatibilityErr.Error(), "update MongoDB"
-	}
 	var silent []string
 	for _, s := range e.Desc.Servers {
 		if s.LastError == nil {
@@ -144,7 +146,11 @@ func explainSelection(e *topology.ServerSelectionError) (what, hint string) {
 		if text := authError(s.LastError); text != "" {
 			return "the database does not accept user and password (" + text + ")", "look at both and at authSource in the connection string"
 		}
-		silent = append(silent, fmt.Sprintf("%s (%s)", s.Addr, cause(s.LastError)))
+		why := cause(s.LastError)
+		if errors.Is(s.LastError, io.EOF) || errors.Is(s.LastError, io.ErrUnexpectedEOF) || errors.Is(s.LastError, syscall.ECONNRESET) {
+			why = "it closes the connection at once: does it want TLS, or none? see tls= in the connection string"
+		}
+		silent = append(silent, fmt.Sprintf("%s (%s)", s.Addr, why))
 	}
 	switch {
 	case len(e.Desc.Servers) == 0:

@@ -16,7 +16,8 @@ import (
 
 const (
 	findSpans = 100    // runs of periods that one find asks for
-	pageBatch = 10_000 // documents of one answer, if 16 MiB hold them
+	pageBatch = 10_000 // documents of one answer about a page, if 16 MiB hold them
+	batch     = 1_000  // documents of one answer about many pages
 	scanIDs   = 10_000 // ids that a scan reads ahead of their documents
 	scanDocs  = 1_000  // documents that it asks for by id
 )
@@ -119,7 +120,7 @@ func (c *scan) site(ctx context.Context) error {
 // prefix scans a span of many pages.
 func (c *scan) prefix(ctx context.Context, all span) error {
 	if c.Periods == nil {
-		return c.spans(ctx, []span{all}, options.Find())
+		return c.spans(ctx, []span{all}, options.Find().SetBatchSize(batch))
 	}
 	for {
 		page, err := c.readIDs(ctx, all)

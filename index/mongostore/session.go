@@ -13,12 +13,17 @@ import (
 
 // deployment is what the driver found out about the deployment.
 type deployment struct {
-	sessions atomic.Bool // there are sessions, and times that all members understand
+	sessions atomic.Bool            // there are sessions, and times that all members understand
+	tooOld   atomic.Pointer[string] // why no member can be asked at all
 }
 
 func (t *deployment) monitor() *event.ServerMonitor {
 	return &event.ServerMonitor{TopologyDescriptionChanged: func(e *event.TopologyDescriptionChangedEvent) {
 		d := &e.NewDescription
+		if t.tooOld.Store(nil); d.CompatibilityErr != nil {
+			why := d.CompatibilityErr.Error()
+			t.tooOld.Store(&why)
+		}
 		switch d.Kind {
 		case "ReplicaSetWithPrimary", "ReplicaSetNoPrimary", "Sharded":
 			t.sessions.Store(d.SessionTimeoutMinutes != nil)
