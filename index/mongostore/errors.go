@@ -81,10 +81,10 @@ func explain(err error, timeout string) (what, hint string) {
 		return explainSelection(&selection)
 	case authError(err) != "":
 		return "the database does not accept user and password (" + authError(err) + ")", "look at both and at authSource in the connection string"
-	case errors.As(err, &server):
-		return explainServer(server, err)
 	case isTLS(err) != "":
 		return isTLS(err), "compare tls= in the connection string with the server's net.tls, and its certificate with the host's name"
+	case errors.As(err, &server) && codeOf(server) != 0:
+		return explainServer(server, err)
 	case errors.Is(err, context.DeadlineExceeded) || mongo.IsTimeout(err):
 		return "no answer within " + timeout, "the database is slow, or the network to it is cut; it is asked again"
 	case errors.As(err, &network), mongo.IsNetworkError(err), isNet(err):
