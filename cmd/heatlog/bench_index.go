@@ -12,6 +12,7 @@ import (
 	"heatlog/cmd/heatlog/internal/stream"
 	"heatlog/heatmap"
 	"heatlog/index"
+	"heatlog/index/mongostore"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
 )
@@ -180,23 +181,33 @@ func filesSize(dir string) (sum int64, err error) {
 	return sum, err
 }
 
-// blobSizes sums the blobs of a store that no server uses.
-func blobSizes(d dataDir) (days, months int64, docs int, err error) {
+// storedSizes is what counts take in stores, bytes.
+type storedSizes struct {
+	days, months        int64 // blobs
+	docs                int
+	mongoDocs, mongoIDs int64 // of the same documents in MongoDB: their BSON, and their keys in its index
+}
+
+// storedSizesOf sums the documents of a store that no server uses.
+func storedSizesOf(d dataDir) (sum storedSizes, err error) {
 	store, err := pebblestore.Open(d.store(), pebblestore.Options{})
 	if err != nil {
-		return 0, 0, 0, err
+		return sum, err
 	}
 	all := index.Range{Generation: "g1", AllSites: true, IsPrefix: true}
 	err = store.Scan(context.Background(), all, func(doc index.Doc) error {
-		docs++
+		sum.docs++
 		if doc.Period.IsMonth() {
-			months += int64(len(doc.Blob))
+			sum.months += int64(len(doc.Blob))
 		} else {
-			days += int64(len(doc.Blob))
+			sum.days += int64(len(doc.Blob))
 		}
-		return nil
+		document, key, err := mongostore.Size(doc)
+		sum.mongoDocs += int64(document)
+		sum.mongoIDs += int64(key)
+		return err
 	})
-	return days, months, docs, errors.Join(err, store.Close())
+	return sum, errors.Join(err, store.Close())
 }
 
 // writeLines writes the bench's hits as import lines.

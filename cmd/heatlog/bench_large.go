@@ -30,7 +30,7 @@ func (b *bench) runLarge() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(string(large.data))) }()
-	b.sample("large blobs", float64(large.days+large.months)/float64(large.hits), 0)
+	b.sample("large blobs", float64(large.stored.days+large.stored.months)/float64(large.hits), 0)
 	undo, err := pinSelf()
 	if err != nil {
 		return err

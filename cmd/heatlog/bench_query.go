@@ -248,10 +248,19 @@ func dropCached(dir string) error {
 
 // sizeRows adds the bytes that a hit takes.
 func (b *bench) sizeRows(set *benchSet) {
-	const monkeyTracker = 45 // bytes a hit, 30 of data and 15 of index
+	// MonkeyTracker's figures, bytes a hit.
+	const (
+		monkeyTrackerData  = 30
+		monkeyTrackerIndex = 15
+		monkeyTrackerHits  = 13 // in a document
+		monkeyTracker      = monkeyTrackerData + monkeyTrackerIndex
+	)
 	hits := float64(set.hits)
-	b.sample("blobs", float64(set.days+set.months)/hits, monkeyTracker)
-	b.sample("blobs days", float64(set.days)/hits, monkeyTracker)
+	b.sample("blobs", float64(set.stored.days+set.stored.months)/hits, monkeyTracker)
+	b.sample("blobs days", float64(set.stored.days)/hits, monkeyTracker)
+	b.sample("mongodb documents", float64(set.stored.mongoDocs)/hits, monkeyTrackerData)
+	b.sample("mongodb index", float64(set.stored.mongoIDs)/hits, monkeyTrackerIndex)
+	b.sample("mongodb hits", hits/float64(set.stored.docs), monkeyTrackerHits)
 	b.sample("journal active", float64(set.active)/hits, 0)
 	b.sample("journal sealed", float64(set.sealed)/hits, 0)
 }

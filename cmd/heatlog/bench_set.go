@@ -21,7 +21,7 @@ type benchSet struct {
 	hits          int
 	active        int64 // bytes of the journal before it was sealed
 	sealed        int64 // after it, 0 if it was not
-	days, months  int64 // bytes of blobs
+	stored        storedSizes
 	appended, all time.Duration
 }
 
@@ -83,7 +83,7 @@ func (b *bench) fill(name string, o stream.Options, as segments) (*benchSet, err
 			return nil, err
 		}
 	}
-	set.days, set.months, _, err = blobSizes(set.data)
+	set.stored, err = storedSizesOf(set.data)
 	b.note("%s hits: written in %v, counted and stored after %v", millions(set.hits), set.appended.Round(time.Second/10), set.all.Round(time.Second/10))
 	return set, err
 }

@@ -54,6 +54,9 @@ func benchSpecs() []benchSpec {
 		{part: "query", id: "error 4000", row: "hottest page, 90 days, all widths, {hits} hits: error of limit=4000", unit: "% of the maximum"},
 		{part: "query", id: "blobs", row: "blobs of days and months, {hits} hits", unit: "bytes/hit", beside: "MonkeyTracker", limit: 9},
 		{part: "query", id: "blobs days", row: "blobs of days, {hits} hits", unit: "bytes/hit", beside: "MonkeyTracker", limit: 5},
+		{part: "query", id: "mongodb documents", row: "the same as MongoDB's documents, uncompressed, {hits} hits", unit: "bytes/hit", beside: "MonkeyTracker", reach: 1},
+		{part: "query", id: "mongodb index", row: "keys of MongoDB's index of them, uncompressed, {hits} hits", unit: "bytes/hit", beside: "MonkeyTracker", reach: 1},
+		{part: "query", id: "mongodb hits", row: "hits a document, {hits} hits", unit: "hits", beside: "MonkeyTracker", least: true, reach: 1},
 		{part: "query", id: "journal active", row: "journal, active segments", unit: "bytes/hit"},
 		{part: "query", id: "journal sealed", row: "journal, sealed segments", unit: "bytes/hit", limit: 11},
 

@@ -344,7 +344,7 @@ func (own *ownServer) measure(ctx context.Context, c *benchStreamCmd) (figures [
 	if err != nil {
 		return nil, err
 	}
-	days, months, _, err := blobSizes(own.data)
+	stored, err := storedSizesOf(own.data)
 	if err != nil {
 		return nil, err
 	}
@@ -353,8 +353,11 @@ func (own *ownServer) measure(ctx context.Context, c *benchStreamCmd) (figures [
 		streamFigure{"peak memory", float64(rss) / (1 << 20), "MiB"},
 		streamFigure{"journal, active", float64(active) / hits, "bytes/hit"},
 		streamFigure{"journal, sealed", float64(sealed) / hits, "bytes/hit"},
-		streamFigure{"blobs of days", float64(days) / hits, "bytes/hit"},
-		streamFigure{"blobs of months", float64(months) / hits, "bytes/hit"},
+		streamFigure{"blobs of days", float64(stored.days) / hits, "bytes/hit"},
+		streamFigure{"blobs of months", float64(stored.months) / hits, "bytes/hit"},
+		streamFigure{"documents in MongoDB", float64(stored.mongoDocs) / hits, "bytes/hit"},
+		streamFigure{"their index in MongoDB", float64(stored.mongoIDs) / hits, "bytes/hit"},
+		streamFigure{"hits a document", hits / float64(stored.docs), "hits"},
 	), nil
 }
 

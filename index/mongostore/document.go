@@ -7,6 +7,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"heatlog/index"
 )
 
 // Fields of a document. Their names are the format's version: a later format has other names, so that no filter of this one
@@ -95,4 +97,11 @@ type foreignError struct{ id, why string }
 func (e *foreignError) Error() string {
 	return fmt.Sprintf("document %s was written by another version of heatlog: %s; use the version that wrote it (nothing was changed)",
 		describe(e.id), e.why)
+}
+
+// Size gives what a document takes in MongoDB before it is compressed: bytes of BSON, and of its key in the index of _id,
+// which is the only one. The error says that its _id is too long.
+func Size(d index.Doc) (document, key int, err error) {
+	id, err := idOf(&d.Ref)
+	return documentSize(id, d.Blob), len(id), err
 }
