@@ -47,6 +47,7 @@ func set(h bson.D, values ...bson.E) bson.D {
 
 // TestPingErrors reads what a newcomer is told.
 func TestPingErrors(t *testing.T) {
+	t.Parallel()
 	const password = "s3cr3t"
 	f := func(name, uri string, want ...string) {
 		t.Run(name, func(t *testing.T) {

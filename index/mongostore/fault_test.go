@@ -14,6 +14,7 @@ import (
 // TestScanGoesOn loses the connection and the cursor in the middle of scans of several answers: every document comes once, in
 // order.
 func TestScanGoesOn(t *testing.T) {
+	t.Parallel()
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
 	s := open(t, proxy.URI(), Options{})
 	const docs = 3*batch + 17
@@ -76,6 +77,7 @@ func TestScanGoesOn(t *testing.T) {
 
 // TestAnswerIsLost loses the answer to writes that landed: an error, and what a load tells then is what was written.
 func TestAnswerIsLost(t *testing.T) {
+	t.Parallel()
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
 	s := open(t, proxy.URI(), Options{})
 	put(t, s, index.Write{Ref: docRef("there", 1), New: 3})
@@ -115,6 +117,7 @@ func TestAnswerIsLost(t *testing.T) {
 
 // TestDropGoesOn has a delete whose answer is lost: the call fails, and the next one does the rest.
 func TestDropGoesOn(t *testing.T) {
+	t.Parallel()
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
 	s := open(t, proxy.URI(), Options{})
 	var writes []index.Write
@@ -140,6 +143,7 @@ func TestDropGoesOn(t *testing.T) {
 
 // TestDown asks a database that went away and came back.
 func TestDown(t *testing.T) {
+	t.Parallel()
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
 	s := open(t, proxy.URI(), Options{Timeout: 300 * time.Millisecond})
 	put(t, s, index.Write{Ref: docRef("p", 1), New: 1})

@@ -141,7 +141,7 @@ func (s *Store) swapPart(ctx context.Context, part []write) error {
 func (s *Store) insert(ctx context.Context, writes []write) error {
 	models, size := make([]mongo.WriteModel, len(writes)), 0
 	for i, w := range writes {
-		doc := appendDocument(nil, w.id, w.New, w.Blob)
+		doc := appendDocument(make([]byte, 0, documentSize(w.id, w.Blob)), w.id, w.New, w.Blob)
 		models[i], size = mongo.NewInsertOneModel().SetDocument(doc), size+len(doc)
 	}
 	return s.write(ctx, size, func(ctx context.Context) error {
@@ -183,7 +183,7 @@ func duplicatesOf(err error) ([]int, error) {
 func (s *Store) replace(ctx context.Context, writes []write) error {
 	models, size := make([]mongo.WriteModel, len(writes)), 0
 	for i, w := range writes {
-		doc := appendDocument(nil, "", w.New, w.Blob)
+		doc := appendDocument(make([]byte, 0, documentSize("", w.Blob)), "", w.New, w.Blob)
 		filter := bson.D{{Key: idField, Value: w.id}, {Key: watermarkField, Value: int64(w.Old)}}
 		models[i], size = mongo.NewReplaceOneModel().SetFilter(filter).SetReplacement(doc), size+len(doc)
 	}
