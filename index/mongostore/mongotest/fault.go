@@ -3,6 +3,8 @@ package mongotest
 import (
 	"math/rand/v2"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // Always is a count of faults that does not end before Heal.
@@ -56,6 +58,7 @@ type verdict struct {
 	code     int32
 	codeName string
 	wait     time.Duration
+	labels   bson.A // of the error, where a set adds some
 }
 
 // order is a fault for the next commands of a name.

@@ -20,6 +20,8 @@ type Proxy struct {
 	target   address
 	uri      string
 	listener net.Listener
+	set      *Set // nil unless the proxy is a member of one
+	member   int
 	pumps    sync.WaitGroup
 
 	mu     sync.Mutex
@@ -44,6 +46,18 @@ func NewProxy(t testing.TB, uri string) *Proxy {
 // Listen makes a proxy for whoever closes it later. It cannot read TLS, and a mongodb+srv:// string does not say where to
 // listen for: both are errors.
 func Listen(uri string) (*Proxy, error) {
+	p, err := listen(uri, nil, 0)
+	if err == nil {
+		p.start()
+	}
+	return p, err
+}
+
+// start takes connections.
+func (p *Proxy) start() { p.pumps.Go(p.accept) }
+
+// listen makes a proxy that takes no connections yet, perhaps one that is a member of a set.
+func listen(uri string, set *Set, member int) (*Proxy, error) {
 	target, err := parseAddress(uri)
 	if err != nil {
 		return nil, err
@@ -57,9 +71,11 @@ func Listen(uri string) (*Proxy, error) {
 		listener.Close()
 		return nil, err
 	}
-	p := &Proxy{target: target, uri: seen.String(), listener: listener, open: make(chan struct{}), links: map[*link]struct{}{}}
+	p := &Proxy{
+		target: target, uri: seen.String(), listener: listener, set: set, member: member,
+		open: make(chan struct{}), links: map[*link]struct{}{},
+	}
 	close(p.open)
-	p.pumps.Go(p.accept)
 	return p, nil
 }
 
@@ -181,7 +197,7 @@ func (p *Proxy) accept() {
 
 // serve passes a connection's messages on until one side closes.
 func (p *Proxy) serve(client net.Conn) {
-	l := &link{proxy: p, client: client, done: make(chan struct{}), judged: map[int32]verdict{}}
+	l := &link{proxy: p, client: client, done: make(chan struct{}), passed: map[int32]passedOn{}}
 	if !p.add(l) {
 		l.close()
 		return

@@ -3,7 +3,6 @@ package mongotest
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"net"
@@ -95,16 +94,7 @@ func (m member) answer(request message) (message, error) {
 		}
 		return newMessage(0, request.id(), m.carryOut(request.command(), body))
 	}
-	body, err := bson.Marshal(m.hello())
-	if err != nil {
-		return nil, err
-	}
-	reply := make(message, headerBytes+20, headerBytes+20+len(body)) // OP_REPLY: flags, cursor, first and count of documents
-	for i, field := range []int{cap(reply), 0, int(request.id()), 1} {
-		binary.LittleEndian.PutUint32(reply[4*i:], uint32(field))
-	}
-	reply[headerBytes+16] = 1
-	return append(reply, body...), nil
+	return newReply(request.id(), m.hello())
 }
 
 func (m member) carryOut(command string, body bson.Raw) bson.D {
@@ -120,23 +110,17 @@ func (m member) carryOut(command string, body bson.Raw) bson.D {
 	case "replSetStepDown":
 		hosts := m.hosts()
 		m.write("primary", []byte(hosts[len(hosts)-1]))
+		m.write("elections", append(m.read("elections"), 'x'))
 	}
 	return bson.D{{Key: "ok", Value: 1.0}}
 }
 
 // hello says what the member is.
 func (m member) hello() bson.D {
-	d := bson.D{
-		{Key: "maxBsonObjectSize", Value: 16 << 20}, {Key: "maxMessageSizeBytes", Value: 48_000_000}, {Key: "maxWriteBatchSize", Value: 100_000},
-		{Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 13}, {Key: "ok", Value: 1.0},
-	}
 	if m.read("config") == nil {
-		return append(d, bson.E{Key: "isreplicaset", Value: true}, bson.E{Key: "ismaster", Value: false})
+		return bson.D{{Key: "isreplicaset", Value: true}, {Key: "ismaster", Value: false}, {Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 13}, {Key: "ok", Value: 1.0}}
 	}
-	primary := string(m.read("primary"))
-	return append(d, bson.E{Key: "setName", Value: m.set}, bson.E{Key: "setVersion", Value: 1}, bson.E{Key: "hosts", Value: m.hosts()},
-		bson.E{Key: "me", Value: m.me}, bson.E{Key: "primary", Value: primary},
-		bson.E{Key: "ismaster", Value: primary == m.me}, bson.E{Key: "isWritablePrimary", Value: primary == m.me}, bson.E{Key: "secondary", Value: primary != m.me})
+	return memberHello(m.set, m.hosts(), m.me, string(m.read("primary")), uint32(len(m.read("elections"))))
 }
 
 // hosts gives the members of the configuration that the set was initiated with.

@@ -20,7 +20,9 @@ const (
 	headerBytes = 16
 	messageMax  = 64 << 20 // bytes; MongoDB's own bound is 48,000,000
 
-	opMsg = 2013
+	opReply = 1    // the answer to an opQuery
+	opQuery = 2004 // how drivers begin a connection
+	opMsg   = 2013
 
 	flagChecksum   = 1 << 0 // four bytes follow the sections
 	flagMoreToCome = 1 << 1 // no answer is expected
@@ -98,17 +100,49 @@ func newMessage(id, answers int32, document any) (message, error) {
 	return append(append(m, 0), body...), nil
 }
 
+// newReply makes the OP_REPLY of one document.
+func newReply(answers int32, document any) (message, error) {
+	body, err := bson.Marshal(document)
+	if err != nil {
+		return nil, err
+	}
+	m := make(message, 0, headerBytes+20+len(body))
+	for _, field := range []int32{int32(cap(m)), 0, answers, opReply, 0, 0, 0, 0, 1} { // … flags, cursor (8 bytes), first document, count
+		m = binary.LittleEndian.AppendUint32(m, uint32(field))
+	}
+	return append(m, body...), nil
+}
+
 // replied gives a reply with fields added to its document.
-func (m message) replied(more ...bson.E) (message, error) {
+func (m message) replied(more bson.D) (message, error) {
 	body, err := m.body()
 	if err != nil {
 		return nil, err
 	}
-	var document bson.D
-	if err := bson.Unmarshal(body, &document); err != nil {
+	elements, err := bson.Marshal(more)
+	if err != nil {
 		return nil, err
 	}
-	return newMessage(m.id(), m.answers(), append(document, more...))
+	return replyWith(m, body, elements[4:len(elements)-1]), nil
+}
+
+// replyWith gives a reply with elements added to its document, body, as they are on the wire. The reply has no other section.
+func replyWith(m message, body bson.Raw, elements []byte) message {
+	length := len(body) + len(elements)
+	out := make(message, 0, headerBytes+5+length)
+	out = append(out, m[:headerBytes]...)
+	binary.LittleEndian.PutUint32(out, uint32(cap(out)))
+	out = append(out, 0, 0, 0, 0, 0) // flags, and a section of kind 0
+	out = binary.LittleEndian.AppendUint32(out, uint32(length))
+	out = append(out, body[4:len(body)-1]...)
+	return append(append(out, elements...), 0)
+}
+
+// answering gives a copy that answers another message.
+func (m message) answering(id int32) message {
+	out := append(message{}, m...)
+	binary.LittleEndian.PutUint32(out[8:], uint32(id))
+	return out
 }
 
 // ask sends one command over a connection of its own and gives the document that comes back.
