@@ -1,11 +1,10 @@
-package mongostore_test
+package mongostore
 
 import (
 	"sync/atomic"
 	"testing"
 
 	"heatlog/index"
-	"heatlog/index/mongostore"
 	"heatlog/index/mongostore/mongotest"
 	"heatlog/index/storetest"
 )
@@ -16,10 +15,10 @@ func TestStoreOfSet(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) (index.Store, func() index.Store) {
 		set := mongotest.NewSet(t, 2)
 		t.Cleanup(func() { atSecondary.Add(int64(set.Member(1).Counts().Commands)) })
-		s := open(t, set.URI(), mongostore.Options{ReadPreference: "secondary"})
+		s := open(t, set.URI(), Options{ReadPreference: "secondary"})
 		return s, func() index.Store {
 			closeStore(t, s)
-			s = open(t, set.URI(), mongostore.Options{ReadPreference: "secondary"})
+			s = open(t, set.URI(), Options{ReadPreference: "secondary"})
 			return s
 		}
 	})
