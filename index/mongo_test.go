@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"heatlog/index/mongostore/mongotest"
 	"heatlog/journal/journaltest"
@@ -87,6 +92,8 @@ type mongoWorld struct {
 	owners []*mongoOwner
 	steps  int
 	counts mongoCounts
+
+	flushEvery time.Duration
 }
 
 // mongoOwner is a process with the log, and its way to the database.
@@ -100,26 +107,39 @@ type mongoOwner struct {
 const mongoPages = 30
 
 func newMongoWorld(t *testing.T, seed uint64) *mongoWorld {
-	w := &mongoWorld{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 31)), log: newMemLog(), uri: mongotest.Database(t)}
-	return w
+	return &mongoWorld{
+		t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 31)), log: newMemLog(), uri: mongotest.Database(t),
+		flushEvery: 10 * time.Millisecond,
+	}
+}
+
+// join adds an owner, which does not run yet; leave ends it.
+func (w *mongoWorld) join() (leave func(), err error) {
+	o := &mongoOwner{}
+	if o.proxy, err = mongotest.Listen(w.uri); err != nil {
+		return nil, err
+	}
+	var closeStore func()
+	if o.store, closeStore, err = OpenMongo(o.proxy.URI(), 300*time.Millisecond); err != nil {
+		o.proxy.Close()
+		return nil, err
+	}
+	w.owners = append(w.owners, o)
+	return func() {
+		w.kill(o)
+		closeStore()
+		o.proxy.Close()
+	}, nil
 }
 
 // run takes random steps, then lets everything come to rest and compares all there is.
 func (w *mongoWorld) run() error {
 	for range 2 {
-		o := &mongoOwner{}
-		w.owners = append(w.owners, o)
-		var err error
-		if o.proxy, err = mongotest.Listen(w.uri); err != nil {
+		leave, err := w.join()
+		if err != nil {
 			return err
 		}
-		defer o.proxy.Close()
-		var closeStore func()
-		if o.store, closeStore, err = OpenMongo(o.proxy.URI(), 300*time.Millisecond); err != nil {
-			return err
-		}
-		defer closeStore()
-		defer w.kill(o)
+		defer leave()
 	}
 	if err := w.start(w.owners[0]); err != nil {
 		return err
@@ -193,7 +213,7 @@ func (w *mongoWorld) fault(p *mongotest.Proxy) {
 func (w *mongoWorld) start(o *mongoOwner) error {
 	options := Options{
 		Store: o.store, Source: w.log, Workers: 1 + w.random.IntN(3), CacheBytes: minCacheBytes,
-		FlushEvery: 10 * time.Millisecond, CheckpointEvery: 15 * time.Millisecond,
+		FlushEvery: w.flushEvery, CheckpointEvery: 15 * time.Millisecond,
 	}
 	for tries := 0; ; tries++ {
 		x, err := Open(w.t.Context(), options)
@@ -322,6 +342,96 @@ func (w *mongoWorld) compare() error {
 	}
 	w.counts.Documents = found
 	return err
+}
+
+// TestMongoDBRacingInserts lets two indexes make the same documents, neither of which has seen the other's: first such as hold
+// the same hits, then such as hold more.
+func TestMongoDBRacingInserts(t *testing.T) {
+	w := newMongoWorld(t, 5)
+	w.flushEvery = time.Hour
+	for range 2 {
+		leave, err := w.join()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+	}
+	x, y := w.owners[0], w.owners[1]
+	grow := func() {
+		t.Helper()
+		for range 100 {
+			w.log.append(randomBatch(w.random, mongoPages))
+		}
+	}
+	grow()
+	for _, o := range w.owners {
+		if err := w.start(o); err != nil {
+			t.Fatal(err)
+		}
+		waitApplied(t, o.index)
+	}
+	for _, o := range w.owners {
+		if err := o.index.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := y.index.Stats().Conflicts; n != 0 {
+		t.Errorf("%d conflicts over documents that hold the same hits", n)
+	}
+	grow()
+	waitApplied(t, x.index)
+	waitApplied(t, y.index)
+	if err := x.index.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	grow()
+	waitApplied(t, y.index)
+	_ = y.index.Flush(t.Context()) // it begins at the checkpoint, and may say so
+	if n := y.index.Stats().Conflicts; n == 0 {
+		t.Error("no conflict over documents that hold a part of the hits")
+	}
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMongoDBForeignDocuments lets another version write every document that there is: they are not touched, the index says why
+// it waits, and goes on by itself when they are what they were.
+func TestMongoDBForeignDocuments(t *testing.T) {
+	uri := mongotest.Database(t)
+	store, closeStore, err := OpenMongo(uri, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore()
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Disconnect(context.Background())
+	docs := client.Database(uri[strings.LastIndexByte(uri, '/')+1:]).Collection("docs")
+	var foreign int64
+	rename := func(from, to string) int64 {
+		r, err := docs.UpdateMany(t.Context(), bson.D{{Key: from, Value: bson.D{{Key: "$exists", Value: true}}}}, bson.D{{Key: "$rename", Value: bson.D{{Key: from, Value: to}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.ModifiedCount
+	}
+	sickenStore(t, illness{
+		store: store, reason: "another version", waits: true, pages: 1000, batches: 25, questions: 8,
+		begin: func() {
+			for foreign < 300 { // few may have been stored so far
+				_ = pause(t.Context(), 10*time.Millisecond)
+				foreign += rename("w", "other")
+			}
+		},
+		end: func() {
+			if n := rename("other", "w"); n != foreign {
+				t.Errorf("another version wrote %d documents, of which %d are as they were", foreign, n)
+			}
+		},
+	})
 }
 
 // TestMongoDBIll lets the connection to MongoDB, or the database, suffer for a second, or for ten minutes in the long form.
