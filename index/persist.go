@@ -28,10 +28,13 @@ func (p *pipeline) persist(what string, try func(ctx context.Context) error) boo
 	closing := p.closing
 	var failing time.Time // since when, of a store that fails while the index closes
 	var said complaint
+	var told *error // what this call has stored as storeError last
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, longest) {
 		err := try(p.ctx)
 		if err == nil {
-			p.storeError.Store(nil)
+			if told != nil {
+				p.storeError.CompareAndSwap(told, nil) // that of another worker, which still fails, stays
+			}
 			return true
 		}
 		if errors.Is(err, errConflict) {
@@ -51,7 +54,8 @@ func (p *pipeline) persist(what string, try func(ctx context.Context) error) boo
 			return false
 		}
 		p.stats.storeErrors.Add(1)
-		p.storeError.Store(&err)
+		told = &err
+		p.storeError.Store(told)
 		if said.anew(err) {
 			p.options.Logger.Error("store does not answer, trying again", slog.String("what", what), slog.Any("err", err), slog.Duration("wait", wait))
 		}

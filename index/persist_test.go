@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -71,4 +72,42 @@ func TestCloseGivesUp(t *testing.T) {
 	f("read-only", syscall.EROFS, 0, 0, time.Millisecond)
 	f("broken", syscall.EIO, 0, closePatience, closePatience+time.Second)
 	f("mends", syscall.ENOSPC, 2*time.Second, 2*time.Second, 3*time.Second)
+}
+
+// pageRefuser is a store that one page cannot be written in.
+type pageRefuser struct {
+	*mapStore
+	page string
+}
+
+func (s *pageRefuser) Swap(ctx context.Context, writes []Write) ([]bool, error) {
+	if slices.ContainsFunc(writes, func(w Write) bool { return w.Page == s.page }) {
+		return nil, errDown
+	}
+	return s.mapStore.Swap(ctx, writes)
+}
+
+// TestReadyWhileOneWorkerFails stores what one worker has, again and again, while what another has cannot be stored: the index is
+// not ready all the time.
+func TestReadyWhileOneWorkerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, log, r := &pageRefuser{newMapStore(), testPage(0)}, newMemLog(), rand.New(rand.NewPCG(1, 1))
+		x := openTest(t, Options{Store: store, Source: log, Workers: 2, FlushEvery: 100 * time.Millisecond})
+		defer x.kill()
+		for range 50 {
+			log.append(randomBatch(r, 40))
+		}
+		time.Sleep(10 * time.Second)
+		before := x.Stats().FlushedDocs
+		for range 600 {
+			if err := x.Ready(); !errors.Is(err, errDown) {
+				t.Fatalf("ready: %v", err)
+			}
+			log.append(randomBatch(r, 40))
+			time.Sleep(50 * time.Millisecond)
+		}
+		if after := x.Stats().FlushedDocs; after == before {
+			t.Error("the other worker stored nothing: the test proves nothing")
+		}
+	})
 }
