@@ -18,6 +18,7 @@ func TestKillMongoDB(t *testing.T) {
 	row := journaltest.Begin(t, "kill -9 and faults of the connection to MongoDB, seconds", seconds, seed)
 	proxy := mongotest.NewProxy(t, mongotest.Database(t))
 	c := newCampaign(t, seed, 2, "--store", proxy.URI())
+	c.long = 2 // the driver takes half a second to trust a database again
 	c.begin()
 	stop, healed := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -55,9 +56,11 @@ func breakConnection(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 			p.Delay(time.Duration(r.IntN(300)) * time.Millisecond)
 		case 3:
 			p.DropReplies([]string{"insert", "update"}[r.IntN(2)], 1+r.IntN(3))
+		case 4:
+			p.WriteConcernErrors(mongotest.CodeWriteConcernTimeout, "WriteConcernTimeout", 1+r.IntN(5))
 		default:
 			p.Random(r.Uint64(), mongotest.Rates{
-				CutRequest: 0.02, DropReply: 0.05, NotPrimary: 0.02, WriteConcernError: 0.05, Delay: 0.2, MaxDelay: 100 * time.Millisecond,
+				CutRequest: 0.05, DropReply: 0.1, NotPrimary: 0.05, WriteConcernError: 0.1, Delay: 0.2, MaxDelay: 100 * time.Millisecond,
 			})
 		}
 		select {

@@ -51,6 +51,7 @@ type campaign struct {
 	t       *testing.T
 	dir     string
 	store   []string // flags of every server
+	long    int      // servers, one of which lives three times as long
 	token   string
 	random  *rand.Rand
 	base    atomic.Pointer[string] // address of the server that runs, nil for none
@@ -67,7 +68,7 @@ type campaign struct {
 
 // newCampaign has so many senders for each of the two ways in.
 func newCampaign(t *testing.T, seed uint64, pairs int, store ...string) *campaign {
-	c := &campaign{t: t, dir: t.TempDir(), store: store, random: rand.New(rand.NewPCG(seed, 0))}
+	c := &campaign{t: t, dir: t.TempDir(), store: store, long: 20, random: rand.New(rand.NewPCG(seed, 0))}
 	for n := range pairs {
 		c.senders = append(c.senders, &sender{c: c, name: fmt.Sprint("in", n), post: c.postIn}, &sender{c: c, name: fmt.Sprint("import", n), post: c.postImport})
 	}
@@ -224,7 +225,7 @@ func (c *campaign) recount(p *process) (violations int) {
 // killOnce runs a server for 0.1 to 0.7 s from its start, now and then for longer, and kills it.
 func (c *campaign) killOnce(n int) {
 	life := 100*time.Millisecond + time.Duration(c.random.Int64N(int64(600*time.Millisecond)))
-	if n%20 == 0 {
+	if n%c.long == 0 {
 		life *= 3
 	}
 	p, listens := spawnServer(c.t, c.dir, c.flags(n)...)
@@ -359,6 +360,7 @@ var killClient = &http.Client{Timeout: 10 * time.Second}
 // check compares what the server counts with what was acknowledged.
 func (c *campaign) check(p *process) (violations int) {
 	c.t.Helper()
+	waitReady(c.t, p)
 	p.WaitCounted("kill")
 	for _, s := range c.senders {
 		counted := map[string]map[cell]int{}

@@ -45,8 +45,9 @@ var rows = []row{
 	{"clock", "./cmd/heatlog", "TestFaultClockJumps|TestFaultClockDays"},
 	{"cache", "./cmd/heatlog", "TestTorture"},
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
-	{"mongostore", "./index/mongostore", "TestHistory|TestPlantedBugsAreFound"},
-	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBIll"},
+	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
+	{"mongostore", "./index/mongostore", "TestHistory|TestScanBreaksOff|TestPlantedBugsAreFound"},
+	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBIll|TestMongoDBForeignDocuments"},
 	{"mongoreplay", "./replay", "TestMongoDB"},
 }
 
