@@ -347,6 +347,7 @@ func (w *mongoWorld) compare() error {
 // TestMongoDBRacingInserts lets two indexes make the same documents, neither of which has seen the other's: first such as hold
 // the same hits, then such as hold more.
 func TestMongoDBRacingInserts(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	w := newMongoWorld(t, 5)
 	w.flushEvery = time.Hour
 	for range 2 {
@@ -398,6 +399,7 @@ func TestMongoDBRacingInserts(t *testing.T) {
 // TestMongoDBForeignDocuments lets another version write every document that there is: they are not touched, the index says why
 // it waits, and goes on by itself when they are what they were.
 func TestMongoDBForeignDocuments(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	uri := mongotest.Database(t)
 	store, closeStore, err := OpenMongo(uri, 10*time.Second)
 	if err != nil {
@@ -436,6 +438,7 @@ func TestMongoDBForeignDocuments(t *testing.T) {
 
 // TestMongoDBIll lets the connection to MongoDB, or the database, suffer for a second, or for ten minutes in the long form.
 func TestMongoDBIll(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	const always = mongotest.Always
 	fail := func(code int32, name string) func(p *mongotest.Proxy) {
 		return func(p *mongotest.Proxy) {
@@ -464,22 +467,25 @@ func TestMongoDBIll(t *testing.T) {
 		}, false, true, ""},
 	}
 	row := journaltest.Begin(t, "a MongoDB that is cut off, full, over quota, slow, hanging, without primary or deaf", len(kinds), 0)
+	var all sync.WaitGroup // they wait for the most part
 	for _, c := range kinds {
 		if !c.short && !journaltest.Torture() {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			p := mongotest.NewProxy(t, mongotest.Database(t))
-			store, closeStore, err := OpenMongo(p.URI(), 3*time.Second)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer closeStore()
-			sickenStore(t, illness{
-				store: store, begin: func() { c.begin(p) }, end: p.Heal, reads: c.reads, waits: c.waits, reason: c.reason, pages: 1000, batches: 25, questions: 8,
+		all.Go(func() {
+			t.Run(c.name, func(t *testing.T) {
+				p := mongotest.NewProxy(t, mongotest.Database(t))
+				store, closeStore, err := OpenMongo(p.URI(), 3*time.Second)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer closeStore()
+				sickenStore(t, illness{
+					store: store, begin: func() { c.begin(p) }, end: p.Heal, reads: c.reads, waits: c.waits, reason: c.reason, pages: 1000, batches: 25, questions: 8,
+				})
+				row.Done(1)
 			})
-			row.Done(1)
 		})
 	}
+	all.Wait()
 }

@@ -50,8 +50,9 @@ func TestKill(t *testing.T) {
 type campaign struct {
 	t       *testing.T
 	dir     string
-	store   []string // flags of every server
-	long    int      // servers, one of which lives three times as long
+	store   []string      // flags of every server
+	long    int           // servers, one of which lives three times as long
+	rest    time.Duration // of a sender between two batches
 	token   string
 	random  *rand.Rand
 	base    atomic.Pointer[string] // address of the server that runs, nil for none
@@ -278,6 +279,7 @@ func (s *sender) run() {
 		if s.deliver(s.acked) {
 			s.acked++
 		}
+		time.Sleep(s.c.rest)
 	}
 }
 
