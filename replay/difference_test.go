@@ -88,7 +88,7 @@ func TestOpenByOtherAlgorithm(t *testing.T) {
 	record(func(spec string) string { return strings.Replace(spec, "repeats/2", "repeats/1", 1) })
 	_, err := Open(t.Context(), h.options())
 	const want = "open generation g1: it was counted by another version of heatlog: this build does not have repeats/1: " +
-		"move the folder store out of the data folder, and everything is counted anew from the journal"
+		"move the folder store out of the data folder, or name an empty database, and everything is counted anew from the journal"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}

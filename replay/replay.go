@@ -253,7 +253,7 @@ func (e *rulesError) Error() string { return e.err.Error() }
 func (e *rulesError) Unwrap() error { return e.err }
 
 // countAnew is how to go on where counts cannot be.
-const countAnew = "move the folder store out of the data folder, and everything is counted anew from the journal"
+const countAnew = "move the folder store out of the data folder, or name an empty database, and everything is counted anew from the journal"
 
 // readRules reads the rules that a generation was made by.
 func (g *Generations) readRules(ctx context.Context, id string) (*index.Rules, error) {

@@ -57,7 +57,9 @@ func (s *server) openIndex(c *serveCmd) (err error) {
 	ctx, k.cancel = context.WithCancel(context.Background())
 	stop := context.AfterFunc(s.starting, k.cancel)
 	err = k.open(ctx)
-	stop()
+	if stop(); s.starting.Err() != nil {
+		err = errors.New("stopped before it had started")
+	}
 	if err == nil || k.remote == nil || s.offline || !passes(err) {
 		close(k.tried)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -326,7 +327,11 @@ func TestDatabaseStalls(t *testing.T) {
 	r.check("before")
 	proxy.Stall()
 	r.sends(5)
-	r.refused("/v1/pages", "the store ")
+	var asking sync.WaitGroup
+	for range 30 { // more than are answered at a time
+		asking.Go(func() { r.refused("/v1/pages", "the store ") })
+	}
+	asking.Wait()
 	proxy.Heal()
 	r.waitReady()
 	r.check("it answers again")
