@@ -70,19 +70,87 @@ func (h *history) compare(value []byte, in map[uint64]bool) error {
 // to be applied, not at all if it was told to be refused, and either if there was an error.
 func TestHistory(t *testing.T) {
 	t.Parallel() // it waits for the most part
-	const processes, writers = 3, 2
-	rounds, seed := journaltest.Times(40, 20_000), journaltest.Seed(t, 1)
-	row := journaltest.Begin(t, "swaps in MongoDB whose outcome is told", rounds*processes*writers, seed)
 	uri := mongotest.Database(t)
+	worlds := make([]world, historyProcesses)
+	for i := range worlds {
+		proxy := mongotest.NewProxy(t, uri)
+		worlds[i] = world{uri: proxy.URI(), timeout: 300 * time.Millisecond, weather: func(r *rand.Rand, stop <-chan struct{}) { blow(proxy, r, stop) }}
+	}
+	swapThrough(t, "swaps in MongoDB whose outcome is told", uri, 40, worlds)
+}
+
+// TestHistoryOfSet is the same at a replica set of three members, of which another becomes primary again and again, or none is
+// for a while: the driver sends writes again by itself, to whoever is primary then.
+func TestHistoryOfSet(t *testing.T) {
+	t.Parallel() // it waits for the most part
+	set := mongotest.NewSet(t, 3)
+	worlds := make([]world, historyProcesses)
+	for i := range worlds {
+		worlds[i] = world{uri: set.URI(), timeout: 2 * time.Second, weather: func(*rand.Rand, <-chan struct{}) {}}
+	}
+	worlds[0].weather = func(r *rand.Rand, stop <-chan struct{}) { elect(set, r, stop) }
+	swapThrough(t, "swaps in a replica set whose outcome is told", set.URI(), 30, worlds)
+}
+
+// elect makes another member primary, cuts the one that was or swallows its replies, until it is told to stop.
+func elect(set *mongotest.Set, r *rand.Rand, stop <-chan struct{}) {
+	for {
+		before, next := set.Primary(), r.IntN(3)
+		switch r.IntN(4) {
+		case 0:
+			set.Member(before).Cut()
+		case 1:
+			set.Member(before).DropReplies("update", 1+r.IntN(4))
+		case 2:
+			set.Member(before).Stall()
+		}
+		if r.IntN(2) == 0 {
+			set.Elect(mongotest.Nobody)
+			wait(time.Duration(r.IntN(200))*time.Millisecond, stop)
+		}
+		set.Elect(next)
+		ended := !wait(time.Duration(r.IntN(300))*time.Millisecond, stop)
+		set.Member(before).Heal()
+		if ended || !wait(time.Duration(300+r.IntN(700))*time.Millisecond, stop) {
+			return
+		}
+	}
+}
+
+// wait waits, unless it is told to stop.
+func wait(d time.Duration, stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// historyProcesses swap the same documents, with historyWriters each.
+const historyProcesses, historyWriters = 3, 2
+
+// world is what one process of a history has to do with.
+type world struct {
+	uri     string
+	timeout time.Duration // of an operation
+	weather func(r *rand.Rand, stop <-chan struct{})
+}
+
+// swapThrough lets the writers of some processes swap, each process in its world, and compares what they were told with what a
+// store at uri says in the end.
+func swapThrough(t *testing.T, name, uri string, short int, worlds []world) {
+	t.Helper()
+	rounds, seed := journaltest.Times(short, 20_000), journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, name, rounds*len(worlds)*historyWriters, seed)
 	h := &history{told: make(map[uint64]outcome)}
 	var all, weather sync.WaitGroup
 	stop := make(chan struct{})
-	for p := range processes {
-		proxy := mongotest.NewProxy(t, uri)
-		s := openStore(t, proxy.URI(), 300*time.Millisecond)
-		weather.Go(func() { blow(proxy, rand.New(rand.NewPCG(seed, uint64(100+p))), stop) })
-		for n := range writers {
-			w := &writer{store: s, history: h, random: rand.New(rand.NewPCG(seed, uint64(p*writers+n))), next: uint64(p*writers+n) << 32, seen: make(map[index.Ref]uint64)}
+	for p, in := range worlds {
+		s := openStore(t, in.uri, in.timeout)
+		weather.Go(func() { in.weather(rand.New(rand.NewPCG(seed, uint64(100+p))), stop) })
+		for n := range historyWriters {
+			w := &writer{store: s, history: h, random: rand.New(rand.NewPCG(seed, uint64(p*historyWriters+n))), next: uint64(p*historyWriters+n) << 32, seen: make(map[index.Ref]uint64)}
 			all.Go(func() {
 				for n := range rounds {
 					if err := w.round(t.Context(), n/2); err != nil {
