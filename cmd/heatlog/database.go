@@ -34,7 +34,7 @@ const (
 
 // database is a store in a database, which may be out of reach, at the start or in the middle. One goroutine finds out whether it
 // answers: it asks from time to time, and when an operation has failed. While it does not, every operation fails at once with a
-// *heatmap.UnavailableError, those that are under way too: so nobody who asks waits for nothing, and whoever has something to store
+// *heatmap.UnavailableError, and so do reads that are under way: so nobody who asks waits for nothing, and whoever has something to store
 // tries again.
 type database struct {
 	name string                 // without a password
@@ -194,7 +194,8 @@ func (d *database) Close(ctx context.Context) error {
 	return nil
 }
 
-// use calls an operation of the store if the database answers, as far as is known, and for as long as it does.
+// use calls an operation of the store if the database answers, as far as is known. One that writes goes on when it does not any
+// more: the network may be slow with what it writes.
 func (d *database) use(ctx context.Context, op func(ctx context.Context, s index.Store) error) error {
 	d.mu.Lock()
 	answers := d.answers
@@ -202,10 +203,7 @@ func (d *database) use(ctx context.Context, op func(ctx context.Context, s index
 	if err := d.err(); err != nil {
 		return err
 	}
-	limited, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(answers, cancel)()
-	err := op(limited, *d.store.Load())
+	err := op(ctx, *d.store.Load())
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -225,12 +223,16 @@ func (d *database) use(ctx context.Context, op func(ctx context.Context, s index
 // errSlow says that a store has given nothing for readPatience.
 var errSlow = fmt.Errorf("it gave nothing for %v", readPatience)
 
-// read is use for what somebody waits for: it fails when nothing has come for readPatience. Op restarts the timer when something
-// does.
+// read is use for what somebody waits for: it fails when the database is found not to answer, and when nothing has come for
+// readPatience. Op restarts the timer when something does.
 func (d *database) read(ctx context.Context, op func(ctx context.Context, s index.Store, late *time.Timer) error) error {
 	return d.use(ctx, func(ctx context.Context, s index.Store) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		d.mu.Lock()
+		answers := d.answers
+		d.mu.Unlock()
+		defer context.AfterFunc(answers, cancel)()
 		late := time.AfterFunc(readPatience, cancel)
 		err := op(ctx, s, late)
 		if !late.Stop() && err != nil {
