@@ -168,9 +168,7 @@ func TestDatabaseDownRolledBack(t *testing.T) {
 		t.Fatalf("answer names %v, want two sources", sources)
 	}
 	r.sends(5)
-	for at, n := range r.must {
-		uncounted[at] = n
-	}
+	maps.Copy(uncounted, r.must)
 	r.check("goes on")
 	r.p.Kill()
 	r.start()
