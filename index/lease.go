@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,6 +25,7 @@ type LeaseHolder struct {
 	PID    int       `json:"pid"`
 	Folder string    `json:"folder"`
 	Since  time.Time `json:"since"`
+	End    uint64    `json:"end"` // of the source when the lease was taken: what comes behind is this process's own
 
 	// Place names the folder itself in a way that no copy of it has. Whoever holds the folder's lock knows that nobody
 	// else is alive there. "" = unknown.
@@ -95,9 +98,28 @@ type Lease struct {
 	mine   leaseValue
 	value  []byte // of the record, as far as we know
 	o      LeaseOptions
+
+	mu    sync.Mutex
+	heard time.Time // guarded by mu; when the last swap that is known to have been done began
 }
 
-func leaseName(source string) string { return "lease/" + source }
+// Fresh reports whether nobody else can have taken the lease, nor will before an operation ends that takes less than half of
+// o.Lost. Whoever has a lease that is not fresh, because its process stood still, stores nothing before it is renewed: it may have
+// taken hits since at positions that another one gives out too.
+func (l *Lease) Fresh() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.o.Now()
+	// the clock that never goes back may stand still while a machine is suspended, and the other one does not
+	return now.Sub(l.heard) < l.o.Lost/2 && now.Round(0).Sub(l.heard.Round(0)).Abs() < l.o.Lost/2
+}
+
+const leasePrefix = "lease/"
+
+func leaseName(source string) string { return leasePrefix + source }
+
+// IsLease reports whether a record is a lease.
+func IsLease(name string) bool { return strings.HasPrefix(name, leasePrefix) }
 
 // TakeLease takes the lease of a source. One of a process that is gone is taken over: at once if it was in the same place, else
 // when it has not changed for o.Lost. The error is a *LeaseHeldError if somebody else keeps it. After any other error it may have been
@@ -149,6 +171,7 @@ func (l *Lease) take(ctx context.Context) error {
 // swap puts the next value of ours in the place of one.
 func (l *Lease) swap(ctx context.Context, old []byte) (bool, error) {
 	l.mine.Beat++
+	begun := l.o.Now()
 	value, err := json.Marshal(&l.mine)
 	if err != nil {
 		return false, err
@@ -156,6 +179,9 @@ func (l *Lease) swap(ctx context.Context, old []byte) (bool, error) {
 	done, err := l.store.SwapRecord(ctx, leaseName(l.source), old, value)
 	if done && err == nil {
 		l.value = value
+		l.mu.Lock()
+		l.heard = begun
+		l.mu.Unlock()
 	}
 	return done, err
 }
@@ -170,7 +196,11 @@ func parseLease(value []byte) (v leaseValue, known bool) {
 // store does not answer nothing is known, and nothing can be stored either: it is tried again.
 func (l *Lease) Keep(ctx context.Context) error {
 	for {
-		if l.o.Wait(ctx, l.o.Renew) != nil {
+		wait := l.o.Renew
+		if !l.Fresh() {
+			wait = min(wait, l.o.Look)
+		}
+		if l.o.Wait(ctx, wait) != nil {
 			return nil
 		}
 		if err := l.renew(ctx); err != nil {

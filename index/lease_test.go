@@ -145,6 +145,17 @@ func TestLeaseOfZombie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !a.Fresh() {
+		t.Error("a lease that was just taken is not fresh")
+	}
+	w.pass(LeaseLost/2 - time.Second)
+	if !a.Fresh() {
+		t.Error("a lease that was renewed in time is not fresh")
+	}
+	w.pass(time.Second)
+	if a.Fresh() {
+		t.Error("a lease that was not renewed is fresh, although it may be lost while something is stored")
+	}
 	b := w.must("b", "there")
 	err = a.renew(t.Context())
 	var held *LeaseHeldError

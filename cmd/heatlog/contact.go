@@ -250,7 +250,7 @@ func (k *contact) takeLease(ctx context.Context) error {
 		return nil
 	}
 	k.giveBack(ctx)
-	lease, err := index.TakeLease(ctx, k.store, source, k.holder(source), index.LeaseOptions{Logger: k.log})
+	lease, err := index.TakeLease(ctx, k.store, source, k.holder(), index.LeaseOptions{Logger: k.log})
 	if held := (*index.LeaseHeldError)(nil); errors.As(err, &held) {
 		return withHint(fmt.Errorf("%w, which renews its lease in store %s", err, k.remote.name),
 			"stop that one, or start this one with a data folder of its own: --data DIR")
@@ -261,15 +261,42 @@ func (k *contact) takeLease(ctx context.Context) error {
 	var keep context.Context
 	keep, k.keeps = context.WithCancel(context.Background())
 	k.lease, k.kept = lease, make(chan struct{})
+	may := func() error {
+		if lease.Fresh() {
+			return nil
+		}
+		return &heatmap.UnavailableError{Message: "this process stood still, or its database did: nothing is stored before the lease of journal " + source + " is renewed"}
+	}
+	k.remote.may.Store(&may)
 	go func() {
 		defer close(k.kept)
 		if err := lease.Keep(keep); err != nil {
+			if err := k.lose(source, err); err != nil {
+				k.log.Error("what this journal and another one have taken at the same positions is not noted", "err", err)
+			}
 			k.lost = withHint(err, "hits in the journal of data folder %s stay there; stop the other one, and what is missing is counted at the next start", k.data)
 			k.log.Error("lease is lost, counting stops", "err", err)
 			k.fail(k.lost)
 		}
 	}()
 	return nil
+}
+
+// lose notes from where on the hits of a source are this journal's alone, if somebody else has taken over what was copied of it: that
+// one gives out the same positions.
+func (k *contact) lose(source string, err error) error {
+	var held *index.LeaseHeldError
+	if !errors.As(err, &held) {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	unasked := maps.Clone(k.note.Unasked)
+	if unasked == nil {
+		unasked = map[string]uint64{}
+	}
+	unasked[source] = held.Holder.End
+	return k.note.settle(k.data, k.journal.now(), unasked, k.note.Cut)
 }
 
 // giveBack ends the lease, if there is one.
@@ -288,13 +315,14 @@ func (k *contact) giveBack(ctx context.Context) {
 }
 
 // holder says who this process is.
-func (k *contact) holder(source string) index.LeaseHolder {
-	h := index.LeaseHolder{PID: os.Getpid(), Folder: string(k.data), Since: k.started}
+func (k *contact) holder() index.LeaseHolder {
+	j := k.journal.now()
+	h := index.LeaseHolder{PID: os.Getpid(), Folder: string(k.data), Since: k.started, End: j.Durable()}
 	h.Host, _ = os.Hostname() // for people alone
 	if full, err := filepath.Abs(h.Folder); err == nil {
 		h.Folder = full
 	}
-	place, err := folderPlace(k.data.sourceFolder(source))
+	place, err := folderPlace(k.data.sourceFolder(j.Source()))
 	if boot := bootID(); err == nil && boot != "" {
 		h.Place = boot + " " + place
 	}

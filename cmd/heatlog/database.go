@@ -41,9 +41,10 @@ type database struct {
 	open func() (remote, error) // may fail while name servers do
 	log  *slog.Logger
 
-	store    atomic.Pointer[remote] // nil until it was opened
-	failed   chan struct{}          // holds a token when an operation has failed
-	failures atomic.Uint64          // operations that failed, but for those that were not tried
+	store    atomic.Pointer[remote]       // nil until it was opened
+	failed   chan struct{}                // holds a token when an operation has failed
+	failures atomic.Uint64                // operations that failed, but for those that were not tried
+	may      atomic.Pointer[func() error] // says whether this process may store now; nil = it may
 	stop     context.CancelFunc
 	done     chan struct{}
 
@@ -250,6 +251,14 @@ func (d *database) stats() mongostore.Stats {
 	return mongostore.Stats{}
 }
 
+// forbidden says why this process may not store now, nil if it may.
+func (d *database) forbidden() error {
+	if may := d.may.Load(); may != nil {
+		return (*may)()
+	}
+	return nil
+}
+
 // Load is that of the store.
 func (d *database) Load(ctx context.Context, refs []index.Ref) (docs []index.Doc, err error) {
 	err = d.use(ctx, func(ctx context.Context, s index.Store) error {
@@ -261,6 +270,9 @@ func (d *database) Load(ctx context.Context, refs []index.Ref) (docs []index.Doc
 
 // Swap is that of the store.
 func (d *database) Swap(ctx context.Context, writes []index.Write) (applied []bool, err error) {
+	if err := d.forbidden(); err != nil {
+		return nil, err
+	}
 	err = d.use(ctx, func(ctx context.Context, s index.Store) error {
 		applied, err = s.Swap(ctx, writes)
 		return err
@@ -314,6 +326,11 @@ func (d *database) Record(ctx context.Context, name string) (value []byte, err e
 
 // SwapRecord is that of the store.
 func (d *database) SwapRecord(ctx context.Context, name string, old, value []byte) (done bool, err error) {
+	if !index.IsLease(name) {
+		if err := d.forbidden(); err != nil {
+			return false, err
+		}
+	}
 	err = d.use(ctx, func(ctx context.Context, s index.Store) error {
 		done, err = s.SwapRecord(ctx, name, old, value)
 		return err

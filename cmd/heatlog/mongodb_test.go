@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -240,6 +242,10 @@ func TestCopyRefused(t *testing.T) {
 	if err := zombie.Cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	// What the original takes before it knows is acknowledged, at positions that the copy gives out too.
+	original, late := r.dir, r.cells(5)
+	taken := make(chan bool, 1)
+	go func() { taken <- sendTo(zombie.Base, late) }()
 	r.dir = dataDir(copied)
 	start := time.Now()
 	r.start()
@@ -262,6 +268,61 @@ func TestCopyRefused(t *testing.T) {
 	r.sends(10)
 	r.check("the original has ended")
 	r.p.Stop()
+
+	r.dir = original
+	r.start()
+	for _, at := range late {
+		r.may[at] = 0
+	}
+	r.check("the original is back")
+	if !<-taken {
+		t.Log("the original took nothing after it had lost its lease")
+		r.p.Stop()
+		return
+	}
+	r.wantLog("are in no count", "from=110 to=115 hits=5")
+	r.p.Stop()
+	lines := r.tool("journal", "dump", "--import", "--data", string(r.dir), "--source", zombie.source(t), "--from", "110", "--to", "115")
+	r.start()
+	r.p.Import(strings.NewReader(lines), "")
+	for _, at := range late {
+		r.must[at] = 1
+	}
+	r.check("what only the original had is imported")
+	r.p.Stop()
+}
+
+// sendTo sends hits as a tracker does, and reports whether they were acknowledged.
+func sendTo(base string, cells []cell) bool {
+	var hits []map[string]any
+	for _, at := range cells {
+		hits = append(hits, map[string]any{"age": 0, "kind": "click", "x": at.x, "y": at.y, "vw": 1280, "vh": 720})
+	}
+	body, err := json.Marshal(map[string]any{"site": "restore", "url": restoredPage, "view": "late", "b": "late", "hits": hits})
+	if err != nil {
+		return false
+	}
+	req, err := http.NewRequest("POST", base+"/v1/in", bytes.NewReader(body))
+	if err != nil {
+		return false
+	}
+	req.Header = http.Header{"Origin": {"https://restore.example"}, "Content-Type": {"text/plain"}, "User-Agent": {benchAgent}}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusNoContent
+}
+
+// source is the journal's first source, as the log names it.
+func (p *process) source(t *testing.T) string {
+	t.Helper()
+	m := regexp.MustCompile(`index reads the journal" source=(\S+)`).FindStringSubmatch(p.Log.String())
+	if m == nil {
+		t.Fatalf("no source in the log:\n%s", p.Log)
+	}
+	return m[1]
 }
 
 // TestDatabaseOutage cuts the connection while hits come, more than may wait in memory.
