@@ -46,7 +46,7 @@ var rows = []row{
 	{"cache", "./cmd/heatlog", "TestTorture"},
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
 	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
-	{"mongostore", "./index/mongostore", "TestHistory|TestScanBreaksOff|TestPlantedBugsAreFound"},
+	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestPlantedBugsAreFound"},
 	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBIll|TestMongoDBForeignDocuments"},
 	{"mongoreplay", "./replay", "TestMongoDB"},
 }
