@@ -436,6 +436,40 @@ func TestMongoDBForeignDocuments(t *testing.T) {
 	})
 }
 
+// TestMongoDBElections lets a replica set elect one primary after the other, or none for a while.
+func TestMongoDBElections(t *testing.T) {
+	t.Parallel() // it waits for the most part
+	const members = 3
+	set, seed := mongotest.NewSet(t, members), journaltest.Seed(t, 1)
+	row := journaltest.Begin(t, "elections of a MongoDB", 0, seed)
+	store, closeStore, err := OpenMongo(set.URI(), 3*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore()
+	over, done := make(chan struct{}), make(chan struct{})
+	elect := func() {
+		defer close(done)
+		for r := rand.New(rand.NewPCG(seed, 41)); ; row.Done(1) {
+			set.Elect(r.IntN(members+1) - 1) // -1 is nobody
+			select {
+			case <-over:
+				set.Elect(r.IntN(members))
+				return
+			case <-time.After(time.Duration(r.IntN(500)) * time.Millisecond):
+			}
+		}
+	}
+	sickenStore(t, illness{
+		store: store, pages: 1000, batches: 25, questions: 8,
+		begin: func() { go elect() },
+		end: func() {
+			close(over)
+			<-done
+		},
+	})
+}
+
 // TestMongoDBIll lets the connection to MongoDB, or the database, suffer for a second, or for ten minutes in the long form.
 func TestMongoDBIll(t *testing.T) {
 	t.Parallel() // it waits for the most part
@@ -455,13 +489,13 @@ func TestMongoDBIll(t *testing.T) {
 	}{
 		{"cut", true, func(p *mongotest.Proxy) { p.Cut() }, false, true, ""},
 		{"reply lost", true, func(p *mongotest.Proxy) { p.DropReplies("insert", always); p.DropReplies("update", always) }, false, false, ""},
-		{"disk full", true, fail(14031, "OutOfDiskSpace"), true, true, ""},
-		{"over quota", false, fail(8000, "AtlasError"), true, true, ""},
+		{"disk full", true, fail(14031, "OutOfDiskSpace"), true, true, "no disk space left"},
+		{"over quota", false, fail(8000, "AtlasError"), true, true, "the service refuses"},
 		{"write concern", true, func(p *mongotest.Proxy) {
 			p.WriteConcernErrors(mongotest.CodeWriteConcernTimeout, "WriteConcernTimeout", always)
 		}, true, false, ""},
 		{"slow", false, func(p *mongotest.Proxy) { p.Delay(20 * time.Millisecond) }, true, true, ""},
-		{"stalled", false, func(p *mongotest.Proxy) { p.Stall() }, false, true, ""},
+		{"stalled", false, func(p *mongotest.Proxy) { p.Stall() }, false, true, "no answer within"},
 		{"no primary", false, func(p *mongotest.Proxy) {
 			p.FailCommand("", mongotest.CodeNotWritablePrimary, "NotWritablePrimary", always)
 		}, false, true, ""},

@@ -47,7 +47,7 @@ var rows = []row{
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
 	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
 	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestPlantedBugsAreFound"},
-	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBIll|TestMongoDBForeignDocuments"},
+	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBElections|TestMongoDBIll|TestMongoDBForeignDocuments"},
 	{"mongoreplay", "./replay", "TestMongoDB"},
 }
 
