@@ -176,7 +176,7 @@ func swapThrough(t *testing.T, name, uri string, short int, worlds []world) {
 			t.Errorf("document %d: %v", i, err)
 		}
 	}
-	for i := range historyRecords {
+	for i := range historyRecords + rounds/2 {
 		value, err := s.Record(t.Context(), historyRecord(i))
 		if err != nil {
 			t.Fatal(err)
@@ -246,7 +246,7 @@ func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 }
 
 // historyDocs are the documents that are written at a time, so many that a swap of most is a bulk whose answer counts them only. In
-// every other round the first one is left and a new one comes.
+// every other round the first one is left and a new one comes. historyRecords are the same of records.
 const historyDocs, historyRecords = 20, 2
 
 // ghost is a document that there never is.
@@ -267,10 +267,10 @@ type writer struct {
 	seen    map[index.Ref]uint64 // watermarks, which only grow
 }
 
-// round is a swap of some documents from the given one on, or of a record.
+// round is a swap of some documents from the given one on, or of a record from that one on.
 func (w *writer) round(ctx context.Context, from int) error {
 	if w.random.IntN(3) == 0 {
-		return w.swapRecord(ctx)
+		return w.swapRecord(ctx, from)
 	}
 	refs := []index.Ref{ghost}
 	for _, i := range w.random.Perm(historyDocs)[:1+w.random.IntN(historyDocs)] {
@@ -306,8 +306,8 @@ func (w *writer) round(ctx context.Context, from int) error {
 	return nil
 }
 
-func (w *writer) swapRecord(ctx context.Context) error {
-	name := historyRecord(w.random.IntN(historyRecords))
+func (w *writer) swapRecord(ctx context.Context, from int) error {
+	name := historyRecord(from + w.random.IntN(historyRecords))
 	value, err := w.store.Record(ctx, name)
 	if err != nil {
 		return pause(ctx, 5*time.Millisecond)

@@ -79,7 +79,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 // findBug runs tests with the nth of the planted bugs, 0 for none, by some seeds, and gives the first complaint, "" if there is
 // none.
 func findBug(program, server, tests string, nth int) string {
-	for seed := range 4 {
+	for seed := range 6 {
 		cmd := exec.Command(program, "-test.run="+tests, "-test.parallel=4", "-test.timeout=2m")
 		cmd.Env = append(os.Environ(), fmt.Sprint(journaltest.PlantedEnv, "=", nth), "HEATLOG_TEST_MONGODB="+server, "HEATLOG_TORTURE=", fmt.Sprint("HEATLOG_SEED=", seed))
 		out, err := cmd.CombinedOutput()
