@@ -50,9 +50,9 @@
 //
 // Writes are acknowledged by a majority of the members, journaled. Any other answer (a lost connection, a time-out, a write
 // concern error, a member that is no longer the primary) is an error, which means that each write may have happened, may never
-// happen, or may happen later, as the compare-and-swap that it is. The driver repeats a write once by itself where there are
-// sessions (retryWrites); the server then knows a statement that it has done and answers as it did, so that the numbers stay
-// right. It is not what makes writes safe: nothing here depends on it.
+// happen, or may happen later, as the compare-and-swap that it is. Where there are sessions, the driver sends a write again
+// by itself until its time is over (retryWrites); the server then knows a statement that it has done and answers as it did,
+// so that the numbers stay right. It is not what makes writes safe: nothing here depends on it.
 //
 // # Reading
 //

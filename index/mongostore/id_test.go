@@ -27,7 +27,7 @@ func TestIDOrder(t *testing.T) {
 	for _, page := range oddTexts() {
 		for _, period := range []heatmap.Period{0, 1, 63, 64, 682, 4095, 4096, 85_990, 1 << 18, 1<<32 - 1} {
 			for i, source := range oddSources() {
-				if page != "a" && i%5 > 0 {
+				if page != "a" && i%5 > 0 || period > 64 && i%3 > 0 {
 					continue
 				}
 				refs = append(refs, index.Ref{Generation: "g", Key: heatmap.Key{Site: "s", Page: page, Period: period}, Source: source})
