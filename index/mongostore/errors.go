@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -117,12 +118,7 @@ func explainServer(server mongo.ServerError, err error) (what, hint string) {
 
 // isNotPrimary reports whether a member steps down, shuts down or recovers.
 func isNotPrimary(e mongo.ServerError) bool {
-	for _, code := range []int{91, 189, 10107, 10058, 11600, 11602, 13435, 13436} {
-		if e.HasErrorCode(code) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]int{91, 189, 10107, 10058, 11600, 11602, 13435, 13436}, e.HasErrorCode)
 }
 
 func codeOf(e mongo.ServerError) int {
