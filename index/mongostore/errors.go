@@ -96,6 +96,9 @@ func explain(err error, timeout string) (what, hint string) {
 
 func explainServer(server mongo.ServerError, err error) (what, hint string) {
 	text := fmt.Sprintf("%s (code %d)", err.Error(), codeOf(server))
+	if bulk := (mongo.BulkWriteException{}); errors.As(err, &bulk) && len(bulk.WriteErrors) > 0 {
+		text = bulkText(bulk.WriteErrors)
+	}
 	has := server.HasErrorCode
 	switch {
 	case has(codeUnauthorized):
@@ -114,6 +117,16 @@ func explainServer(server mongo.ServerError, err error) (what, hint string) {
 		return "the member that was asked is not the primary any more: " + text, "the replica set elects one; it is asked again"
 	}
 	return text, ""
+}
+
+// bulkText tells one of a bulk's errors, as it may have thousands: the first that is not a document that was there already.
+// It lets go of what the bulk was to write, because an error may be kept.
+func bulkText(all []mongo.BulkWriteError) string {
+	for i := range all {
+		all[i].Request = nil
+	}
+	one := max(0, slices.IndexFunc(all, func(e mongo.BulkWriteError) bool { return e.Code != codeDuplicate }))
+	return fmt.Sprintf("%.1000s (code %d; %d documents have errors)", all[one].Message, all[one].Code, len(all))
 }
 
 // isNotPrimary reports whether a member steps down, shuts down or recovers.

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"heatlog/heatmap"
 	"heatlog/index"
 )
 
@@ -164,6 +166,38 @@ func TestWriteConcernError(t *testing.T) {
 		if done, err := s.SwapRecord(t.Context(), "r", [][]byte{nil, {1}}[old], []byte{2}); err == nil || done {
 			t.Errorf("record from %d: %t, %v", old, done, err)
 		}
+	}
+}
+
+// TestBulkErrors has a bulk each of whose documents has an error: one of them is told, and the bulk is not kept by it.
+func TestBulkErrors(t *testing.T) {
+	const n = 200
+	f := newFakeSet(t)
+	f.answer = func(_ int, name string, command bson.Raw) bson.D {
+		if format, is := isFormat(name, command); is {
+			return format
+		}
+		var all bson.A
+		for i := range n {
+			code, message := codeDuplicate, "it is there"
+			if i >= n/2 {
+				code, message = codeOutOfDisk, "no space for it"
+			}
+			all = append(all, bson.D{{Key: "index", Value: i}, {Key: "code", Value: code}, {Key: "errmsg", Value: message}})
+		}
+		return bson.D{{Key: "n", Value: 0}, {Key: "writeErrors", Value: all}}
+	}
+	s := openFake(t, f.uri(), Options{})
+	writes := make([]index.Write, n)
+	for i := range writes {
+		writes[i] = index.Write{Ref: docRef("p", heatmap.Period(i)), New: 1}
+	}
+	_, err := s.Swap(t.Context(), writes)
+	if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), "no space for it (code 14031; 200 documents") || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("error is %v", err)
+	}
+	if bulk := (mongo.BulkWriteException{}); !errors.As(err, &bulk) || len(bulk.WriteErrors) != n || bulk.WriteErrors[n-1].Request != nil {
+		t.Errorf("the error keeps what was to be written, or is another one: %T", err)
 	}
 }
 
