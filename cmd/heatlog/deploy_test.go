@@ -78,6 +78,9 @@ func TestComposeFiles(t *testing.T) {
 		if _, err := parser.Parse(image.command); err != nil {
 			t.Errorf("%s: heatlog %v: %v", name, image.command, err)
 		}
+		if err := line.Serve.check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 		if line.Serve.Store != store {
 			t.Errorf("%s: the store is %q, want %q", name, line.Serve.Store, store)
 		}

@@ -46,7 +46,8 @@ var rows = []row{
 	{"cache", "./cmd/heatlog", "TestTorture"},
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
 	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
-	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestPlantedBugsAreFound"},
+	{"mongoset", "./cmd/heatlog", "TestKillMongoDBSet"},
+	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestScanBreaksOff|TestPlantedBugsAreFound"},
 	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBElections|TestMongoDBIll|TestMongoDBForeignDocuments"},
 	{"mongoreplay", "./replay", "TestMongoDB"},
 }
