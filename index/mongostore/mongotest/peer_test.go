@@ -110,6 +110,7 @@ func TestSwapsOfEightWriters(t *testing.T) {
 // TestSwapsThroughProxy lets writers swap while the proxy makes faults: what was acknowledged is in the counter, and beside it
 // at most what nobody knows of.
 func TestSwapsThroughProxy(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	p := mongotest.NewProxy(t, mongotest.Database(t))
 	c := collection(t, p.URI())
 	// a closed connection makes a driver wait half a second for the server's next sign of life
@@ -144,11 +145,12 @@ func TestSwapsThroughProxy(t *testing.T) {
 
 // TestPeerKilled kills a peer that writes to a file while writers are at it: what was acknowledged is there afterwards.
 func TestPeerKilled(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	p := mongotest.NewPeer(t)
 	c := collection(t, p.URI())
 	raiseAll(t, c, 8, 10)
 	ctx := t.Context()
-	for round := range int64(3) {
+	for round := range int64(2) {
 		var acknowledged int64 // in this round
 		written := make(chan struct{})
 		go func() {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -159,7 +159,7 @@ func (m member) write(name string, b []byte) {
 func threePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		port := 20_000 + int(time.Now().UnixNano()/1000)%10_000
+		port := 20_000 + rand.IntN(10_000)
 		free := 0
 		for i := range 3 {
 			l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+i))
@@ -178,9 +178,11 @@ func threePorts(t *testing.T) int {
 
 // script runs deploy/replica-set with stand-ins for mongod.
 type script struct {
-	t    *testing.T
-	dir  string
-	port int
+	t      *testing.T
+	dir    string
+	mongod string
+	port   int // the first of three
+	told   int // the port that the script is told, 0 for none
 }
 
 func newScript(t *testing.T) *script {
@@ -194,9 +196,8 @@ func newScript(t *testing.T) *script {
 	if err := os.WriteFile(filepath.Join(bin, "mongod"), []byte(mongod), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("MONGOD", filepath.Join(bin, "mongod"))
-	s := &script{t: t, dir: filepath.Join(t.TempDir(), "set of members"), port: threePorts(t)}
-	t.Setenv("PORT", strconv.Itoa(s.port))
+	s := &script{t: t, dir: filepath.Join(t.TempDir(), "set of members"), mongod: filepath.Join(bin, "mongod"), port: threePorts(t)}
+	s.told = s.port
 	t.Cleanup(func() {
 		if _, err := os.Stat(filepath.Join(s.dir, "port")); err == nil {
 			s.run("stop")
@@ -208,6 +209,10 @@ func newScript(t *testing.T) *script {
 func (s *script) run(command string) (string, error) {
 	var out, complaints bytes.Buffer
 	c := exec.Command("../../../cmd/heatlog/deploy/replica-set", command, s.dir)
+	c.Env = append(os.Environ(), "MONGOD="+s.mongod)
+	if s.told != 0 {
+		c.Env = append(c.Env, "PORT="+strconv.Itoa(s.told))
+	}
 	c.Stdout, c.Stderr = &out, &complaints
 	if err := c.Run(); err != nil {
 		return out.String(), fmt.Errorf("%w: %s", err, complaints.String())
@@ -249,6 +254,7 @@ func lives(pid int) bool {
 
 // TestReplicaSetScript runs the script through: start, start again, step down, stop, start on what is there, stop.
 func TestReplicaSetScript(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	s := newScript(t)
 	uri := fmt.Sprintf("mongodb://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/?replicaSet=rs0", s.port, s.port+1, s.port+2)
 	s.does("start", uri)
@@ -257,7 +263,7 @@ func TestReplicaSetScript(t *testing.T) {
 	if s.pid(0) != before {
 		t.Error("a second start started a member again")
 	}
-	t.Setenv("PORT", "") // stop and stepdown know it from start
+	s.told = 0 // stop and stepdown know it from start
 	s.does("stepdown", fmt.Sprintf("127.0.0.1:%d -> 127.0.0.1:%d", s.port, s.port+2))
 
 	// the pid of member 1 has become another process's
@@ -284,7 +290,7 @@ func TestReplicaSetScript(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strconv.Itoa(pids[1])), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PORT", strconv.Itoa(s.port))
+	s.told = s.port
 	s.does("start", uri)
 	s.does("stop", "")
 	if lives(pids[1]) {
@@ -294,6 +300,7 @@ func TestReplicaSetScript(t *testing.T) {
 
 // TestReplicaSetScriptErrors looks that what cannot be started is said, and that nothing of it runs on.
 func TestReplicaSetScriptErrors(t *testing.T) {
+	t.Parallel()
 	s := newScript(t)
 	f := func(command, want string) {
 		t.Helper()
@@ -314,6 +321,6 @@ func TestReplicaSetScriptErrors(t *testing.T) {
 			t.Errorf("member %d may run on", i)
 		}
 	}
-	t.Setenv("MONGOD", filepath.Join(t.TempDir(), "none"))
+	s.mongod = filepath.Join(t.TempDir(), "none")
 	f("start", "install MongoDB")
 }

@@ -19,6 +19,7 @@ import (
 // TestSetElects lets writers raise a counter one by one, not by compare-and-swap, while another member becomes primary, replies
 // are lost and errors are made: the driver sends each write again, and none counts twice.
 func TestSetElects(t *testing.T) {
+	t.Parallel() // it waits for the most part
 	s := mongotest.NewSet(t, 3)
 	c := collection(t, s.URI())
 	const writers, each = 8, 40
