@@ -47,7 +47,7 @@ var rows = []row{
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
 	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
 	{"mongoset", "./cmd/heatlog", "TestKillMongoDBSet"},
-	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestScanBreaksOff|TestPlantedBugsAreFound"},
+	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestPlantedBugsAreFound"},
 	{"mongoindex", "./index", "TestMongoDBFaults|TestMongoDBElections|TestMongoDBIll|TestMongoDBForeignDocuments"},
 	{"mongoreplay", "./replay", "TestMongoDB"},
 }
