@@ -66,7 +66,9 @@
 // checkpoint, with the same meaning.
 //
 // What cannot be told by positions: copies of one source that was written on from two copies, each after the store had
-// nothing above. Once a copy is written, others that go further must not be put back. And repeats are told within a
+// nothing above. Once a copy is written, others that go further must not be put back. Where several processes reach the store, a
+// [Lease] refuses a second one, and tells one that stood still from where on its hits are its own: there its source is cut, see
+// [CutAt], and so is one to which hits were added before the store could be asked whether it is an older copy. And repeats are told within a
 // source: a batch sent again after a freeze counts again. What a frozen source holds may
 // change, when it is pruned or a longer copy is put back: a verdict that rested on it would be another one in a replay than it
 // was live.

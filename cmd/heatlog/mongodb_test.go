@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,6 +22,7 @@ import (
 	"time"
 
 	"heatlog/index"
+	"heatlog/index/mongostore"
 	"heatlog/index/mongostore/mongotest"
 )
 
@@ -376,6 +380,51 @@ func TestDatabaseOutage(t *testing.T) {
 		t.Errorf("%d errors are logged:\n%s", n, r.p.Log)
 	}
 	r.p.Stop()
+}
+
+// TestDatabaseEnds ends a server while it waits for its database, and once that is there: both are clean ends.
+func TestDatabaseEnds(t *testing.T) {
+	proxy := mongotest.NewProxy(t, mongotest.Database(t))
+	c := &serveCmd{Listen: "127.0.0.1:0", Data: dataDir(t.TempDir()), Ack: "write", CacheBytes: 8 << 20, FlushEvery: time.Minute,
+		storeFlags: storeFlags{Store: proxy.URI()}}
+	for _, reached := range []bool{false, true} {
+		proxy.Cut()
+		srv, err := openServer(t.Context(), c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- srv.serve(ctx) }()
+		if err := srv.ready(); !isOut(err, "nobody answers") {
+			t.Errorf("ready says %v", err)
+		}
+		if reached {
+			proxy.Heal()
+			for srv.ready() != nil {
+				srv.readStats(func(reading) {})
+				if sleep(ctx, time.Millisecond) != nil {
+					t.Fatal("not ready")
+				}
+			}
+		}
+		stop()
+		if err := errors.Join(<-served, srv.close()); err != nil {
+			t.Errorf("reached %v: it ends with %v", reached, err)
+		}
+	}
+	leases, err := mongostore.Open(proxy.URI(), mongostore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leases.Close(context.Background())
+	note, err := c.Data.readPlace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease, err := leases.Record(t.Context(), "lease/"+note.Source); err != nil || lease != nil {
+		t.Errorf("lease of %q is %q after the end, %v", note.Source, lease, err)
+	}
 }
 
 // TestDatabaseStalls lets a database take every request and answer none: questions end all the same.
