@@ -332,18 +332,21 @@ func (p *process) source(t *testing.T) string {
 // TestDatabaseOutage cuts the connection while hits come, more than may wait in memory.
 func TestDatabaseOutage(t *testing.T) {
 	t.Parallel()
-	const cache = 1 << 20
+	const cache, pages, atATime = 1 << 20, 8000, 50 // of all pages 8 MB would be held, of 16 parts for each worker 2
 	r, proxy := newRemote(t, false, "--cache-bytes", "1MiB")
 	r.imports(10)
 	r.check("before")
 	proxy.Cut()
 	var lines bytes.Buffer
-	for page := range 4000 {
+	for page := range pages {
 		for i := range 5 {
 			fmt.Fprintf(&lines, `{"t":1767225600000,"site":"restore","url":"https://restore.example/p%d","kind":"click","x":%d,"y":8,"vw":1280,"vh":720}`+"\n", page, i*8)
 		}
+		if page%atATime == atATime-1 {
+			r.p.Import(&lines, "")
+			lines.Reset()
+		}
 	}
-	r.p.Import(&lines, "")
 	r.sends(5)
 	waited := regexp.MustCompile(`(?m)^heatlog_index_waits_total [1-9]`)
 	held := regexp.MustCompile(`(?m)^heatlog_index_held_bytes (\S+)$`)
@@ -368,10 +371,10 @@ func TestDatabaseOutage(t *testing.T) {
 	r.check("database is back")
 	var list struct{ Total int }
 	r.p.Ask("/v1/pages", url.Values{"site": {"restore"}, "limit": {"1"}}, &list)
-	if list.Total != 4001 {
-		t.Errorf("%d pages are counted, want 4001", list.Total)
+	if list.Total != pages+1 {
+		t.Errorf("%d pages are counted, want %d", list.Total, pages+1)
 	}
-	for _, page := range []int{0, 1234, 3999} {
+	for _, page := range []int{0, 1234, pages - 1} {
 		if cells := r.p.clickCells("restore", fmt.Sprint("https://restore.example/p", page)); len(cells) != 5 {
 			t.Errorf("page %d has %v", page, cells)
 		}
