@@ -46,7 +46,9 @@ func TestMongoDBFaults(t *testing.T) {
 		running.Wait()
 	}
 	row.Found("met %+v", total)
-	if !t.Failed() && (total.Conflicts == 0 || total.Errors == 0 || total.Answers == 0 || total.Dropped == 0 || total.Concerns == 0 || total.Kills == 0) {
+	usual := total.Errors > 0 && total.Answers > 0 && total.Kills > 0
+	rare := total.Conflicts > 0 && total.Dropped > 0 && total.Concerns > 0 // how many depends on how quick the machine is
+	if !t.Failed() && !(usual && (rare || worlds < 20)) {
 		t.Errorf("the worlds never met something that they are for: %+v", total)
 	}
 }
