@@ -57,7 +57,7 @@ func TestKillMongoDBSet(t *testing.T) {
 	row := journaltest.Begin(t, "kill -9 and elections of a replica set, seconds", seconds, seed)
 	set := mongotest.NewSet(t, 3)
 	c := newCampaign(t, seed, 2, "--store", set.URI(), "--mongo-read-preference", "secondaryPreferred")
-	c.long, c.rest = 2, 5*time.Millisecond // as in TestKillMongoDB
+	c.long, c.rest, c.least = 2, 5*time.Millisecond, min(c.least, seconds/10) // as in TestKillMongoDB
 	c.begin()
 	stop, healed := make(chan struct{}), make(chan int)
 	go func() {

@@ -20,6 +20,7 @@ func TestKillMongoDB(t *testing.T) {
 	c := newCampaign(t, seed, 2, "--store", proxy.URI())
 	c.long = 2                    // the driver takes half a second to trust a database again
 	c.rest = 5 * time.Millisecond // what is to be met is not load
+	c.least = min(c.least, seconds/10)
 	c.begin()
 	stop, healed := make(chan struct{}), make(chan struct{})
 	go func() {

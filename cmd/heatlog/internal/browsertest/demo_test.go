@@ -116,9 +116,14 @@ func TestDemoWorks(t *testing.T) {
 	press := func(selector string) {
 		t.Helper()
 		at := browser.Eval[[2]float64](p, fmt.Sprintf(`(async () => {
-			const e = document.querySelector(%q); e.scrollIntoView({block: "center", behavior: "instant"})
-			await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))) // clicks go where the last frame has it
-			const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]
+			const e = document.querySelector(%q)
+			for (let last; ;) { // until it stays where it is: clicks go where the last frame has it
+				e.scrollIntoView({block: "center", behavior: "instant"})
+				await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+				const b = e.getBoundingClientRect(), at = [b.x + b.width / 2, b.y + b.height / 2]
+				if (last && last[0] === at[0] && last[1] === at[1]) return at
+				last = at
+			}
 		})()`, selector))
 		p.Point(at[0], at[1])
 	}
@@ -150,6 +155,7 @@ func TestDemoWorks(t *testing.T) {
 	press(".thumbs button:nth-child(2)")
 	want(`document.querySelector("#stage").src.endsWith("/plover-air.svg")`)
 	p.Goto(server.Base + "/demo/#letter")
+	want(`document.readyState === "complete"`)
 	browser.Eval[bool](p, `document.querySelector("#email").value = "a@b.example", true`)
 	press("#letter button")
 	want(`document.querySelector("#toast").textContent.startsWith("Thank you") && location.search === ""`)
