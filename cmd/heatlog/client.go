@@ -141,7 +141,7 @@ func readAPIError(resp *http.Response) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return withHint(e, "give the server's token with --token or HEATLOG_TOKEN, or its data folder with --data")
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		return withHint(e, "the server is busy, stopping, or cannot write; see its log and try again")
+		return withHint(e, "its log says more; try again in a while")
 	}
 	return e
 }

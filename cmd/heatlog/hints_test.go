@@ -201,5 +201,5 @@ func TestImportGoesOn(t *testing.T) {
 	f("… | tail -n +8193 | heatlog import -\n", "-")
 	f("send the whole file again with the same --batch", "--batch", "b1", "a.gz")
 	status, answer = 503, `{"error":{"code":"unavailable","message":"the server is stopping"}}`
-	f("see its log and try again", "a.gz")
+	f("its log says more; try again", "a.gz")
 }

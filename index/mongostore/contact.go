@@ -21,6 +21,12 @@ const (
 // about to be written.
 func (s *Store) contact(ctx context.Context, write bool) error {
 	format, err := s.record(ctx, formatRecord)
+	if err == nil && format == nil && s.formatKnown.Load() {
+		s.emptied.Store(true)
+	}
+	if err == nil && s.emptied.Load() {
+		return s.emptiedError()
+	}
 	if err == nil && format == nil {
 		if err = s.checkEmpty(ctx); err == nil && !write {
 			return nil
@@ -47,30 +53,48 @@ func (s *Store) contact(ctx context.Context, write bool) error {
 
 // enter makes sure of the format before a call.
 func (s *Store) enter(ctx context.Context, write bool) error {
+	if s.emptied.Load() {
+		return s.emptiedError()
+	}
 	if s.formatKnown.Load() {
 		return ctx.Err()
 	}
 	return s.contact(ctx, write)
 }
 
-// checkEmpty refuses a database that has documents and no format. A format that came meanwhile is fine.
+// emptiedError says that the database was emptied while this process used it. What this one still has in memory fits nothing that
+// is there, so it stores nothing more.
+func (s *Store) emptiedError() error {
+	return fmt.Errorf("%s was emptied: its record %q was there and is gone; stop heatlog, restore the database or drop what is left of it, "+
+		"and start heatlog again: it counts what is missing from the journal", s.where, formatRecord)
+}
+
+// checkEmpty refuses a database that has documents or records and no format. A format that came meanwhile is fine.
 func (s *Store) checkEmpty(ctx context.Context) error {
-	var some bool
-	err := s.read(ctx, func(ctx context.Context) error {
-		err := s.docs.FindOne(ctx, bson.D{}, options.FindOne().SetProjection(bson.D{{Key: idField, Value: 1}})).Err()
-		some = err == nil
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			err = nil
+	for _, c := range []*mongo.Collection{s.docs, s.records} {
+		some := false
+		err := s.read(ctx, func(ctx context.Context) error {
+			err := c.FindOne(ctx, bson.D{}, options.FindOne().SetProjection(bson.D{{Key: idField, Value: 1}})).Err()
+			some = err == nil
+			if errors.Is(err, mongo.ErrNoDocuments) {
+				err = nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return err
-	})
-	if err != nil || !some {
-		return err
+		if !some {
+			continue
+		}
+		format, err := s.record(ctx, formatRecord)
+		if err == nil && format == nil {
+			err = fmt.Errorf("%s holds %s, but its record %q is not there: it was emptied while it was used, or is not heatlog's; stop every heatlog that "+
+				"uses it, restore it from a backup or drop it, and start again: all hits that the journal holds are counted anew", s.where, c.Name(), formatRecord)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	format, err := s.record(ctx, formatRecord)
-	if err == nil && format == nil {
-		err = fmt.Errorf("%s holds documents, but its record %q is not there: it is not heatlog's, or is damaged; "+
-			"restore it from a backup, or give heatlog an empty database: it then counts anew all hits that the journal holds", s.where, formatRecord)
-	}
-	return err
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"heatlog/index"
 	"heatlog/index/mongostore/mongotest"
@@ -128,8 +129,45 @@ func TestFormat(t *testing.T) {
 		},
 		"drop": func() error { return other.Drop(t.Context(), "g1") },
 	} {
-		if err := call(); err == nil || !strings.Contains(err.Error(), "holds documents") {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "holds docs") {
 			t.Errorf("%s of a store without its format: %v", what, err)
 		}
 	}
+}
+
+// TestEmptied empties a database that is in use: who used it stores nothing more, even if somebody else begins anew there, and who
+// comes is refused as long as a part is left.
+func TestEmptied(t *testing.T) {
+	uri := mongotest.Database(t)
+	s := open(t, uri, Options{})
+	put(t, s, index.Write{Ref: docRef("a", 1), New: 1})
+	for _, c := range []*mongo.Collection{s.docs, s.records} {
+		if _, err := c.DeleteMany(t.Context(), bson.D{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.records.InsertOne(t.Context(), bson.D{{Key: idField, Value: "checkpoint"}, {Key: valueField, Value: binaryOf(nil)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, uri, Options{}).Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "holds records") {
+		t.Errorf("ping of what is left of a store: %v", err)
+	}
+	emptied := func(err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "was emptied") {
+			t.Errorf("error is %v", err)
+		}
+	}
+	emptied(s.Ping(t.Context()))
+	if _, err := s.records.DeleteMany(t.Context(), bson.D{}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, open(t, uri, Options{}), index.Write{Ref: docRef("a", 1), New: 1})
+	emptied(s.Ping(t.Context()))
+	_, err := s.Swap(t.Context(), []index.Write{{Ref: docRef("b", 1), New: 1}})
+	emptied(err)
+	_, err = s.Load(t.Context(), []index.Ref{docRef("a", 1)})
+	emptied(err)
+	_, err = s.SwapRecord(t.Context(), "a", nil, []byte("b"))
+	emptied(err)
 }

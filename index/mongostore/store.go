@@ -58,6 +58,7 @@ type Store struct {
 	clock    clock
 
 	formatKnown atomic.Bool // the format record is there and is ours
+	emptied     atomic.Bool // it was there, and is gone
 	warnOnce    sync.Once   // about scans that must go to the primary
 
 	counts counts
@@ -81,10 +82,10 @@ func Open(uri string, o Options) (*Store, error) {
 	settings := options.Client().ApplyURI(uri).SetAppName("heatlog").SetTimeout(o.Timeout).SetServerSelectionTimeout(o.Timeout)
 	settings.SetServerMonitor(s.topology.monitor()).SetMonitor(o.monitor)
 	if err := settings.Validate(); err != nil {
-		return nil, fmt.Errorf("connection string %s: %s", s.where, safeError(uri, err))
+		return nil, fmt.Errorf("connection string %s: %w", s.where, safeError(uri, err))
 	}
 	if s.client, err = mongo.Connect(settings); err != nil {
-		return nil, fmt.Errorf("connection string %s: %s", s.where, safeError(uri, err))
+		return nil, fmt.Errorf("connection string %s: %w", s.where, safeError(uri, err))
 	}
 	journaled := true
 	safe := options.Collection().SetWriteConcern(&writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}).

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
@@ -57,10 +58,14 @@ func checkURI(uri string) (database string, err error) {
 	return database, nil
 }
 
-// safeError gives the text of the driver's complaint about a connection string, if that cannot tell a secret.
-func safeError(uri string, err error) string {
-	if strings.Contains(uri, "@") || strings.Contains(strings.ToLower(uri), "password") || strings.Contains(strings.ToLower(uri), "token") {
-		return "its hosts, its options or the encoding of user and password are wrong"
+// safeError gives the driver's complaint about a connection string, as far as that cannot tell a secret. That of a name server
+// stays one.
+func safeError(uri string, err error) error {
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		return dns
 	}
-	return strings.TrimPrefix(err.Error(), "error parsing uri: ")
+	if strings.Contains(uri, "@") || strings.Contains(strings.ToLower(uri), "password") || strings.Contains(strings.ToLower(uri), "token") {
+		return errors.New("its hosts, its options or the encoding of user and password are wrong")
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "error parsing uri: "))
 }

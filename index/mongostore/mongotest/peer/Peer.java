@@ -98,6 +98,9 @@ public class Peer {
     MongoServer server = new MongoServer(backend.version(new Version()));
     server.bind("127.0.0.1", Integer.parseInt(args[0]));
     System.out.println(server.getLocalAddress().getPort());
+    if (Boolean.getBoolean("stay")) { // until it is ended
+      Thread.currentThread().join();
+    }
     while (System.in.read() >= 0) {
     }
     server.shutdownNow();
