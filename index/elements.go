@@ -57,7 +57,7 @@ func (s *elementSum) blob(k heatmap.Key, blob []byte) error {
 }
 
 func (s *elementSum) reset() {
-	s.sum = sum{sel: s.sum.sel}
+	s.sum.daysSeen, s.sum.delta, s.sum.stored = daysSeen{}, heatmap.Delta{}, nil
 	clear(s.names)
 }
 

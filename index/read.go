@@ -10,7 +10,8 @@ import (
 )
 
 // A reducer sums what a query asks for. Part runs on the workers, for several deltas at once, and takes what is wanted
-// of a live delta; the rest runs where the query was asked.
+// of a live delta; the rest runs where the query was asked. Whoever asked does not wait for workers of a pipeline that ended, so
+// nothing that part reads may be written by the rest.
 type reducer interface {
 	part(d *heatmap.Delta) any
 	add(k heatmap.Key, part any)

@@ -43,7 +43,10 @@ func (s *sum) blob(k heatmap.Key, blob []byte) error {
 	return s.delta.MergeBlobSelected(blob, s.sel)
 }
 
-func (s *sum) reset() { *s = *newSum(s.sel, s.kind) }
+func (s *sum) reset() {
+	s.daysSeen, s.delta, s.stored = daysSeen{}, heatmap.Delta{}, nil
+	s.delta.IgnoreAnchors()
+}
 
 func (s *sum) what() string { return s.kind.String() }
 

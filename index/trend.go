@@ -109,7 +109,10 @@ func (t *trend) count(n *kindCounts, id heatmap.LayerID, hits uint64) {
 	}
 }
 
-func (t *trend) reset() { *t = *newTrend(t.plan) }
+func (t *trend) reset() {
+	clear(t.buckets)
+	t.low, t.high, t.joined, t.err = 0, 0, false, nil
+}
 
 // event counts an event of a scan.
 func (t *trend) event(ev *Event) error {
