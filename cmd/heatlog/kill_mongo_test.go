@@ -47,8 +47,7 @@ func TestKillMongoDB(t *testing.T) {
 
 // breakConnection makes faults, one after the other and with pauses, until it is told to stop, and heals what it made.
 func breakConnection(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
-	defer p.Heal()
-	for {
+	p.Trouble(r, stop, 1500*time.Millisecond, time.Second, func() {
 		switch r.IntN(8) {
 		case 0:
 			p.Cut()
@@ -65,16 +64,5 @@ func breakConnection(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 				CutRequest: 0.05, DropReply: 0.1, NotPrimary: 0.05, WriteConcernError: 0.1, Delay: 0.2, MaxDelay: 100 * time.Millisecond,
 			})
 		}
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(r.IntN(1500)) * time.Millisecond):
-		}
-		p.Heal()
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(r.IntN(1000)) * time.Millisecond):
-		}
-	}
+	})
 }

@@ -215,8 +215,7 @@ func openStore(t *testing.T, uri string, timeout time.Duration) *mongostore.Stor
 
 // blow makes faults until it is told to stop, and heals what it made.
 func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
-	defer p.Heal()
-	for {
+	p.Trouble(r, stop, 400*time.Millisecond, 300*time.Millisecond, func() {
 		switch r.IntN(8) {
 		case 0:
 			p.Cut()
@@ -231,18 +230,7 @@ func blow(p *mongotest.Proxy, r *rand.Rand, stop <-chan struct{}) {
 		default:
 			p.Random(r.Uint64(), mongotest.Rates{CutRequest: 0.02, DropReply: 0.05, NotPrimary: 0.02, WriteConcernError: 0.05, Delay: 0.2, MaxDelay: 20 * time.Millisecond})
 		}
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(r.IntN(400)) * time.Millisecond):
-		}
-		p.Heal()
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(r.IntN(300)) * time.Millisecond):
-		}
-	}
+	})
 }
 
 // historyDocs are the documents that are written at a time, so many that a swap of most is a bulk whose answer counts them only. In

@@ -156,6 +156,30 @@ func (p *Proxy) Random(seed uint64, r Rates) {
 	p.faults.rates, p.faults.random = r, rand.New(rand.NewPCG(seed, 0))
 }
 
+// Trouble calls fault, which makes one, again and again until stop is closed, and heals what it made. A fault lasts up to lasts, and
+// a pause follows of up to rest.
+func (p *Proxy) Trouble(r *rand.Rand, stop <-chan struct{}, lasts, rest time.Duration, fault func()) {
+	defer p.Heal()
+	wait := func(most time.Duration) bool {
+		select {
+		case <-stop:
+			return false
+		case <-time.After(time.Duration(r.Int64N(int64(most)))):
+			return true
+		}
+	}
+	for {
+		fault()
+		if !wait(lasts) {
+			return
+		}
+		p.Heal()
+		if !wait(rest) {
+			return
+		}
+	}
+}
+
 // Counts says what happened until now.
 func (p *Proxy) Counts() Counts {
 	p.mu.Lock()
