@@ -20,6 +20,7 @@ type Query struct {
 	Noise float64 // Heatmap: lone cells with less than this share of the greatest weight are left out, 0 to 1
 	From  Bound
 	To    Bound
+	Last  int      // days up to today, today among them, in place of From and To; 0 = none
 	Width struct { // viewport widths, both inclusive
 		Set      bool
 		Min, Max uint16
@@ -36,6 +37,12 @@ type Query struct {
 	Limit      int    // PageList, ElementList: pages or elements at most, 0 = all
 	Cells      bool   // ElementList: where inside elements, and where on the page without one
 	Hourly     bool   // Trend: by hour, else by day
+
+	// Trend, PageList: a window of time that slides. A trend has a bucket every so often, each of all hits of the window that ends
+	// with it; a list is of the last window. Window is a multiple of Every; both are whole seconds, 0 = no window.
+	Window, Every time.Duration
+
+	Step time.Duration // Timeline: length of a step, whole seconds; 0 = as the range is long
 }
 
 // ParamError says that a query cannot be answered as it was put. Field is the name of the query parameter.

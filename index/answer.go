@@ -41,13 +41,13 @@ func (x *Index) span(ctx context.Context, pl *plan, s *sum) (first, last heatmap
 
 // answer sums the wanted kinds from blobs and live deltas, or by a scan of the journal.
 func (x *Index) answer(ctx context.Context, pl *plan, kinds ...heatmap.Kind) (*sum, heatmap.Prefix, error) {
-	s := newSum(pl.selects(kinds...), kinds[0])
+	t := newSumAggregate(pl, kinds...)
 	if pl.scan {
-		prefix, err := x.scan(ctx, pl, s, kinds)
-		return s, prefix, err
+		prefix, err := x.scan(ctx, pl, t)
+		return t.sum, prefix, err
 	}
-	prefix, err := x.reduce(ctx, pl, s)
-	return s, prefix, err
+	prefix, err := x.reduce(ctx, pl, t.sum)
+	return t.sum, prefix, err
 }
 
 // Heatmap answers a query for a kind's points. The error is a *heatmap.ParamError if the query cannot be answered as
@@ -161,7 +161,7 @@ func (x *Index) list(ctx context.Context, q asked) (*heatmap.PageList, error) {
 	counts := newPageCounts(pl)
 	var prefix heatmap.Prefix
 	if pl.scan {
-		prefix, err = x.scanPages(ctx, pl, counts)
+		prefix, err = x.scan(ctx, pl, pagesAggregate{counts})
 	} else {
 		prefix, err = x.reduce(ctx, pl, counts)
 	}

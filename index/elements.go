@@ -95,10 +95,11 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 		return nil, err
 	}
 	kinds := []heatmap.Kind{heatmap.KindClick, heatmap.KindRage, heatmap.KindDead, heatmap.KindView}
-	s := newElementSum(pl, kinds)
+	t := newElementAggregate(pl, kinds...)
+	s := t.elementSum
 	var prefix heatmap.Prefix
 	if pl.scan {
-		prefix, err = x.scan(ctx, pl, &s.sum, kinds)
+		prefix, err = x.scan(ctx, pl, t)
 		s.sum.delta.Names(s.names.add)
 	} else {
 		prefix, err = x.reduce(ctx, pl.withMonths(), s)

@@ -12,13 +12,10 @@ import (
 	"heatlog/journal"
 )
 
-// scan answers what blobs cannot: it reads the source from its start through a stream of its own, the same that the
-// index applies, and sums the hits that the plan asks for. It waits for its turn if MaxScans run already.
-func (x *Index) scan(ctx context.Context, pl *plan, s *sum, kinds []heatmap.Kind) (heatmap.Prefix, error) {
-	return x.scanEvents(ctx, pl, func(ev *Event) error {
-		pl.tallyEvent(s, ev, kinds)
-		return nil
-	})
+// scan answers what blobs cannot: it reads the sources from their first positions through streams of its own, the same that the
+// index applies, and counts the hits that the plan asks for. It waits for its turn if MaxScans run already.
+func (x *Index) scan(ctx context.Context, pl *plan, a aggregate) (heatmap.Prefix, error) {
+	return x.scanEvents(ctx, pl, a.event)
 }
 
 // tallyEvent adds an event that the plan keeps to a sum of kinds.
@@ -31,18 +28,6 @@ func (pl *plan) tallyEvent(s *sum, ev *Event, kinds []heatmap.Kind) {
 	if o := asOp(ev); pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
 		tallyKinds(&s.delta, &o, kinds)
 	}
-}
-
-// scanPages counts the hits of each page by a scan.
-func (x *Index) scanPages(ctx context.Context, pl *plan, c *pageCounts) (heatmap.Prefix, error) {
-	return x.scanEvents(ctx, pl, func(ev *Event) error {
-		sum := c.of(ev.Page)
-		sum.samples.AddHit(ev.Bot, ev.Sampled)
-		if pl.keepsWidthOf(ev.Hit.ViewportW) && pl.keepsDevice(ev.Device) {
-			sum.event(ev)
-		}
-		return nil
-	})
 }
 
 // tallyKinds adds an op to the layers of the wanted kinds only, each kind in its sum layer.

@@ -280,7 +280,7 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 // reduceTrend counts what the plan of t asks for.
 func (x *Index) reduceTrend(ctx context.Context, t *trend) (heatmap.Prefix, error) {
 	if t.plan.scan {
-		return x.scanEvents(ctx, t.plan, t.event)
+		return x.scan(ctx, t.plan, trendAggregate{t})
 	}
 	days := *t.plan
 	days.periods = daysOf(t.plan.first, t.plan.last)
