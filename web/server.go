@@ -52,6 +52,8 @@ type Options struct {
 
 	Difference DifferenceFunc // minus_… of /v1/heatmap
 
+	Live LiveReader // /v1/queries and what lies below
+
 	Generations Generations // /v1/generations and what lies below
 
 	// CountedZone gives the zone that the rules of the active generation name for a site, nil for none. nil = none for all.
