@@ -116,7 +116,7 @@ func TestFrozenIsInspected(t *testing.T) {
 		t.Errorf("verify %+v, %v", rep, err)
 	}
 	var lines []string
-	err = journal.Dump(t.Context(), fsys, dir, journal.Span{From: 5}, func(line []byte) error {
+	err = journal.Dump(t.Context(), fsys, dir, journal.Range{From: 5}, func(line []byte) error {
 		lines = append(lines, string(line[:strings.IndexByte(string(line), ' ')]))
 		return nil
 	}, nil)

@@ -304,8 +304,8 @@ func (o *opened) check(ctx context.Context, found func(*CorruptError)) (*Report,
 	return rep, err
 }
 
-// Span is a part of a journal.
-type Span struct {
+// Range is a part of a journal.
+type Range struct {
 	Source string // "" = all, the frozen ones first, in the order in which they were frozen
 	From   uint64 // first position, of each source
 	To     uint64 // the position after the last, 0 = to the end
@@ -316,13 +316,13 @@ type Span struct {
 // line is valid only during the call; an error of fn ends the dump and is returned. Damage is passed to damaged and left
 // out; a nil damaged makes it the error instead. Dump changes nothing and may run while another process writes. A nil
 // fsys is OS.
-func Dump(ctx context.Context, fsys FS, dir string, s Span, fn func(line []byte) error, damaged func(*CorruptError)) error {
+func Dump(ctx context.Context, fsys FS, dir string, r Range, fn func(line []byte) error, damaged func(*CorruptError)) error {
 	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return err
 	}
 	var line []byte
-	return s.each(ctx, all, func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error {
+	return r.each(ctx, all, func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error {
 		line = line[:0]
 		if len(all) > 1 {
 			line = append(append(line, sourceName(o.source)...), ':')
@@ -333,35 +333,35 @@ func Dump(ctx context.Context, fsys FS, dir string, s Span, fn func(line []byte)
 }
 
 // Hits gives the same hits as Dump. They are valid only during the call.
-func Hits(ctx context.Context, fsys FS, dir string, s Span, fn func(h *heatmap.Hit) error, damaged func(*CorruptError)) error {
+func Hits(ctx context.Context, fsys FS, dir string, r Range, fn func(h *heatmap.Hit) error, damaged func(*CorruptError)) error {
 	all, err := openToRead(fsys, dir)
 	if err != nil {
 		return err
 	}
-	return s.each(ctx, all, func(_ *opened, _ uint64, _ int64, _ *heatmap.Batch, h *heatmap.Hit) error { return fn(h) }, damaged)
+	return r.each(ctx, all, func(_ *opened, _ uint64, _ int64, _ *heatmap.Batch, h *heatmap.Hit) error { return fn(h) }, damaged)
 }
 
-// errSpanEnd ends reading where a span does.
-var errSpanEnd = errors.New("end of span")
+// errRangeEnd ends reading where a range does.
+var errRangeEnd = errors.New("end of range")
 
-// each calls fn for the hits of the span, in order.
-func (s Span) each(ctx context.Context, all []*opened, fn func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error, damaged func(*CorruptError)) error {
+// each calls fn for the hits of the range, in order.
+func (r Range) each(ctx context.Context, all []*opened, fn func(o *opened, pos uint64, appended int64, b *heatmap.Batch, h *heatmap.Hit) error, damaged func(*CorruptError)) error {
 	known := false
 	for _, o := range all {
-		if s.Source != "" && s.Source != sourceName(o.source) {
+		if r.Source != "" && r.Source != sourceName(o.source) {
 			continue
 		}
 		known = true
-		if len(all) > 1 && o.catalog.durable() < s.From {
+		if len(all) > 1 && o.catalog.durable() < r.From {
 			continue
 		}
-		from := max(s.From, o.catalog.first())
+		from := max(r.From, o.catalog.first())
 		err := o.read(ctx, from, func(c *heatmap.Chunk) error {
 			pos := c.Position
 			for b := range c.Batches {
 				for h := range c.Batches[b].Hits {
-					if s.To > 0 && pos >= s.To {
-						return errSpanEnd
+					if r.To > 0 && pos >= r.To {
+						return errRangeEnd
 					}
 					if pos >= from {
 						if err := fn(o, pos, c.Appended, &c.Batches[b], &c.Batches[b].Hits[h]); err != nil {
@@ -373,12 +373,12 @@ func (s Span) each(ctx context.Context, all []*opened, fn func(o *opened, pos ui
 			}
 			return nil
 		}, func(_, to uint64) { from = max(from, to) }, damaged)
-		if err != nil && !errors.Is(err, errSpanEnd) {
+		if err != nil && !errors.Is(err, errRangeEnd) {
 			return err
 		}
 	}
 	if !known {
-		return fmt.Errorf("journal has no source %s", s.Source)
+		return fmt.Errorf("journal has no source %s", r.Source)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestDump(t *testing.T) {
 	f := func(from uint64, want []string) {
 		t.Helper()
 		var got []string
-		err := journal.Dump(t.Context(), fsys, dir, journal.Span{From: from}, func(line []byte) error {
+		err := journal.Dump(t.Context(), fsys, dir, journal.Range{From: from}, func(line []byte) error {
 			got = append(got, string(line))
 			return nil
 		}, nil)
@@ -92,10 +92,10 @@ func TestDump(t *testing.T) {
 	f(1, want[1:])
 	f(3, nil)
 	enough := errors.New("enough")
-	if err := journal.Dump(t.Context(), fsys, dir, journal.Span{}, func([]byte) error { return enough }, nil); !errors.Is(err, enough) {
+	if err := journal.Dump(t.Context(), fsys, dir, journal.Range{}, func([]byte) error { return enough }, nil); !errors.Is(err, enough) {
 		t.Errorf("dump that is stopped: %v", err)
 	}
-	if err := journal.Dump(t.Context(), fsys, dir, journal.Span{From: 4}, func([]byte) error { return nil }, nil); !errors.Is(err, journal.ErrPosition) {
+	if err := journal.Dump(t.Context(), fsys, dir, journal.Range{From: 4}, func([]byte) error { return nil }, nil); !errors.Is(err, journal.ErrPosition) {
 		t.Errorf("dump from behind the end: %v", err)
 	}
 }
@@ -109,12 +109,12 @@ func TestDumpOverDamage(t *testing.T) {
 	fsys := s.with("", nil)
 	lines, lost := 0, uint64(0)
 	count := func([]byte) error { lines++; return nil }
-	err := journal.Dump(t.Context(), fsys, dir, journal.Span{}, count, nil)
+	err := journal.Dump(t.Context(), fsys, dir, journal.Range{}, count, nil)
 	if corrupt := (*journal.CorruptError)(nil); !errors.As(err, &corrupt) || corrupt.Offset != chunks[1].Offset || uint64(lines) != chunks[1].Base {
 		t.Errorf("dump gives %d lines, %v", lines, err)
 	}
 	lines = 0
-	err = journal.Dump(t.Context(), fsys, dir, journal.Span{}, count, func(e *journal.CorruptError) { lost += e.Lost() })
+	err = journal.Dump(t.Context(), fsys, dir, journal.Range{}, count, func(e *journal.CorruptError) { lost += e.Lost() })
 	if err != nil || lost != chunks[1].End-chunks[1].Base || uint64(lines)+lost != s.end() {
 		t.Errorf("dump over damage: %d lines, %d lost of %d, %v", lines, lost, s.end(), err)
 	}
@@ -185,7 +185,7 @@ func TestInspectWhilePruning(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines, first := uint64(0), j.First()
-		if err := journal.Dump(t.Context(), fsys, dir, journal.Span{}, func([]byte) error { lines++; return nil }, nil); err != nil {
+		if err := journal.Dump(t.Context(), fsys, dir, journal.Range{}, func([]byte) error { lines++; return nil }, nil); err != nil {
 			t.Fatal(err)
 		}
 		if now := j.First(); first == now && first+lines < durable {

@@ -62,7 +62,7 @@ func wantSources(t testing.TB, j *journal.Journal, fsys *journaltest.FS, first, 
 	for i := range first {
 		all += end[i] - first[i]
 	}
-	err := journal.Dump(t.Context(), fsys, dir, journal.Span{}, func([]byte) error { lines++; return nil }, nil)
+	err := journal.Dump(t.Context(), fsys, dir, journal.Range{}, func([]byte) error { lines++; return nil }, nil)
 	if err != nil || lines != all {
 		t.Errorf("dump gives %d hits, %v, want %d", lines, err, all)
 	}

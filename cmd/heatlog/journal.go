@@ -250,14 +250,14 @@ func (c *journalDumpCmd) Run(s *streams) error {
 		fmt.Fprintf(s.err, "heatlog: %v\n", e)
 	}
 	var err error
-	if span := (journal.Span{Source: c.Source, From: c.From, To: c.To}); c.Import {
+	if part := (journal.Range{Source: c.Source, From: c.From, To: c.To}); c.Import {
 		var line []byte
-		err = journal.Hits(ctx, nil, c.Data.journal(), span, func(h *heatmap.Hit) error {
+		err = journal.Hits(ctx, nil, c.Data.journal(), part, func(h *heatmap.Hit) error {
 			line = collector.AppendLine(line[:0], h)
 			return print(line)
 		}, damaged)
 	} else {
-		err = journal.Dump(ctx, nil, c.Data.journal(), span, print, damaged)
+		err = journal.Dump(ctx, nil, c.Data.journal(), part, print, damaged)
 	}
 	if errors.Is(err, errEnough) {
 		err = nil

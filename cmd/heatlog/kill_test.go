@@ -191,7 +191,7 @@ var dumpedClick = regexp.MustCompile(` url="([^"]*)".* at=([0-9]+),([0-9]+) `)
 func (c *campaign) recount(p *process) (violations int) {
 	c.t.Helper()
 	kept := map[string]map[cell]int{}
-	err := journal.Dump(c.t.Context(), nil, p.dir().journal(), journal.Span{}, func(line []byte) error {
+	err := journal.Dump(c.t.Context(), nil, p.dir().journal(), journal.Range{}, func(line []byte) error {
 		m := dumpedClick.FindSubmatch(line)
 		if m == nil {
 			return fmt.Errorf("dump gives %q", line)
