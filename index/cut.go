@@ -31,11 +31,13 @@ func (s cutSource) Since(appended int64) (uint64, error) {
 	return min(position, s.end), err
 }
 
-func (s cutSource) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
+func (s cutSource) Spans(from, to uint64) []journal.Span { return s.Source.Spans(from, min(to, s.end)) }
+
+func (s cutSource) Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error) {
 	if position >= s.end {
 		return atEnd{}, nil
 	}
-	r, err := s.Source.Open(position, passes)
+	r, err := s.Source.Open(position, fields, passes)
 	if err != nil {
 		return nil, err
 	}

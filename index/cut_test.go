@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // TestCutAt reads a source that is cut at each of its positions, within batches and chunks too.
@@ -26,7 +27,7 @@ func TestCutAt(t *testing.T) {
 		if at, err := cut.Since(1 << 60); err != nil || at != want {
 			t.Fatalf("cut at %d: position of the future is %d, %v", end, at, err)
 		}
-		reader, err := cut.Open(0, nil)
+		reader, err := cut.Open(0, journal.AllFields, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,8 +27,8 @@ func frozenCopy(l *memLog, chunks int) frozenLog {
 	return frozenLog{older}
 }
 
-func (l frozenLog) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
-	r, err := l.memLog.Open(position, passes)
+func (l frozenLog) Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error) {
+	r, err := l.memLog.Open(position, fields, passes)
 	return frozenReader{r.(*memReader)}, err
 }
 

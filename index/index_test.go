@@ -82,7 +82,23 @@ func (l *memLog) Before(appended int64) (last int64, ok bool, err error) {
 	return last, ok, nil
 }
 
-func (l *memLog) Open(position uint64, _ func(*journal.CorruptError) bool) (Reader, error) {
+func (l *memLog) Spans(from, to uint64) []journal.Span {
+	var spans []journal.Span
+	chunks, _ := l.state()
+	for _, c := range chunks {
+		if p := chunkSpan(&c, from, to); p.From < p.To {
+			spans = append(spans, p)
+		}
+	}
+	return spans
+}
+
+// chunkSpan is the part of a chunk from a position to another one.
+func chunkSpan(c *heatmap.Chunk, from, to uint64) journal.Span {
+	return journal.Span{From: max(from, c.Position), To: min(to, c.End()), FirstAppend: c.Appended, LastAppend: c.Appended}
+}
+
+func (l *memLog) Open(position uint64, _ journal.Fields, _ func(*journal.CorruptError) bool) (Reader, error) {
 	chunks, _ := l.state()
 	i := slices.IndexFunc(chunks, func(c heatmap.Chunk) bool { return c.End() > position })
 	if i < 0 {

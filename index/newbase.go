@@ -92,7 +92,7 @@ func prunedUntil(ctx context.Context, source Source, now int64) (int64, error) {
 
 // appendTime gives that of the hit at a position, Unix ms, or of the next one that can be read.
 func appendTime(ctx context.Context, source Source, position uint64) (int64, error) {
-	reader, err := source.Open(position, nil)
+	reader, err := source.Open(position, 0, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -198,8 +198,10 @@ type shorter struct {
 func (s shorter) ID() string      { return s.id }
 func (s shorter) Durable() uint64 { return min(s.end, s.Source.Durable()) }
 
-func (s shorter) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
-	r, err := s.Source.Open(position, passes)
+func (s shorter) Spans(from, to uint64) []journal.Span { return s.Source.Spans(from, min(to, s.end)) }
+
+func (s shorter) Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error) {
+	r, err := s.Source.Open(position, fields, passes)
 	return &shorterReader{Reader: r, at: position, end: s.end}, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // pipeline applies one source from the checkpoint on: a router reads chunks in order, passes them through the stream
@@ -152,7 +153,7 @@ func (p *pipeline) begin() (Reader, error) {
 		return nil, err
 	}
 	p.options.Logger.Info("index reads the journal", slog.String("source", p.source.ID()), slog.Uint64("position", from.Position), slog.Uint64("stored", p.recovering), slog.Uint64("end", p.startEnd))
-	return p.source.Open(start, p.counted(from.Position))
+	return p.source.Open(start, journal.AllFields, p.counted(from.Position))
 }
 
 // read routes chunks until the pipeline is to stop.

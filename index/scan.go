@@ -118,7 +118,7 @@ func (x *Index) scanEnds(ctx context.Context) ([]uint64, error) {
 func openFirst(source Source) (Reader, uint64, error) {
 	for {
 		first := source.First()
-		reader, err := source.Open(first, nil)
+		reader, err := source.Open(first, journal.AllFields, nil)
 		if errors.As(err, new(*journal.PrunedError)) && source.First() > first {
 			continue // pruned in between
 		}

@@ -168,7 +168,17 @@ func (l *simLog) Before(appended int64) (last int64, ok bool, err error) {
 	return last, ok, nil
 }
 
-func (l *simLog) Open(position uint64, _ func(*journal.CorruptError) bool) (Reader, error) {
+func (l *simLog) Spans(from, to uint64) []journal.Span {
+	var spans []journal.Span
+	for _, c := range l.chunks[:l.durable] {
+		if p := chunkSpan(&c, from, to); p.From < p.To {
+			spans = append(spans, p)
+		}
+	}
+	return spans
+}
+
+func (l *simLog) Open(position uint64, _ journal.Fields, _ func(*journal.CorruptError) bool) (Reader, error) {
 	for i, c := range l.chunks {
 		if c.End() > position {
 			return &simReader{l, i}, nil

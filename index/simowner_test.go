@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // owner applies the logs in a generation, each by a part of its own, and answers questions over all.
@@ -114,7 +115,7 @@ func (p *simPart) restart() {
 	p.intake = &intake{stream: NewStream(simRules, func(string) *time.Location { return time.UTC }, StreamOptions{})}
 	p.high = &highMark{store: &w.store, generation: p.owner.gen, source: p.log.id}
 	start, _ := p.intake.start(p.log, from)
-	p.reader, _ = p.log.Open(start, nil)
+	p.reader, _ = p.log.Open(start, journal.AllFields, nil)
 	for range simShards {
 		s := newShard(simRules.CellSize())
 		s.recover(from.Position, high)

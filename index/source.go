@@ -16,8 +16,11 @@ type Source interface {
 	Durable() uint64                                        // position below which nothing can be lost any more
 	Since(appended int64) (uint64, error)                   // first position appended at or after a Unix time in ms, Durable if there is none
 	Before(appended int64) (last int64, ok bool, err error) // append time of the last hit from before a Unix time in ms that is kept
-	// Open gives a reader that goes on behind damage which passes reports true of; nil = none.
-	Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error)
+	// Spans gives the log from a position to another one, which is not part of it, in pieces that a reader can begin at.
+	Spans(from, to uint64) []journal.Span
+	// Open gives a reader of some fields of the hits, which goes on behind damage that passes reports true of; nil = none. Other
+	// fields may be there or not.
+	Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error)
 }
 
 // Reader gives the chunks of a source in order. The first may begin before the position that it was opened at.
@@ -50,8 +53,8 @@ type journalSource struct {
 
 func (s journalSource) ID() string { return s.Source() }
 
-func (s journalSource) Open(position uint64, passes func(*journal.CorruptError) bool) (Reader, error) {
-	r, err := s.Read(position)
+func (s journalSource) Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error) {
+	r, err := s.ReadFields(position, fields)
 	if err != nil || s.damaged == nil && passes == nil {
 		return r, err
 	}

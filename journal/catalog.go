@@ -26,14 +26,15 @@ type segment struct {
 	// sealed in place, so that readers of the old file find the next segment from the same one.
 	name     segmentName
 	path     string
-	last     int64  // append time of the last chunk of a sealed one, Unix ms; 0 = unknown
-	end      uint64 // position after its last hit that counts
-	limit    int64  // readers read below it; wholeFile = up to the end of the file
-	bytes    int64  // length of the file, of the last segment as far as it was durable at the start
-	appended int64  // append time of the first chunk, Unix ms; 0 = unknown
-	damage   error  // of the header or of a sealed one's footer, nil if they are sound
-	damageAt int64  // where that is
-	marks    []mark // ascending, contiguous from the segment's start
+	last     int64   // append time of the last chunk of a sealed one, Unix ms; 0 = unknown
+	end      uint64  // position after its last hit that counts
+	limit    int64   // readers read below it; wholeFile = up to the end of the file
+	bytes    int64   // length of the file, of the last segment as far as it was durable at the start
+	appended int64   // append time of the first chunk, Unix ms; 0 = unknown
+	damage   error   // of the header or of a sealed one's footer, nil if they are sound
+	damageAt int64   // where that is
+	marks    []mark  // ascending, contiguous from the segment's start
+	footer   *footer // of a sealed one, nil if it is not sound
 }
 
 // wholeFile as a limit means that the segment is ended and its file does not grow.
@@ -164,6 +165,7 @@ func (c *catalog) sealed(s *segment, form *segment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.name, s.path, s.limit, s.damage, s.damageAt, s.marks, s.last = form.name, form.path, wholeFile, form.damage, form.damageAt, form.marks, form.last
+	s.footer = form.footer
 	s.appended, s.bytes = form.appended, form.bytes
 }
 
@@ -283,7 +285,7 @@ func (c *catalog) find(pos uint64) (place, error) {
 
 // at gives the place of the mark at or before pos.
 func (s *segment) at(pos uint64) place {
-	return s.from(sort.Search(len(s.marks), func(n int) bool { return s.marks[n].pos > pos }))
+	return s.from(s.before(pos))
 }
 
 // from gives the place of the mark before the nth, or the segment's start.

@@ -36,7 +36,7 @@ type footer struct {
 	hits   uint64
 	chunks uint64
 
-	numbers map[string]int // of sites, while it is written
+	numbers map[string]int // of sites
 }
 
 // add notes a block of the segment with the sites in it.
@@ -148,11 +148,13 @@ func (f *footer) parseSites(b []byte, sites int) (rest []byte, err error) {
 			b = b[8:]
 		}
 	}
+	f.numbers = make(map[string]int, sites)
 	for range sites {
 		if len(b) < 2 || len(b)-2 < int(le.Uint16(b)) {
 			return nil, fmt.Errorf("%w: sites are cut short", errFooter)
 		}
 		n := int(le.Uint16(b))
+		f.numbers[string(b[2:2+n])] = len(f.sites)
 		f.sites = append(f.sites, string(b[2:2+n]))
 		b = b[2+n:]
 	}

@@ -33,6 +33,11 @@ type Reader struct {
 	closed bool
 }
 
+// ReadFields is Read for who needs some fields of the hits only. The others may be filled in or zero.
+func (l *Log) ReadFields(pos uint64, fields Fields) (*Reader, error) {
+	return newReader(l.catalog, pos, true)
+}
+
 // Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
 // appended if pos is Durable. The error wraps ErrPosition if pos is before First, then it is a *PrunedError, or after Durable.
 func (l *Log) Read(pos uint64) (*Reader, error) { return newReader(l.catalog, pos, true) }

@@ -32,7 +32,7 @@ func (s *segment) loadSealed(sc *scanner, source uint64) (h segmentHeader, end u
 		}
 		return h, end, nil
 	}
-	s.marks, s.last = f.marks(), f.last()
+	s.footer, s.marks, s.last = &f, f.marks(), f.last()
 	if len(s.marks) > 0 {
 		s.appended = s.marks[0].appended
 	}
