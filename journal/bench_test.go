@@ -199,7 +199,7 @@ func BenchmarkUnsealBlock(b *testing.B) {
 		})
 	}
 	columns := func() error { return d.decode(payload, raw, len(chunks), hits, 0) }
-	run("decompress", func() error { return d.in.open(payload, raw) })
+	run("decompress", func() error { return d.in.open(payload, raw, &d.wanted) })
 	run("columns", columns)
 	run("hits", func() error {
 		err := columns()

@@ -94,7 +94,7 @@ func (d *blockDecoder) openBatches(chunks, hits int) {
 	if r.err == nil {
 		d.countHits(chunks, hits)
 	}
-	if r.err == nil {
+	if r.err == nil && d.fields.has(FieldBatch) {
 		d.nameBatches()
 	}
 }
@@ -202,7 +202,7 @@ func (d *blockDecoder) name(b *heatmap.Batch) {
 	at := &d.at
 	flags := d.batchFlags[at.batch]
 	at.batch++
-	if flags&batchNamed == 0 {
+	if flags&batchNamed == 0 || !d.fields.has(FieldBatch) {
 		return
 	}
 	first := &b.Hits[0]
@@ -228,27 +228,68 @@ func (d *blockDecoder) run(hits []heatmap.Hit) int {
 	time := d.appended - unzigzag(d.runTime[at.run])
 	at.run++
 	p := &d.pred.seen[ctx]
-	page := &d.pages[p.page]
-	t := heatmap.Hit{
-		Time: time, Site: d.sites[d.urlSite[page.url]], URL: d.urls[page.url], View: d.views[p.view], Visitor: d.visitors[p.visitor],
-		UserAgent: d.agents[p.agent], Tags: d.tagLists[p.tags],
-		ViewportW: page.viewportW, ViewportH: p.viewportH, DocumentW: p.documentW, DocumentH: p.documentH, Layout: p.layout,
+	t := d.shared(p)
+	if d.fields.has(FieldTime) {
+		t.Time = time
 	}
-	els := d.els[page.first:][:page.elements]
-	state := &d.states[ctx]
+	hits = hits[:n]
+	hits[0] = t
+	times := d.time[at.time : at.time+n-1]
+	at.time += n - 1
+	for i, delta := range times {
+		t.Time += unzigzag(delta)
+		hits[i+1] = t
+	}
 	heads := d.head[at.hit : at.hit+n]
 	at.hit += n
-	for i, head := range heads {
-		h := &hits[i]
-		*h = t
-		if i > 0 {
-			time += unzigzag(d.time[at.time])
-			at.time++
-			h.Time = time
+	state := &d.states[ctx]
+	if !d.fields.has(hitFields) {
+		for i, head := range heads {
+			d.plain(&hits[i], head, state)
 		}
-		d.hit(h, head, els, state)
+		return n
+	}
+	var els []elementEntry
+	if page := &d.pages[p.page]; page.elements > 0 {
+		els = d.els[page.first:][:page.elements]
+	}
+	for i, head := range heads {
+		d.hit(&hits[i], head, els, state)
 	}
 	return n
+}
+
+// shared gives a hit with what all hits of a context have in common, as far as it is wanted.
+func (d *blockDecoder) shared(p *predicted) (t heatmap.Hit) {
+	f := d.fields
+	t.View, t.Visitor, t.UserAgent, t.Tags = d.views[p.view], d.visitors[p.visitor], d.agents[p.agent], d.tagLists[p.tags]
+	if f.has(pageFields) {
+		page := &d.pages[p.page]
+		t.Site, t.URL = d.sites[d.urlSite[page.url]], d.urls[page.url]
+		if f.has(FieldViewport) {
+			t.ViewportW, t.ViewportH = page.viewportW, p.viewportH
+		}
+	}
+	if f.has(FieldDocument) {
+		t.DocumentW, t.DocumentH = p.documentW, p.documentH
+	}
+	t.Layout = p.layout
+	return t
+}
+
+// plain fills in kind, flags and what is rare.
+func (d *blockDecoder) plain(h *heatmap.Hit, head uint8, s *viewState) {
+	h.Kind = kindOf(head)
+	if head&headFlags != 0 {
+		h.Flags = heatmap.Flags(d.flags[d.at.flags])
+		d.at.flags++
+	}
+	if isPoint(h.Kind) {
+		h.Pointer = s.pointer
+	}
+	if head&headRare != 0 {
+		d.odd(h, head, nil, s)
+	}
 }
 
 // hit fills in what is not of the run.
@@ -279,7 +320,7 @@ func (d *blockDecoder) hit(h *heatmap.Hit, head uint8, els []elementEntry, s *vi
 	}
 	if head&headRare != 0 {
 		d.odd(h, head, els, s)
-	} else {
+	} else if d.fields.has(FieldDepth) {
 		h.From, h.Depth = predictDepth(scroll, s.depth, h.Y, h.ViewportH)
 	}
 	if scroll {
@@ -291,6 +332,10 @@ func (d *blockDecoder) hit(h *heatmap.Hit, head uint8, els []elementEntry, s *vi
 func (d *blockDecoder) anchored(h *heatmap.Hit, els []elementEntry, top uint16) {
 	i := d.at.element
 	d.at.element++
+	h.AnchorX, h.AnchorY = anchorOf(d.anchorX[i]), anchorOf(d.anchorY[i])
+	if !d.fields.has(elementFields) {
+		return
+	}
 	n := d.element[i]
 	if uint64(n) >= uint64(len(els)) {
 		d.in.check(n, len(els))
@@ -298,12 +343,14 @@ func (d *blockDecoder) anchored(h *heatmap.Hit, els []elementEntry, top uint16) 
 	}
 	e := &els[n]
 	h.Selector, h.BoxW, h.BoxH, h.Check, h.HasCheck = d.selectors[e.selector], e.boxW, e.boxH, e.check, e.hasCheck
-	h.AnchorX, h.AnchorY = anchorOf(d.anchorX[i]), anchorOf(d.anchorY[i])
 	d.onElement(h, e, i, top)
 }
 
 // onElement fills in the place of the ith hit on an element.
 func (d *blockDecoder) onElement(h *heatmap.Hit, e *elementEntry, i int, top uint16) {
+	if !d.fields.has(FieldPlace) {
+		return
+	}
 	h.X = e.left + inBox(e.boxW, h.AnchorX) + unzigzag16(d.offX[i])
 	h.Y = e.top + inBox(e.boxH, h.AnchorY) + unzigzag16(d.offY[i])
 	if h.Flags&heatmap.FlagFixed != 0 {
@@ -336,8 +383,8 @@ func (d *blockDecoder) odd(h *heatmap.Hit, head uint8, els []elementEntry, s *vi
 	if rare&rareAnchor != 0 {
 		h.AnchorX, h.AnchorY = d.oddAnchorX[at.anchor], d.oddAnchorY[at.anchor]
 		at.anchor++
-		if n := uint64(0); head&headElement != 0 {
-			if n = uint64(d.element[at.element-1]); n < uint64(len(els)) {
+		if d.fields.has(FieldPlace) && head&headElement != 0 {
+			if n := uint64(d.element[at.element-1]); n < uint64(len(els)) {
 				d.onElement(h, &els[n], at.element-1, s.top)
 			}
 		}
@@ -350,7 +397,9 @@ func (d *blockDecoder) odd(h *heatmap.Hit, head uint8, els []elementEntry, s *vi
 		h.Dwell = d.oddDwell[at.oddDwell]
 		at.oddDwell++
 	}
-	h.From, h.Depth = predictDepth(scroll, s.depth, h.Y, h.ViewportH)
+	if d.fields.has(FieldDepth) {
+		h.From, h.Depth = predictDepth(scroll, s.depth, h.Y, h.ViewportH)
+	}
 	if rare&rareDepth != 0 {
 		h.From, h.Depth = d.from[at.depth], d.depth[at.depth]
 		at.depth++

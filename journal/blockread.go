@@ -11,7 +11,9 @@ import (
 // blockDecoder takes blocks apart. It keeps its memory between blocks; the hits that it makes refer to none of it but the
 // block's texts and tags, which are never used again.
 type blockDecoder struct {
-	in columnReader
+	in     columnReader
+	fields Fields // that are filled in, expanded
+	wanted columnSet
 
 	chunkBatches  []uint32
 	chunkAppended []uint64
@@ -97,13 +99,22 @@ func newBlockDecoder() *blockDecoder {
 	if err != nil {
 		panic("BUG: journal: decompressor options: " + err.Error())
 	}
-	return &blockDecoder{in: columnReader{zstd: z}}
+	d := &blockDecoder{in: columnReader{zstd: z}}
+	d.want(AllFields)
+	return d
 }
 
-// decode reads a block of so many chunks and hits. raw is the length of the payload before compression.
+// want says which fields the next blocks are decoded for.
+func (d *blockDecoder) want(fields Fields) {
+	d.fields = fields.expanded()
+	d.wanted = d.fields.columns()
+}
+
+// decode reads a block of so many chunks and hits. raw is the length of the payload before compression. Columns that are not
+// wanted are read as zeros, and what depends on them is left out.
 func (d *blockDecoder) decode(payload []byte, raw, chunks, hits int, pos uint64) error {
 	d.left, d.at = 0, cursor{}
-	if err := d.in.open(payload, raw); err != nil {
+	if err := d.in.open(payload, raw, &d.wanted); err != nil {
 		return err
 	}
 	c := &d.in.counts
@@ -145,11 +156,18 @@ func (d *blockDecoder) openPages() {
 	d.pageFresh = get(r, colPageURL, n, d.pageFresh)
 	d.pageWidth = get(r, colPageViewportW, n, d.pageWidth)
 	d.pageEls = get(r, colPageElements, n, d.pageEls)
+	d.pages = grow(d.pages, n)
+	if !d.fields.has(pageFields) {
+		clear(d.pages)
+		if n > 0 {
+			r.check(0, len(d.urls))
+		}
+		return
+	}
 	d.urlSite = get(r, colURLSite, r.counts[countURLs], d.urlSite)
 	for _, s := range d.urlSite {
 		r.check(s, len(d.sites))
 	}
-	d.pages = grow(d.pages, n)
 	url, first := uint32(0), uint64(0)
 	for i := range d.pages {
 		url += uint32(d.pageFresh[i] & 1)
@@ -157,7 +175,7 @@ func (d *blockDecoder) openPages() {
 		d.pages[i] = pageEntry{url - 1, d.pageWidth[i], uint32(first), d.pageEls[i]}
 		first += uint64(d.pageEls[i])
 	}
-	if first != uint64(r.counts[countElements]) {
+	if d.fields.has(elementFields) && first != uint64(r.counts[countElements]) {
 		r.fail("pages have %d elements, want %d", first, r.counts[countElements])
 	}
 }
@@ -185,6 +203,9 @@ func b2i(b bool) int {
 }
 
 func (d *blockDecoder) openElements() {
+	if !d.fields.has(elementFields) {
+		return
+	}
 	r, n := &d.in, d.in.counts[countElements]
 	selector := get(r, colElSelector, n, d.lengths)
 	d.lengths = selector
@@ -203,7 +224,7 @@ func (d *blockDecoder) openElements() {
 			return
 		}
 		e := &d.elLast[s]
-		e.selector, e.left, e.top, e.hasCheck = s, left[i], top[i], diff[i]&elementHasCheck != 0
+		e.selector, e.left, e.top, e.hasCheck = s, left[i], top[i], diff[i]&elementHasCheck != 0 && d.fields.has(FieldCheck)
 		e.boxW = takeIf(diff[i]&diffBoxW, &boxW, e.boxW)
 		e.boxH = takeIf(diff[i]&diffBoxH, &boxH, e.boxH)
 		e.check = takeIf(diff[i]&diffCheck, &check, e.check)
@@ -224,6 +245,11 @@ func takeIf[T any](bit uint8, values *[]T, predicted T) T {
 // openTags makes the lists of tags; they are parts of one array that is never used again.
 func (d *blockDecoder) openTags() {
 	r, n := &d.in, d.in.counts[countTagLists]
+	if !d.fields.has(FieldTags) {
+		d.tagLists = grow(d.tagLists, n)
+		clear(d.tagLists)
+		return
+	}
 	counts := get(r, colTagCount, n, d.lengths)
 	d.lengths = counts
 	all := get(r, colTag, r.counts[countTags], d.ctxTags)
@@ -278,7 +304,13 @@ func (d *blockDecoder) predictContexts(diff []uint8) {
 	d.pred.reset(len(d.visitors), len(d.pages), len(d.urls))
 	var views, visitors uint32
 	for i, bits := range diff {
-		view, visitor, page := backOrFresh(&views, d.ctxView[i]), backOrFresh(&visitors, d.ctxVisitor[i]), d.ctxPage[i]
+		view, visitor, page := uint32(0), uint32(0), d.ctxPage[i]
+		if d.fields.has(FieldView) {
+			view = backOrFresh(&views, d.ctxView[i])
+		}
+		if d.fields.has(visitorFields) {
+			visitor = backOrFresh(&visitors, d.ctxVisitor[i])
+		}
 		r.check(view, len(d.views))
 		r.check(visitor, len(d.visitors))
 		r.check(page, len(d.pages))

@@ -225,8 +225,9 @@ type columnReader struct {
 // extent is where a plane lies in the arena or in the texts.
 type extent struct{ at, n int }
 
-// open reads the directory and decompresses all streams. Nothing is allocated that limit or the payload does not warrant.
-func (r *columnReader) open(payload []byte, limit int) error {
+// open reads the directory and decompresses the streams of the wanted columns; the others are as if they were not there.
+// Nothing is allocated that limit or the payload does not warrant.
+func (r *columnReader) open(payload []byte, limit int, wanted *columnSet) error {
 	r.planes, r.err = [columns][planes]extent{}, nil
 	if len(payload) < payloadHead {
 		return fmt.Errorf("%w: %d bytes", errBlock, len(payload))
@@ -239,13 +240,15 @@ func (r *columnReader) open(payload []byte, limit int) error {
 		return fmt.Errorf("%w: %d streams in %d bytes", errBlock, n, len(payload))
 	}
 	dir, body := payload[payloadHead:payloadHead+n*entrySize], payload[payloadHead+n*entrySize:]
-	if err := r.reserve(dir, len(body), limit-payloadHead-len(dir)); err != nil {
+	if err := r.reserve(dir, len(body), limit-payloadHead-len(dir), wanted); err != nil {
 		return err
 	}
 	for ; len(dir) > 0; dir = dir[entrySize:] {
 		e := parseEntry(dir)
-		if err := r.stream(e, body[:e.stored]); err != nil {
-			return err
+		if wanted.has(e.c) {
+			if err := r.stream(e, body[:e.stored]); err != nil {
+				return err
+			}
 		}
 		body = body[e.stored:]
 	}
@@ -265,15 +268,19 @@ func parseEntry(b []byte) entry {
 	return entry{column(b[0]), b[1], b[2], int(le.Uint32(b[4:])), int(le.Uint32(b[8:]))}
 }
 
-// reserve checks the lengths that a directory declares and makes room for them.
-func (r *columnReader) reserve(dir []byte, body, limit int) error {
-	sum, text := 0, 0
+// reserve checks the lengths that a directory declares and makes room for the wanted columns.
+func (r *columnReader) reserve(dir []byte, body, limit int, wanted *columnSet) error {
+	sum, plane, text := 0, 0, 0
 	for ; len(dir) > 0; dir = dir[entrySize:] {
 		e := parseEntry(dir)
 		sum += e.raw
 		body -= e.stored
-		if e.plane == textPlane {
+		switch {
+		case !wanted.has(e.c):
+		case e.plane == textPlane:
 			text += e.raw
+		default:
+			plane += e.raw
 		}
 		if sum > limit || body < 0 || e.plane >= planes || dir[3] != 0 {
 			return fmt.Errorf("%w: stream %d of %d bytes, stored as %d", errBlock, e.c, e.raw, e.stored)
@@ -282,7 +289,7 @@ func (r *columnReader) reserve(dir []byte, body, limit int) error {
 	if sum != limit || body != 0 {
 		return fmt.Errorf("%w: streams of %d bytes, want %d; %d bytes behind them", errBlock, sum, limit, body)
 	}
-	r.arena, r.text = grow(r.arena, sum-text)[:0], grow(r.text, text)[:0]
+	r.arena, r.text = grow(r.arena, plane)[:0], grow(r.text, text)[:0]
 	return nil
 }
 
@@ -316,13 +323,11 @@ func (r *columnReader) stream(e entry, stored []byte) error {
 	default:
 		return fmt.Errorf("%w: stream %d has encoding %d", errBlock, e.c, e.encoding)
 	}
-	if e.c < columns {
-		if p := &r.planes[e.c][e.plane]; p.n == 0 {
-			*p = extent{at, e.raw}
-		} else {
-			return fmt.Errorf("%w: stream %d is there twice", errBlock, e.c)
-		}
+	p := &r.planes[e.c][e.plane]
+	if p.n > 0 {
+		return fmt.Errorf("%w: stream %d is there twice", errBlock, e.c)
 	}
+	*p = extent{at, e.raw}
 	return nil
 }
 

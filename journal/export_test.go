@@ -70,8 +70,9 @@ func EncodeBlock(chunks []heatmap.Chunk) (payload []byte, raw int) {
 }
 
 // DecodeBlock gives the chunks of a block's payload.
-func DecodeBlock(payload []byte, raw, chunks, hits int) (all []heatmap.Chunk, err error) {
+func DecodeBlock(payload []byte, raw, chunks, hits int, fields Fields) (all []heatmap.Chunk, err error) {
 	d := newBlockDecoder()
+	d.want(fields)
 	defer d.close()
 	if chunks < 1 || hits > MaxChunkHits || raw > maxBlock {
 		return nil, errBlock

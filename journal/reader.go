@@ -14,6 +14,7 @@ type Reader struct {
 	catalog *catalog
 	from    uint64 // chunks that end at or before it are left out
 	follow  bool   // wait at the tail; else io.EOF
+	fields  Fields // that are wanted
 
 	segment *segment    // nil before the first one
 	name    segmentName // of the form of it that is read
@@ -35,7 +36,11 @@ type Reader struct {
 
 // ReadFields is Read for who needs some fields of the hits only. The others may be filled in or zero.
 func (l *Log) ReadFields(pos uint64, fields Fields) (*Reader, error) {
-	return newReader(l.catalog, pos, true)
+	r, err := l.Read(pos)
+	if r != nil {
+		r.fields = fields
+	}
+	return r, err
 }
 
 // Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
@@ -47,7 +52,7 @@ func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{catalog: c, from: pos, follow: follow, pos: pos}
+	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos}
 	if at.segment == nil {
 		return r, nil
 	}

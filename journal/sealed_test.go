@@ -386,7 +386,7 @@ func TestBlockBombs(t *testing.T) {
 		t.Helper()
 		b := change(bytes.Clone(payload))
 		var err error
-		allocated := testing.AllocsPerRun(1, func() { _, err = journal.DecodeBlock(b, raw, 1, 10) })
+		allocated := testing.AllocsPerRun(1, func() { _, err = journal.DecodeBlock(b, raw, 1, 10, journal.AllFields) })
 		if err == nil {
 			t.Errorf("%s: taken, %v allocations", what, allocated)
 		}
@@ -398,7 +398,7 @@ func TestBlockBombs(t *testing.T) {
 		}
 	}
 	same := func(b []byte) []byte { return b }
-	if _, err := journal.DecodeBlock(payload, raw, 1, 10); err != nil {
+	if _, err := journal.DecodeBlock(payload, raw, 1, 10, journal.AllFields); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 16 {

@@ -20,6 +20,7 @@ func (r *Reader) open(h *chunkHeader) error {
 	}
 	if r.block == nil {
 		r.block = newBlockDecoder()
+		r.block.want(r.fields)
 	}
 	return r.block.open(stored, h)
 }
