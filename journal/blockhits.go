@@ -244,9 +244,7 @@ func (d *blockDecoder) run(hits []heatmap.Hit) int {
 	at.hit += n
 	state := &d.states[ctx]
 	if !d.fields.has(hitFields) {
-		for i, head := range heads {
-			d.plain(&hits[i], head, state)
-		}
+		d.plain(hits, heads, state)
 		return n
 	}
 	var els []elementEntry
@@ -277,20 +275,24 @@ func (d *blockDecoder) shared(p *predicted) (t heatmap.Hit) {
 	return t
 }
 
-// plain fills in kind, flags and what is rare.
-func (d *blockDecoder) plain(h *heatmap.Hit, head uint8, s *viewState) {
-	h.Kind = kindOf(head)
-	if head&headFlags != 0 {
-		h.Flags = heatmap.Flags(d.flags[d.at.flags])
-		d.at.flags++
-	}
-	if isPoint(h.Kind) {
-		h.Pointer = s.pointer
-	}
-	if head&headRare != 0 {
-		d.odd(h, head, nil, s)
+// plain fills in kinds, pointers, flags and what is rare.
+func (d *blockDecoder) plain(hits []heatmap.Hit, heads []uint8, s *viewState) {
+	for i, head := range heads {
+		h := &hits[i]
+		h.Kind, h.Pointer = kindOf(head), pointerIf(head, s.pointer)
+		if head&headFlags != 0 {
+			h.Flags = heatmap.Flags(d.flags[d.at.flags])
+			d.at.flags++
+		}
+		if head&headRare != 0 {
+			d.odd(h, head, nil, s)
+		}
 	}
 }
+
+// pointerIf gives a context's pointer for a head of a click or a move, whose codes are the odd ones, without a branch that
+// nobody could foresee.
+func pointerIf(head uint8, p heatmap.Pointer) heatmap.Pointer { return p & -heatmap.Pointer(head&1) }
 
 // hit fills in what is not of the run.
 func (d *blockDecoder) hit(h *heatmap.Hit, head uint8, els []elementEntry, s *viewState) {
@@ -300,9 +302,7 @@ func (d *blockDecoder) hit(h *heatmap.Hit, head uint8, els []elementEntry, s *vi
 		h.Flags = heatmap.Flags(d.flags[at.flags])
 		at.flags++
 	}
-	if isPoint(h.Kind) {
-		h.Pointer = s.pointer
-	}
+	h.Pointer = pointerIf(head, s.pointer)
 	switch {
 	case head&headElement != 0:
 		d.anchored(h, els, s.top)

@@ -106,7 +106,10 @@ func newBlockDecoder() *blockDecoder {
 
 // want says which fields the next blocks are decoded for.
 func (d *blockDecoder) want(fields Fields) {
-	d.fields = fields.expanded()
+	if fields = fields.expanded(); fields == d.fields {
+		return
+	}
+	d.fields = fields
 	d.wanted = d.fields.columns()
 }
 

@@ -24,10 +24,8 @@ type Reader struct {
 	end     uint64 // of segment, when last looked at
 	marked  int64  // offset of the last mark that was passed on
 
-	scan   scanner
-	unpack unpacker
-	decode decoder
-	block  *blockDecoder // of sealed segments, made when it is first needed; pos is behind the block that it holds
+	scan    scanner
+	*parser // nil when closed
 
 	damage *CorruptError // what Next returns until Skip
 	resume int64         // where Skip goes on; the position is damage.To
@@ -43,6 +41,23 @@ func (l *Log) ReadFields(pos uint64, fields Fields) (*Reader, error) {
 	return r, err
 }
 
+// parser takes chunks and blocks apart. It is handed on from a reader that is closed to a new one.
+type parser struct {
+	buf    []byte // the scanner's
+	unpack unpacker
+	decode decoder
+	block  *blockDecoder // of sealed segments, made when it is first needed; pos is behind the block that it holds
+}
+
+// forget lets go of all that was read.
+func (p *parser) forget() {
+	p.decode.s, p.decode.shared = "", heatmap.Hit{}
+	clear(p.decode.strings[:cap(p.decode.strings)])
+	if p.block != nil {
+		p.block.forget()
+	}
+}
+
 // Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
 // appended if pos is Durable. The error wraps ErrPosition if pos is before First, then it is a *PrunedError, or after Durable.
 func (l *Log) Read(pos uint64) (*Reader, error) { return newReader(l.catalog, pos, true) }
@@ -52,7 +67,8 @@ func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos}
+	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos, parser: c.parser()}
+	r.scan.buf = r.buf
 	if at.segment == nil {
 		return r, nil
 	}
@@ -69,10 +85,10 @@ func (r *Reader) Close() error {
 		return nil
 	}
 	r.closed = true
-	r.unpack.close()
-	if r.block != nil {
-		r.block.close()
-	}
+	r.buf = r.scan.buf
+	r.parser.forget()
+	r.catalog.parsers.Put(r.parser)
+	r.parser = nil
 	return r.leave()
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // inBlock reports whether the next chunk is in a block that is open.
-func (r *Reader) inBlock() bool { return r.block != nil && r.block.left > 0 && !r.closed }
+func (r *Reader) inBlock() bool { return !r.closed && r.block != nil && r.block.left > 0 }
 
 // open takes the block of h apart.
 func (r *Reader) open(h *chunkHeader) error {
@@ -20,8 +20,8 @@ func (r *Reader) open(h *chunkHeader) error {
 	}
 	if r.block == nil {
 		r.block = newBlockDecoder()
-		r.block.want(r.fields)
 	}
+	r.block.want(r.fields)
 	return r.block.open(stored, h)
 }
 
@@ -97,3 +97,15 @@ func (d *blockDecoder) open(payload []byte, h *chunkHeader) error {
 }
 
 func (d *blockDecoder) close() { d.in.zstd.Close() }
+
+// forget lets go of the texts and tags of the last block, but for the memory of the decoder itself.
+func (d *blockDecoder) forget() {
+	d.left, d.in.all = 0, ""
+	for _, s := range [][]string{
+		d.sites, d.urls, d.views, d.visitors, d.agents, d.tags, d.selectors, d.containers, d.suffixes, d.ids,
+		d.batchIDs, d.batchSites, d.batchVisitors, d.suffixIDs,
+	} {
+		clear(s[:cap(s)])
+	}
+	clear(d.tagLists[:cap(d.tagLists)])
+}
