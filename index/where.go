@@ -16,6 +16,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // Limits of an expression.
@@ -67,28 +68,47 @@ func (v *hitEnv) setTime(zone *time.Location) {
 type expression struct {
 	text    string
 	program *vm.Program
-	timed   bool // it names time, hour or weekday
-	cost    int  // of its regular expressions together
+	fast    value[bool] // gives what program does, nil if that alone can tell
+	timed   bool        // it names time, hour or weekday
+	cost    int         // of its regular expressions together
+	needs   journal.Fields
 }
 
 // evaluator runs expressions and keeps the memory for it. The zero value is ready; not safe for concurrent use.
 type evaluator struct {
+	fast    hitEval
 	machine vm.VM
-	env     hitEnv
-	zone    *time.Location
+	env     hitEnv // of fast.event, if filled
+	filled  bool
 	timed   bool // the fields of env that come from the time are set
 }
 
 // set takes the event over which expressions are run next.
 func (v *evaluator) set(e *Event) {
-	v.env.set(e)
-	v.zone, v.timed = e.zone, false
+	v.fast.set(e)
+	v.filled = false
 }
 
 // run evaluates x over the event that was set.
 func (v *evaluator) run(x *expression) (bool, error) {
+	if x.fast == nil {
+		return v.runMachine(x)
+	}
+	v.fast.failed = false
+	if is := x.fast(&v.fast); !v.fast.failed {
+		return is, nil
+	}
+	return false, errNoValue
+}
+
+// runMachine evaluates x by the machine of the expression language.
+func (v *evaluator) runMachine(x *expression) (bool, error) {
+	if !v.filled {
+		v.env.set(v.fast.event)
+		v.filled, v.timed = true, false
+	}
 	if x.timed && !v.timed {
-		v.env.setTime(v.zone)
+		v.env.setTime(v.fast.event.zone)
 		v.timed = true
 	}
 	v.machine.MemoryBudget = expressionMemory
@@ -128,7 +148,11 @@ func compileExpression(text string) (*expression, error) {
 	if err != nil {
 		return nil, placeError(err)
 	}
-	return &expression{text: text, program: program, timed: c.timed, cost: c.cost}, nil
+	var needs fieldFinder
+	ast.Walk(&tree.Node, &needs)
+	return &expression{
+		text: text, program: program, fast: fastExpression(program.Node()), timed: c.timed, cost: c.cost, needs: journal.Fields(needs),
+	}, nil
 }
 
 func expressionOptions() []expr.Option {
@@ -224,14 +248,22 @@ func (c *nodeChecker) check(node ast.Node) string {
 func checkDate(n *ast.BuiltinNode) string {
 	if len(n.Arguments) == 1 {
 		if text, ok := n.Arguments[0].(*ast.StringNode); ok {
-			for _, layout := range []string{time.DateOnly, time.DateTime, time.RFC3339} {
-				if _, err := time.Parse(layout, text.Value); err == nil {
-					return ""
-				}
+			if _, ok := parseDate(text.Value); ok {
+				return ""
 			}
 		}
 	}
 	return `date takes one day or instant, as date("2026-01-31"), date("2026-01-31 08:00:00") in UTC, or date("2026-01-31T08:00:00+01:00")`
+}
+
+// parseDate reads what date takes.
+func parseDate(text string) (t time.Time, ok bool) {
+	for _, layout := range []string{time.DateOnly, time.DateTime, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return t, false
 }
 
 type predicateCounter int

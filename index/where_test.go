@@ -137,7 +137,7 @@ func BenchmarkWhere(b *testing.B) {
 	e := whereEvent(b)
 	for _, text := range []string{
 		`bot`, `visitor == "v-78"`, `url contains "/internal/"`, `x > 100 and x < 200`, `kind in ["view", "scroll"]`, `"variant:b" in tags`, `hour >= 9 and hour < 17`,
-		`url matches "/p/\\d+$"`,
+		`url matches "/p/\\d+$"`, `device == "mobile" && y > 1200`, `vw < 800 && y > 1000`, `count(tags, # startsWith "variant:") == 1`,
 	} {
 		w, err := CompileWhere(text)
 		if err != nil {
