@@ -73,7 +73,6 @@ func EncodeBlock(chunks []heatmap.Chunk) (payload []byte, raw int) {
 func DecodeBlock(payload []byte, raw, chunks, hits int, fields Fields) (all []heatmap.Chunk, err error) {
 	d := newBlockDecoder()
 	d.want(fields)
-	defer d.close()
 	if chunks < 1 || hits > MaxChunkHits || raw > maxBlock {
 		return nil, errBlock
 	}

@@ -169,9 +169,3 @@ func (u *unpacker) bytes(h *chunkHeader, stored []byte) (raw []byte, err error) 
 	}
 	return raw, nil
 }
-
-func (u *unpacker) close() {
-	if u.zstd != nil {
-		u.zstd.Close()
-	}
-}

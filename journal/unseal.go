@@ -96,8 +96,6 @@ func (d *blockDecoder) open(payload []byte, h *chunkHeader) error {
 	return d.decode(payload, int(h.raw), int(h.appends), int(h.hits), h.base)
 }
 
-func (d *blockDecoder) close() { d.in.zstd.Close() }
-
 // forget lets go of the texts and tags of the last block, but for the memory of the decoder itself.
 func (d *blockDecoder) forget() {
 	d.left, d.in.all = 0, ""
