@@ -127,14 +127,39 @@ func mergePeriods(all []PeriodRange) []PeriodRange {
 func (s *side) scanWith(ctx context.Context, both *plan, minus *side) (heatmap.Prefix, error) {
 	defer s.countErrors()()
 	defer minus.countErrors()()
-	return s.x.scanEvents(ctx, both, func(ev *Event) error {
-		for _, one := range [2]*side{s, minus} {
-			if one.pl.keepsEvent(ev) {
-				one.pl.tallyEvent(one.sum, ev, one.kinds)
-			}
+	return s.x.scan(ctx, both, sidesAggregate{s, minus})
+}
+
+// sidesAggregate counts for two sides.
+type sidesAggregate [2]*side
+
+func (a sidesAggregate) event(ev *Event) error {
+	for _, one := range a {
+		if one.pl.keepsEvent(ev) {
+			one.pl.tallyEvent(one.sum, ev, one.kinds)
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+func (a sidesAggregate) merge(part aggregate) error {
+	for i, one := range a {
+		o := part.(sidesAggregate)[i]
+		one.sum.merge(o.sum)
+		if one.pl.where != nil {
+			one.pl.where.errors += o.pl.where.errors
+		}
+	}
+	return nil
+}
+
+func (a sidesAggregate) fresh() aggregate {
+	var part sidesAggregate
+	for i, one := range a {
+		part[i] = &side{x: one.x, pl: one.pl.own(), kinds: one.kinds}
+		part[i].sum = newSum(one.pl.selects(one.kinds...), one.kinds[0])
+	}
+	return part
 }
 
 // countErrors gives what adds to the totals how often the side's expression failed.

@@ -69,6 +69,15 @@ func (x *Index) newPlan(ctx context.Context, q heatmap.Query) (*plan, error) {
 	return pl, nil
 }
 
+// own gives a plan that can be used beside this one: its expression keeps memory of its own.
+func (pl *plan) own() *plan {
+	own := *pl
+	if pl.where != nil {
+		own.where = &Where{expr: pl.where.expr}
+	}
+	return &own
+}
+
 // newSharedPlan is newPlan for an answer that is shared.
 func (x *Index) newSharedPlan(ctx context.Context, q asked) (*plan, error) {
 	pl, err := x.newPlan(ctx, q.Query)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 
 	"heatlog/heatmap"
 	"heatlog/journal"
@@ -15,7 +16,7 @@ import (
 // scan answers what blobs cannot: it reads the sources from their first positions through streams of its own, the same that the
 // index applies, and counts the hits that the plan asks for. It waits for its turn if MaxScans run already.
 func (x *Index) scan(ctx context.Context, pl *plan, a aggregate) (heatmap.Prefix, error) {
-	return x.scanEvents(ctx, pl, a.event)
+	return x.scanRange(ctx, pl, a, scanOptions{})
 }
 
 // tallyEvent adds an event that the plan keeps to a sum of kinds.
@@ -59,14 +60,38 @@ func (pl *plan) keepsEvent(ev *Event) bool {
 		(pl.where == nil || pl.where.Match(ev))
 }
 
-// scanEvents calls fn for each counted hit that the plan asks for, up to the position that is applied now. An error
-// of fn ends the scan and is returned as it is.
-func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error) (heatmap.Prefix, error) {
+// scanOptions say which part of the log a scan reads and whom it tells. The zero value reads all of it and tells nobody.
+type scanOptions struct {
+	from  []uint64         // by feed: events at lower positions are not counted; nil = all that is kept
+	lock  sync.Locker      // held whenever the aggregate changes, nil = none
+	moved func(at scanned) // called under lock whenever hits were added: the aggregate then holds exactly those from `from` up to at.positions
+}
+
+// scanned says how far a scan is.
+type scanned struct {
+	positions   []uint64 // by feed
+	done, total uint64   // hits that were read or skipped, and those to read or skip
+}
+
+// begins gives the position from which hits of a feed are counted.
+func (o *scanOptions) begins(feed int) uint64 {
+	if o.from == nil {
+		return 0
+	}
+	return o.from[feed]
+}
+
+// scanRange counts the hits that the plan asks for, from o.from up to what is applied now, which the prefix names. An error of
+// the aggregate ends the scan and is returned as it is.
+func (x *Index) scanRange(ctx context.Context, pl *plan, a aggregate, o scanOptions) (heatmap.Prefix, error) {
 	select {
 	case x.scans <- struct{}{}:
 		defer func() { <-x.scans }()
 	case <-ctx.Done():
 		return heatmap.Prefix{}, ctx.Err()
+	}
+	if o.lock == nil {
+		o.lock = new(sync.Mutex)
 	}
 	pl.begin()
 	x.stats.scans.Add(1)
@@ -80,18 +105,20 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 	pinned := x.pins.add()
 	defer pinned.release()
 	prefix := heatmap.Prefix{Generation: x.options.Generation, Positions: make(map[string]uint64), Lag: x.active().lag()}
+	at := scanned{positions: make([]uint64, len(x.feeds))}
 	for i, f := range x.feeds {
-		first, err := x.readEvents(ctx, f.source, x.options.Rules, ends[i], func(to uint64) { pinned.move(i, to) }, func(ev *Event) error {
-			if !pl.keepsEvent(ev) {
-				return nil
-			}
-			return fn(ev)
-		})
+		at.positions[i] = o.begins(i)
+		begin := max(f.source.First(), o.begins(i))
+		at.total += max(ends[i], begin) - begin
+	}
+	for i, f := range x.feeds {
+		first, err := x.scanFeed(ctx, i, ends[i], pl, a, &o, &at, func(to uint64) { pinned.move(i, to) })
 		if err != nil {
 			return heatmap.Prefix{}, err
 		}
-		prefix.Positions[f.source.ID()] = ends[i]
-		if first > 0 {
+		at.positions[i] = max(ends[i], o.begins(i))
+		prefix.Positions[f.source.ID()] = at.positions[i]
+		if first > o.begins(i) {
 			if prefix.KeptFrom == nil {
 				prefix.KeptFrom = make(map[string]uint64)
 			}
@@ -99,6 +126,83 @@ func (x *Index) scanEvents(ctx context.Context, pl *plan, fn func(*Event) error)
 		}
 	}
 	return prefix, nil
+}
+
+// scanFeed counts the hits of a feed up to end and gives the first position that is kept.
+func (x *Index) scanFeed(ctx context.Context, feed int, end uint64, pl *plan, a aggregate, o *scanOptions, at *scanned, pin func(uint64)) (first uint64, err error) {
+	source, from := x.feeds[feed].source, o.begins(feed)
+	if first = source.First(); max(first, from) >= end {
+		return first, nil
+	}
+	start, err := startOf(ctx, source, from)
+	if err != nil {
+		return first, err
+	}
+	reader, first, err := openFrom(source, start)
+	if err != nil {
+		return first, err
+	}
+	defer reader.Close()
+	stream := NewStream(x.options.Rules, x.zone, StreamOptions{MaxBytes: x.options.RepeatBytes})
+	var c heatmap.Chunk
+	for done := max(first, start); done < end; done = c.End() {
+		pin(done)
+		if err := ctx.Err(); err != nil {
+			return first, err
+		}
+		err := reader.Next(ctx, &c)
+		if errors.Is(err, io.EOF) {
+			return first, nil // the end of a frozen source was lost to damage
+		}
+		if err != nil {
+			return first, fmt.Errorf("scan journal %s: %w", source.ID(), err)
+		}
+		x.stats.scannedHits.Add(uint64(c.Count))
+		if err := scanChunk(stream, &c, feed, end, pl, a, o, at); err != nil {
+			return first, err
+		}
+	}
+	return first, nil
+}
+
+// scanChunk counts the hits of a chunk from o.from up to end.
+func scanChunk(stream *Stream, c *heatmap.Chunk, feed int, end uint64, pl *plan, a aggregate, o *scanOptions, at *scanned) (err error) {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	from := o.begins(feed)
+	stream.Events(c, func(ev *Event) {
+		if err == nil && from <= ev.Position && ev.Position < end && pl.keepsEvent(ev) {
+			err = a.event(ev)
+		}
+	})
+	if to := min(c.End(), end); err == nil && to > from {
+		at.done += to - max(from, c.Position)
+		at.positions[feed] = to
+		if o.moved != nil {
+			o.moved(*at)
+		}
+	}
+	return err
+}
+
+// startOf gives the position from which a source must be read so that hits from a position on are judged as if all of it had been.
+func startOf(ctx context.Context, source Source, from uint64) (uint64, error) {
+	if from <= source.First() {
+		return 0, nil
+	}
+	reader, _, err := openFrom(source, from)
+	if err != nil {
+		return 0, err
+	}
+	defer reader.Close()
+	var c heatmap.Chunk
+	if err := reader.Next(ctx, &c); err != nil {
+		if errors.Is(err, io.EOF) {
+			return from, nil
+		}
+		return 0, fmt.Errorf("scan journal %s: %w", source.ID(), err)
+	}
+	return warmFrom(source, c.Appended)
 }
 
 // scanEnds gives the position up to which each source is read: the end of a frozen one, what is applied of the active one.
@@ -115,10 +219,13 @@ func (x *Index) scanEnds(ctx context.Context) ([]uint64, error) {
 }
 
 // openFirst opens a source at the first position that is kept.
-func openFirst(source Source) (Reader, uint64, error) {
+func openFirst(source Source) (Reader, uint64, error) { return openFrom(source, 0) }
+
+// openFrom opens a source at a position, or at the first one that is kept if that is above, which it gives.
+func openFrom(source Source, from uint64) (Reader, uint64, error) {
 	for {
 		first := source.First()
-		reader, err := source.Open(first, journal.AllFields, nil)
+		reader, err := source.Open(max(first, from), journal.AllFields, nil)
 		if errors.As(err, new(*journal.PrunedError)) && source.First() > first {
 			continue // pruned in between
 		}
