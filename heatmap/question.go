@@ -58,6 +58,9 @@ type Update struct {
 	Complete bool     // all of the log from the start on is in it, up to Prefix; else history is still read
 	History  Progress // while history is read: hits read and to read, and how long that will take
 
+	Max   uint64 // Heatmap: the greatest weight of all its cells
+	Cells int    // Heatmap: how many cells it has
+
 	Heatmap  *Heatmap     // Points may be in any order; without Whole those that changed, a weight of 0 for one that is gone
 	Scroll   *Scroll      // always whole
 	Elements *ElementList // always whole

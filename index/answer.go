@@ -135,10 +135,7 @@ func (x *Index) scroll(ctx context.Context, q asked) (*heatmap.Scroll, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer := sumLayer(heatmap.KindScroll)
-	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(q.Bots), Sampled: s.delta.Sampled(q.Bots)}
-	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
-	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
+	a := pl.scrollOf(s, prefix)
 	if a.From, a.To, a.Dated, err = x.span(ctx, pl, s); err != nil {
 		return nil, err
 	}
@@ -146,6 +143,15 @@ func (x *Index) scroll(ctx context.Context, q asked) (*heatmap.Scroll, error) {
 		a.Why, err = x.why(ctx, pl, heatmap.KindScroll)
 	}
 	return a, err
+}
+
+// scrollOf is what a sum says of scrolling, but for days and why.
+func (pl *plan) scrollOf(s *sum, prefix heatmap.Prefix) *heatmap.Scroll {
+	layer, bots := sumLayer(heatmap.KindScroll), pl.query.Bots
+	a := &heatmap.Scroll{Prefix: prefix, Page: pl.page, Scanned: pl.scan, Visitors: s.delta.Visitors(bots), Sampled: s.delta.Sampled(bots)}
+	a.Views, a.Reach, a.Attention = s.delta.Reach(layer)
+	a.FoldAverage, a.FoldP50 = s.delta.Fold(layer)
+	return a
 }
 
 // Pages answers a query for the pages of a site with their counts. The answer is shared like that of Heatmap.
@@ -168,20 +174,27 @@ func (x *Index) list(ctx context.Context, q asked) (*heatmap.PageList, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := counts.list(q.Query)
-	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
-	for _, c := range list {
-		a.Hits += c.Hits
-		a.Sampled.Add(c.Sampled)
-	}
-	a.Pages = pageOf(list, q.Offset, q.Limit)
-	switch {
-	case a.Total == 0 && q.Search != "" && len(counts.pages) > 0:
-		a.Why = &heatmap.Why{Reason: heatmap.WhyNoHitsForURL, Message: "no page with hits contains " + q.Search}
-	case a.Total == 0:
+	a := counts.answer(prefix)
+	if a.Total == 0 && a.Why == nil {
 		a.Why, err = x.why(ctx, pl, 0)
 	}
 	return a, err
+}
+
+// answer is what was counted, but for why it is empty where no search is to blame.
+func (c *pageCounts) answer(prefix heatmap.Prefix) *heatmap.PageList {
+	q := &c.plan.query
+	list := c.list(*q)
+	a := &heatmap.PageList{Prefix: prefix, Pages: list, Total: len(list)}
+	for _, p := range list {
+		a.Hits += p.Hits
+		a.Sampled.Add(p.Sampled)
+	}
+	a.Pages = pageOf(list, q.Offset, q.Limit)
+	if a.Total == 0 && q.Search != "" && len(c.pages) > 0 {
+		a.Why = &heatmap.Why{Reason: heatmap.WhyNoHitsForURL, Message: "no page with hits contains " + q.Search}
+	}
+	return a
 }
 
 func pageOf(list []heatmap.PageCount, offset, limit int) []heatmap.PageCount {

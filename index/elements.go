@@ -85,7 +85,7 @@ func (pl *plan) withMonths() *plan {
 // on the page those without an anchor were. The error is a *heatmap.ParamError if the query cannot be answered as it was put.
 func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.ElementList, error) {
 	if q.Kind == heatmap.KindMove {
-		return nil, &heatmap.ParamError{Field: "kind", Message: "kind move has no elements: want click, rage or dead"}
+		return nil, errMoveElements()
 	}
 	if err := checkKind(&q); err != nil {
 		return nil, err
@@ -94,8 +94,7 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 	if err != nil {
 		return nil, err
 	}
-	kinds := []heatmap.Kind{heatmap.KindClick, heatmap.KindRage, heatmap.KindDead, heatmap.KindView}
-	t := newElementAggregate(pl, kinds...)
+	t := newElementAggregate(pl, elementKinds...)
 	s := t.elementSum
 	var prefix heatmap.Prefix
 	if pl.scan {
@@ -116,6 +115,13 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 		a.Why, err = x.why(ctx, pl, q.Kind)
 	}
 	return a, err
+}
+
+// elementKinds are what is counted for a list of elements.
+var elementKinds = []heatmap.Kind{heatmap.KindClick, heatmap.KindRage, heatmap.KindDead, heatmap.KindView}
+
+func errMoveElements() error {
+	return &heatmap.ParamError{Field: "kind", Message: "kind move has no elements: want click, rage or dead"}
 }
 
 // list makes the answer of what was summed.

@@ -17,6 +17,7 @@ type feed struct {
 	frozen bool // nothing is ever added to the source
 	high   *highMark
 	lost   losses
+	tap    *tap // nil where nobody can listen
 
 	mu      sync.RWMutex
 	current *pipeline  // guarded by mu; nil when all of a frozen source is stored

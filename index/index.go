@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"heatlog/heatmap"
 )
 
 // Options say what an index reads, where it stores, and how much it may hold. Store and Source are needed; the zero
@@ -34,6 +36,8 @@ type Options struct {
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
 	MaxScans        int           // scans of the journal at a time, default 2
 	KeptBytes       int           // memory of what is kept for answers of a store that is Versioned, default 32 MiB: 4 million cells, or 18,000 pages of lists with 60 days of each
+	MaxKept         int           // answers that are kept alive at a time, see Keep, default 256
+	MaxKeptRows     int           // cells, pages or elements of each, default 1,000,000
 	MaxAnswers      int           // answers that are computed from counts at a time, default two a core
 	Now             func() time.Time
 	Logger          *slog.Logger // nil discards
@@ -88,6 +92,12 @@ func (o Options) withDefaults() Options {
 	if o.KeptBytes <= 0 {
 		o.KeptBytes = defaultKeptBytes
 	}
+	if o.MaxKept <= 0 {
+		o.MaxKept = 256
+	}
+	if o.MaxKeptRows <= 0 {
+		o.MaxKeptRows = 1_000_000
+	}
 	if o.MaxAnswers <= 0 {
 		o.MaxAnswers = 2 * runtime.GOMAXPROCS(0)
 	}
@@ -137,6 +147,7 @@ type Index struct {
 	pins    pins
 
 	shared sharedAnswers
+	live   *liveSet
 
 	prepared   chan struct{}         // closed when base is known
 	base       *Base                 // read only when prepared is closed
@@ -171,6 +182,9 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 		x.feeds = append(x.feeds, x.newFeed(source, true))
 	}
 	x.feeds = append(x.feeds, x.newFeed(o.Source, false))
+	for i, f := range x.feeds {
+		f.tap = &tap{feed: i, live: x.live}
+	}
 	run, cancel := context.WithCancel(context.Background())
 	x.cancel = cancel
 	if err := x.begin(ctx, run); err != nil {
@@ -196,6 +210,7 @@ func newIndex(o Options) *Index {
 	x.scans = make(chan struct{}, o.MaxScans)
 	x.turns = make(turns, o.MaxAnswers)
 	x.kept = newKeptCache(o.KeptBytes)
+	x.live = newLiveSet(o.MaxKept)
 	x.leftOut = x.carried
 	return x
 }
@@ -304,6 +319,7 @@ func (x *Index) pipelines() (all []*pipeline) {
 // journal again at the next start.
 func (x *Index) Close(ctx context.Context) error {
 	x.closeOnce.Do(func() { close(x.closing) })
+	x.live.end(heatmap.ErrRestart)
 	for _, p := range x.pipelines() {
 		p.stop()
 	}
@@ -316,6 +332,7 @@ func (x *Index) Close(ctx context.Context) error {
 
 // Abort stops at once. What is not stored is read from the journal again at the next start, if there is one.
 func (x *Index) Abort() {
+	x.live.end(heatmap.ErrRestart)
 	x.cancel()
 	<-x.done
 	x.shared.end()

@@ -14,6 +14,7 @@ type intake struct {
 	stream *Stream
 	from   uint64 // hits below are stored already: they only tell the stream what came before
 	next   uint64 // position of the next chunk, unless hits are lost before it
+	tap    *tap
 	totals Totals // of all hits below next, but for what the stream counts
 	ends   ends
 }
@@ -66,6 +67,8 @@ func (in *intake) warms(c *heatmap.Chunk) bool {
 
 // split appends the ops of a chunk to parts, one for each shard.
 func (in *intake) split(c *heatmap.Chunk, parts []*part) {
+	listened := in.tap.begin()
+	defer in.tap.end(c)
 	var to *part
 	var r *run // of the last event
 	in.stream.Events(c, func(ev *Event) {
@@ -78,6 +81,9 @@ func (in *intake) split(c *heatmap.Chunk, parts []*part) {
 		}
 		in.totals.event(ev)
 		to.next(ev)
+		if listened {
+			in.tap.show(ev)
+		}
 	})
 	in.end(c)
 }

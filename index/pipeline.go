@@ -63,7 +63,7 @@ func newPipeline(ctx context.Context, f *feed, bulk bool) *pipeline {
 	p := &pipeline{
 		options: &x.options, feed: f, source: f.source, frozen: f.frozen, lost: &f.lost, running: &x.running, closing: x.closing, high: f.high,
 		gate: &x.gate, still: &x.still, stats: &x.stats,
-		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes})},
+		intake: &intake{stream: NewStream(x.options.Rules, x.options.Zone, StreamOptions{MaxBytes: x.options.RepeatBytes}), tap: f.tap},
 		room:   make(chan struct{}, 1), started: make(chan struct{}), turn: make(chan struct{}, 1),
 	}
 	p.bulk.Store(bulk)

@@ -240,12 +240,9 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 	if err != nil {
 		return nil, err
 	}
-	pl.scan = pl.scan || q.Hourly
-	t := newTrend(pl)
-	if first, last := t.asked(); first != nil && last != nil {
-		if err := t.checkSpan(*last - *first); err != nil {
-			return nil, err
-		}
+	t, err := newTrendOf(pl)
+	if err != nil {
+		return nil, err
 	}
 	prefix, err := x.reduceTrend(ctx, t)
 	if err == nil && t.joined && q.Width.Set {
@@ -256,8 +253,28 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 	if err != nil {
 		return nil, err
 	}
-	scope := t.scope()
-	a := &heatmap.Trend{
+	a, err := t.answer(prefix)
+	if err == nil && a.Hits == 0 {
+		a.Why, err = x.why(ctx, pl, 0)
+	}
+	return a, err
+}
+
+// newTrendOf makes the empty answer to a plan. The error is that of checkSpan.
+func newTrendOf(pl *plan) (*trend, error) {
+	pl.scan = pl.scan || pl.query.Hourly
+	t := newTrend(pl)
+	if first, last := t.asked(); first != nil && last != nil {
+		return t, t.checkSpan(*last - *first)
+	}
+	return t, nil
+}
+
+// answer is what was counted, but for why it is empty.
+func (t *trend) answer(prefix heatmap.Prefix) (a *heatmap.Trend, err error) {
+	scope, pl := t.scope(), t.plan
+	q := &pl.query
+	a = &heatmap.Trend{
 		Prefix: prefix, Page: pl.page, Hourly: q.Hourly, Zone: pl.zone,
 		Visitors: scope.Visitors(q.Bots), Sampled: scope.Sampled(q.Bots), Scanned: pl.scan,
 	}
@@ -271,10 +288,7 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 	if n := len(a.Buckets); n > 0 {
 		a.From, a.To, a.Dated = heatmap.DateOf(a.Buckets[0].Start, pl.zone), heatmap.DateOf(a.Buckets[n-1].Start, pl.zone), true
 	}
-	if a.Hits == 0 {
-		a.Why, err = x.why(ctx, pl, 0)
-	}
-	return a, err
+	return a, nil
 }
 
 // reduceTrend counts what the plan of t asks for.
