@@ -70,8 +70,10 @@ type follower struct {
 }
 
 func (w *liveWorld) follow(q heatmap.Question) (*follower, error) {
-	w.mu.Lock() // so that now is one position
-	defer w.mu.Unlock()
+	if q.Start.Now {
+		w.mu.Lock() // so that now is one position
+		defer w.mu.Unlock()
+	}
 	f := &follower{world: w, question: q, points: make(map[[2]int]uint64)}
 	for _, feed := range w.index.feeds {
 		from := uint64(0)
