@@ -173,6 +173,7 @@ func (g *Generations) adopt(r record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.record = r
+	g.endKept()
 	for id, n := range g.live {
 		e := r.find(id)
 		n.hold.set(e != nil && e.Paused)

@@ -77,6 +77,7 @@ type Generations struct {
 	mu     sync.RWMutex
 	record record                 // guarded by mu
 	live   map[string]*generation // guarded by mu; those that are open
+	kept   map[*index.Kept]keptBy // guarded by mu
 
 	closed   bool // guarded by mu
 	building int  // of housekeeping: what Busy was told last
@@ -105,7 +106,7 @@ type generation struct {
 // has stored more of the source than there is.
 func Open(ctx context.Context, o Options) (*Generations, error) {
 	o = o.withDefaults()
-	g := &Generations{options: o, store: o.Index.Store, log: o.Index.Logger, live: make(map[string]*generation)}
+	g := &Generations{options: o, store: o.Index.Store, log: o.Index.Logger, live: make(map[string]*generation), kept: make(map[*index.Kept]keptBy)}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	err := g.load(ctx)
 	if err == nil {

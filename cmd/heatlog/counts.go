@@ -8,6 +8,7 @@ import (
 	"heatlog/heatmap"
 	"heatlog/index"
 	"heatlog/replay"
+	"heatlog/web"
 )
 
 // counts are the generations of a store that may not be reached yet. Until it is, whatever is asked of them is refused with the
@@ -73,6 +74,17 @@ func (c *counts) Pages(ctx context.Context, q heatmap.Query) (*heatmap.PageList,
 // Trend is that of the generations.
 func (c *counts) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, error) {
 	return of(c, func(g *replay.Generations) (*heatmap.Trend, error) { return g.Trend(ctx, q) })
+}
+
+// Keep is that of the generations.
+func (c *counts) Keep(ctx context.Context, q heatmap.Question) (web.Kept, error) {
+	return of(c, func(g *replay.Generations) (web.Kept, error) {
+		kept, err := g.Keep(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return kept, nil
+	})
 }
 
 // Export is that of the generations.

@@ -272,8 +272,8 @@ func (s *server) openWeb(c *serveCmd) error {
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
 		Reader: s.counts, Generations: s.counts, Sites: register{s.sites}, Export: s.counts.Export, AppendLine: collector.AppendLine,
-		Difference: s.counts.Difference,
-		Import:     s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
+		Difference: s.counts.Difference, Live: s.counts,
+		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Schema: index.RulesSchema(),
 		RefusedOrigins: s.taker.RefusedOrigins, CountedZone: s.counts.Zone,
 		Ready: s.ready, Lag: s.counts.Lag, Token: s.token, Logger: s.log,
