@@ -173,6 +173,36 @@
 // What blobs cannot answer, such as an expression over hits, hours, or widths that are not whole bands, is answered by
 // reading each source from its start through a stream of its own, the frozen ones first, in their order.
 //
+// # Answers that stay alive
+//
+// [Index.Keep] gives an answer that follows the log. It is the same state that an answer which is given once is made of, kept: a
+// snapshot of blobs and live deltas or the parts of a scan go into it first, and then event by event what the router passes to
+// the workers. Each feed has a tap, at which the router shows every event once, in the order of the log, to the questions that
+// listen; what pages they ask for is looked up when the page changes. Events are copied, once for all who keep them, and handed over
+// at the end of their chunk; expressions are run by the question's own goroutine. The position below which all was shown is raised
+// behind that.
+//
+// Of each feed a kept answer has a position: what it asks for below is in it, and nothing else. There is no gap and no double:
+//
+//   - A question begins to listen between two chunks, as the tap is held while one is shown. Let S be the end of what was shown
+//     before, so that it is shown all from S on. What was shown is not applied yet, so it waits until the index has applied S, and takes the
+//     snapshot, or reads the journal up to what is applied, only then. That is of a position P of at least S. Of what it is shown
+//     it drops what is below P, and P is where the rest goes on.
+//   - A pipeline that starts over comes by events again that were shown: the tap, which outlives it, lets through what is above its
+//     position alone. A checkpoint is never above that, so nothing is left out.
+//   - To say that nothing came up to a position, a question looks at that of the tap first and takes what it was shown then: all
+//     below the position is in that, or was before.
+//   - A question that does not keep up, or for which history is long, holds nothing meanwhile: what it is shown is bounded, and
+//     beyond that it stops listening, reads the journal from its position on, again and again until little is left, and
+//     listens anew as above. Its position tells which hits of a scan it has, so nothing is counted twice.
+//
+// So at any time, also while history is read, the positions that an answer names are those of a recount that gives the same.
+// A pipeline that was stopped by damage is as with any answer: see above.
+//
+// An answer costs a hit of the index nothing while nobody listens, some 0.3 us where one question keeps it, and 0.1 us for each
+// further one (-bench Show). A map notes which cells change, so an update costs as much as has changed; other answers are put together whole.
+// Nothing is kept of what was told: whoever wants to know what changed since when keeps versions.
+//
 // # What counting costs
 //
 // The limit is reading the journal: 80 ns of one core for a hit of a sealed segment, 130 of an active one. All of it, to counts

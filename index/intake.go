@@ -67,7 +67,7 @@ func (in *intake) warms(c *heatmap.Chunk) bool {
 
 // split appends the ops of a chunk to parts, one for each shard.
 func (in *intake) split(c *heatmap.Chunk, parts []*part) {
-	listened := in.tap.begin()
+	listened := in.tap.begin(c)
 	defer in.tap.end(c)
 	var to *part
 	var r *run // of the last event

@@ -245,7 +245,7 @@ func TestKept(t *testing.T) {
 				asking.Go(func() {
 					r := rand.New(rand.NewPCG(uint64(i), uint64(n)))
 					for range 4 {
-						if err := w.followOnce(r); err != nil {
+						if err := w.followOnce(r, w.randomQuestion(r)); err != nil {
 							t.Error(err)
 							return
 						}
@@ -264,8 +264,8 @@ func TestKept(t *testing.T) {
 }
 
 // followOnce follows a question for some updates, and then to the end of the log as it is.
-func (w *liveWorld) followOnce(r *rand.Rand) error {
-	f, err := w.follow(w.randomQuestion(r))
+func (w *liveWorld) followOnce(r *rand.Rand, q heatmap.Question) error {
+	f, err := w.follow(q)
 	if err != nil {
 		return err
 	}

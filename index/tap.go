@@ -47,7 +47,9 @@ type tap struct {
 	listeners  listeners
 	site, page string  // of the last event
 	hear       []*Kept // those who listen to it
+	named      bool    // some of them want to know the names of elements
 	whole      bool    // some of them want to see all of the hit
+	size       int     // hits of the chunk
 	events     []heldEvent
 	heard      []*Kept // those who are given some of events
 }
@@ -67,13 +69,13 @@ type shownEvents struct {
 }
 
 // begin begins to show a chunk, and reports whether anybody listens. The caller calls end.
-func (t *tap) begin() bool {
+func (t *tap) begin(c *heatmap.Chunk) bool {
 	if t == nil {
 		return false
 	}
 	t.mu.Lock()
 	if l := t.live.listeners.Load(); l != nil {
-		t.listeners = *l
+		t.listeners, t.size = *l, c.Count
 	}
 	return t.listeners != nil
 }
@@ -96,7 +98,7 @@ func (t *tap) show(ev *Event) {
 		}
 		picks := &k.picks[t.feed]
 		if len(*picks) == 0 {
-			t.heard = append(t.heard, k)
+			t.heard, *picks = append(t.heard, k), make([]int32, 0, t.size)
 		}
 		*picks = append(*picks, held)
 	}
@@ -116,10 +118,14 @@ func (t *tap) turnTo(ev *Event) {
 		}
 	}
 	t.whole = slices.ContainsFunc(t.hear, func(k *Kept) bool { return k.plan.where != nil })
+	t.named = slices.ContainsFunc(t.hear, func(k *Kept) bool { return k.question.Ask == heatmap.AskElements })
 }
 
 // hold adds a copy of an event to those that are held, without memory of its chunk, and gives its number.
 func (t *tap) hold(ev *Event) int32 {
+	if t.events == nil {
+		t.events = make([]heldEvent, 0, t.size)
+	}
 	t.events = append(t.events, heldEvent{Event: *ev, hit: *ev.Hit})
 	e := &t.events[len(t.events)-1]
 	e.Hit = nil
@@ -128,7 +134,7 @@ func (t *tap) hold(ev *Event) int32 {
 	} else {
 		selector := h.Selector
 		h.Site, h.URL, h.View, h.Visitor, h.Selector, h.Container, h.UserAgent, h.ID, h.Tags = "", "", "", "", "", "", "", "", nil
-		if e.Anchor.Element != 0 {
+		if t.named && e.Anchor.Element != 0 {
 			h.Selector = strings.Clone(selector)
 		}
 	}
