@@ -42,8 +42,7 @@ func (r *Rules) LeftOut(by []uint64) (list []RuleCount) {
 
 // excluded reports whether the rules leave the stream's event out, and counts it if told to.
 func (s *Stream) excluded(count bool) bool {
-	r := s.rules
-	if len(r.internal)+len(r.exclude)+len(r.include) == 0 {
+	if !s.rules.excludes() {
 		return false
 	}
 	rule := s.excludedBy(count)
@@ -54,37 +53,5 @@ func (s *Stream) excluded(count bool) bool {
 	return rule >= 0
 }
 
-// excludedBy gives the number of the rule that leaves the stream's event out, -1 if none does.
-func (s *Stream) excludedBy(count bool) int {
-	r := s.rules
-	if len(r.internal) > 0 && s.isInternal() {
-		return 0
-	}
-	if len(r.exclude)+len(r.include) == 0 {
-		return -1
-	}
-	s.eval.set(&s.event)
-	for i, x := range r.exclude {
-		if s.isTrue(x, count) {
-			return 1 + i
-		}
-	}
-	if len(r.include) == 0 || slices.ContainsFunc(r.include, func(x *expression) bool { return s.isTrue(x, count) }) {
-		return -1
-	}
-	return r.exclusions() - 1
-}
-
-// isInternal reports whether the event's hit has one of the tags of the operator's own visitors.
-func (s *Stream) isInternal() bool {
-	return slices.ContainsFunc(s.event.Hit.Tags, func(tag string) bool { return slices.Contains(s.rules.internal, tag) })
-}
-
-// isTrue evaluates an expression over the stream's event. One that fails, as x % y with y = 0, is false.
-func (s *Stream) isTrue(x *expression, count bool) bool {
-	is, err := s.eval.run(x)
-	if err != nil && count {
-		s.stats.ExprErrors++
-	}
-	return err == nil && is
-}
+// excludes reports whether there is a rule that leaves hits out.
+func (r *Rules) excludes() bool { return len(r.internal)+len(r.exclude)+len(r.include) > 0 }

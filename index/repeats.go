@@ -15,7 +15,7 @@ import (
 // clock by itself.
 const bucketMillis = 600_000
 
-// repeats applies repeats/2: it tells batches and hits that came before. A batch (see repeats.batch for what names it) or
+// repeats applies repeats/2: it tells batches and hits that came before. A batch (see namer.batch for what names it) or
 // a hit (site, id) is a repeat if it is one in a log that begins with the last bucket before this one that holds a hit,
 // however long ago that is. So a batch is told for as long as buckets turn no more than once: for ten minutes, and over
 // one jump of the clock or pause of any length. One that is sent
@@ -27,7 +27,7 @@ const bucketMillis = 600_000
 // bucket, which the next bucket goes on with. They differ in the hits of a batch that repeats one of the bucket before.
 type repeats struct {
 	before, current fingerprints
-	scratch         []byte
+	names           namer
 }
 
 // verdict says in which log a batch or a hit counts, that is, is no repeat.
@@ -39,48 +39,76 @@ type verdict struct {
 // rotate moves on to the next bucket.
 func (r *repeats) rotate() { r.before, r.current = r.current, fingerprints{} }
 
-// batch judges a batch that has hits, and remembers it. One without an id is never a repeat.
+// batch judges a batch that has hits, and remembers it.
+func (r *repeats) batch(b *heatmap.Batch) verdict { return r.judgeBatch(r.names.batch(b)) }
+
+// judgeBatch judges a batch by its name. One without is never a repeat.
+func (r *repeats) judgeBatch(name uint64) verdict {
+	if name == 0 {
+		return verdict{counts: true, fresh: true}
+	}
+	fresh := r.current.add(name, true) == absent
+	return verdict{counts: fresh && r.before.find(name) == absent, fresh: fresh}
+}
+
+// hit judges a hit of a batch and remembers it.
+func (r *repeats) hit(site, id string, batch verdict) verdict {
+	if id == "" || !batch.fresh {
+		return batch
+	}
+	return r.judgeHit(r.names.hit(site, id), batch)
+}
+
+// judgeHit judges a hit by its name. One without is a repeat if its batch is.
+func (r *repeats) judgeHit(name uint64, batch verdict) verdict {
+	if name == 0 || !batch.fresh {
+		return batch
+	}
+	was := r.current.add(name, batch.counts)
+	return verdict{
+		counts: batch.counts && was != marked && r.before.find(name) == absent,
+		fresh:  was == absent,
+	}
+}
+
+// namer hashes what names batches and hits. The zero value is ready; not safe for concurrent use.
+type namer struct{ scratch []byte }
+
+// batch gives the hash of a batch's name, 0 if it has none.
 //
 // A batch of a site, which a tracker sent, is named by site and id, and by view and user agent of its first hit: all of
 // that is in the body and in the headers that a page sends again, and the collector takes all hits or none. The visitor is
 // not: it is another one after midnight and from another address. View and user agent keep apart two senders that
 // happen to choose the same id. A batch without a site is a part of an import and is named by its id alone: which of its
 // hits comes first can differ when it is sent again, as lines are refused that name an unknown site or a time to come.
-func (r *repeats) batch(b *heatmap.Batch) verdict {
+func (n *namer) batch(b *heatmap.Batch) uint64 {
 	if b.ID == "" {
-		return verdict{counts: true, fresh: true}
+		return 0
 	}
 	var view, agent string
 	if b.Site != "" {
 		view, agent = b.Hits[0].View, b.Hits[0].UserAgent
 	}
-	key := r.key('b', b.Site, view, agent, b.ID)
-	fresh := r.current.add(key, true) == absent
-	return verdict{counts: fresh && r.before.find(key) == absent, fresh: fresh}
+	return n.name('b', b.Site, view, agent, b.ID)
 }
 
-// hit judges a hit of a batch and remembers it. One without an id is a repeat if its batch is.
-func (r *repeats) hit(site, id string, batch verdict) verdict {
-	if id == "" || !batch.fresh {
-		return batch
+// hit gives the hash of a hit's name, 0 if it has none.
+func (n *namer) hit(site, id string) uint64 {
+	if id == "" {
+		return 0
 	}
-	key := r.key('h', site, id)
-	was := r.current.add(key, batch.counts)
-	return verdict{
-		counts: batch.counts && was != marked && r.before.find(key) == absent,
-		fresh:  was == absent,
-	}
+	return n.name('h', site, id)
 }
 
-// key hashes an identity. The lengths keep ("a", "bc") and ("ab", "c") apart.
-func (r *repeats) key(kind byte, parts ...string) uint64 {
-	b := append(r.scratch[:0], kind)
+// name hashes an identity; 0 and 1 have the same fingerprint. The lengths keep ("a", "bc") and ("ab", "c") apart.
+func (n *namer) name(kind byte, parts ...string) uint64 {
+	b := append(n.scratch[:0], kind)
 	for _, part := range parts {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
-	r.scratch = b
-	return xxhash.Sum64(b)
+	n.scratch = b
+	return max(xxhash.Sum64(b), 1)
 }
 
 // fingerprints is a set of 63-bit hashes, each marked or not: an open hash table of 8 bytes a slot, at most three

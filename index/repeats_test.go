@@ -41,8 +41,8 @@ func TestRepeatsIdentity(t *testing.T) {
 	var r repeats
 	keys := make(map[uint64]bool)
 	for _, id := range [][]string{{"a", "b", "c"}, {"ab", "", "c"}, {"a", "", "bc"}, {"a", "bc", ""}, {"", "", "abc"}, {"a", "b", "d"}} {
-		keys[r.key('b', id...)] = true
-		keys[r.key('h', id...)] = true
+		keys[r.names.name('b', id...)] = true
+		keys[r.names.name('h', id...)] = true
 	}
 	if len(keys) != 12 {
 		t.Errorf("12 identities have %d keys", len(keys))
