@@ -93,11 +93,6 @@ func (l *memLog) Spans(from, to uint64) []journal.Span {
 	return spans
 }
 
-// chunkSpan is the part of a chunk from a position to another one.
-func chunkSpan(c *heatmap.Chunk, from, to uint64) journal.Span {
-	return journal.Span{From: max(from, c.Position), To: min(to, c.End()), FirstAppend: c.Appended, LastAppend: c.Appended}
-}
-
 func (l *memLog) Open(position uint64, _ journal.Fields, _ func(*journal.CorruptError) bool) (Reader, error) {
 	chunks, _ := l.state()
 	i := slices.IndexFunc(chunks, func(c heatmap.Chunk) bool { return c.End() > position })

@@ -178,6 +178,11 @@ func (l *simLog) Spans(from, to uint64) []journal.Span {
 	return spans
 }
 
+// chunkSpan is the part of a chunk from a position to another one.
+func chunkSpan(c *heatmap.Chunk, from, to uint64) journal.Span {
+	return journal.Span{From: max(from, c.Position), To: min(to, c.End()), FirstAppend: c.Appended, LastAppend: c.Appended}
+}
+
 func (l *simLog) Open(position uint64, _ journal.Fields, _ func(*journal.CorruptError) bool) (Reader, error) {
 	for i, c := range l.chunks {
 		if c.End() > position {
