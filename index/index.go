@@ -35,6 +35,8 @@ type Options struct {
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
 	MaxScans        int           // scans of the journal at a time, default 2
+	MaxScansWaiting int           // scans that wait for their turn; more are refused, default 16
+	MaxScanRows     int           // pages, or cells of a timeline, that a scan counts, default 2 million; maps bound their cells themselves
 	KeptBytes       int           // memory of what is kept for answers of a store that is Versioned, default 32 MiB: 4 million cells, or 18,000 pages of lists with 60 days of each
 	MaxKept         int           // answers that are kept alive at a time, see Keep, default 256
 	MaxKeptRows     int           // cells, pages or elements of each, default 1,000,000
@@ -89,6 +91,12 @@ func (o Options) withDefaults() Options {
 	if o.MaxScans <= 0 {
 		o.MaxScans = 2
 	}
+	if o.MaxScansWaiting <= 0 {
+		o.MaxScansWaiting = 16
+	}
+	if o.MaxScanRows <= 0 {
+		o.MaxScanRows = 2_000_000
+	}
 	if o.KeptBytes <= 0 {
 		o.KeptBytes = defaultKeptBytes
 	}
@@ -142,6 +150,7 @@ type Index struct {
 	still   still
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
+	waiting atomic.Int64  // scans that wait for a token
 	turns   turns         // of answers from counts
 	kept    *keptCache
 	pins    pins

@@ -195,7 +195,10 @@ func (s *Stream) tell(fn func(*Event)) {
 	if e.RageAt != nil {
 		s.stats.Bursts++
 	}
-	if !e.Repeat || e.RageAt != nil || e.DeadAt != nil {
+	if e.tells() {
 		fn(e)
 	}
 }
+
+// tells reports whether there is something to count of the event.
+func (e *Event) tells() bool { return !e.Repeat || e.RageAt != nil || e.DeadAt != nil }
