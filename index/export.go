@@ -17,7 +17,7 @@ import (
 // that it does not name none; without it, it is all that is applied now. What it has still to read is not pruned. The error is a *heatmap.GoneError if no hit below a
 // position is kept. The hit is valid only during the call.
 func (x *Index) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
-	pl, err := x.newPlan(ctx, heatmap.Query{Site: q.Site, From: q.From, To: q.To})
+	pl, err := x.newPlan(ctx, heatmap.Query{Site: q.Site, From: q.From, To: q.To, Last: q.Last})
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,11 @@ func (a sidesAggregate) needs() (journal.Fields, []heatmap.Kind) {
 	return kindFields(a[0].kinds) | a[0].pl.needs() | a[1].pl.needs(), a[0].kinds
 }
 
+func (t *timeline) needs() (journal.Fields, []heatmap.Kind) {
+	kinds := []heatmap.Kind{t.kind}
+	return kindFields(kinds), kinds
+}
+
 // bounded is an aggregate whose memory nothing bounds but the number of its rows.
 type bounded interface {
 	rows() (n int, what string)

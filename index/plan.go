@@ -44,6 +44,9 @@ func (x *Index) newPlan(ctx context.Context, q heatmap.Query) (*plan, error) {
 		return nil, &heatmap.ParamError{Field: "noise", Message: "noise must be from 0 to 1"}
 	}
 	pl := &plan{query: q, zone: x.zone(q.Site), begin: func() {}}
+	if err := pl.chooseLast(x.options.Now()); err != nil {
+		return nil, err
+	}
 	if err := pl.choosePages(x.options.Rules); err != nil {
 		return nil, err
 	}
@@ -146,6 +149,26 @@ func (x *Index) chooseCarried(ctx context.Context, pl *plan) error {
 
 // errFound ends a scan that has found what it looks for.
 var errFound = errors.New("found")
+
+// maxLast is how many days up to today can be asked for.
+const maxLast = 3660
+
+// chooseLast puts the days up to today in the place of the bounds, if they are asked for.
+func (pl *plan) chooseLast(now time.Time) error {
+	q := &pl.query
+	switch {
+	case q.Last == 0:
+		return nil
+	case q.Last < 0 || q.Last > maxLast:
+		return &heatmap.ParamError{Field: "last", Message: fmt.Sprintf("last must be from 1 to %d days", maxLast)}
+	case q.From.Set || q.To.Set:
+		return &heatmap.ParamError{Field: "last", Message: "last stands in the place of from and to: leave out one or the other"}
+	}
+	today := heatmap.DateOf(now.UnixMilli(), pl.zone)
+	q.From = heatmap.Bound{Set: true, IsDate: true, Date: today - heatmap.Date(q.Last) + 1}
+	q.To = heatmap.Bound{Set: true, IsDate: true, Date: today}
+	return nil
+}
 
 // chooseTime turns the bounds into days, or into instants to scan for where they are not the days' ends.
 func (pl *plan) chooseTime() error {

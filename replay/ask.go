@@ -85,6 +85,11 @@ func (g *Generations) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Tren
 	return ask(g, ctx, q, (*index.Index).Trend)
 }
 
+// Timeline answers a query for when a page was clicked where.
+func (g *Generations) Timeline(ctx context.Context, q heatmap.Query) (*heatmap.Timeline, error) {
+	return ask(g, ctx, q, (*index.Index).Timeline)
+}
+
 // Export calls fn for hits of the journal, as [index.Index.Export] does. It is the same for all generations.
 func (g *Generations) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
 	n, err := g.take("")

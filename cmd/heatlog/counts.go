@@ -87,6 +87,11 @@ func (c *counts) Keep(ctx context.Context, q heatmap.Question) (web.Kept, error)
 	})
 }
 
+// Timeline is that of the generations.
+func (c *counts) Timeline(ctx context.Context, q heatmap.Query) (*heatmap.Timeline, error) {
+	return of(c, func(g *replay.Generations) (*heatmap.Timeline, error) { return g.Timeline(ctx, q) })
+}
+
 // Export is that of the generations.
 func (c *counts) Export(ctx context.Context, q heatmap.Query, positions map[string]uint64, fn func(*heatmap.Hit) error) error {
 	return c.do(func(g *replay.Generations) error { return g.Export(ctx, q, positions, fn) })
