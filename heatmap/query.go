@@ -143,6 +143,7 @@ type PageCount struct {
 	Views, Clicks, Scrolls, Move uint64
 	Rage, Dead                   uint64
 	Sampled                      Sampled // among all hits, whatever their width and device
+	Visitors                     uint64  // of a window alone: distinct, whatever the kind, width and device
 }
 
 // PageList answers a Query for pages, those with most hits first, then by page.
@@ -158,9 +159,10 @@ type PageList struct {
 // MaxTrendBuckets is how many buckets a Trend has at most.
 const MaxTrendBuckets = 10_000
 
-// TrendBucket is what was counted in one day or hour, under the query's filters.
+// TrendBucket is what was counted in one day, hour or window, under the query's filters.
 type TrendBucket struct {
-	Start                         int64 // Unix ms: the first instant of the day or hour
+	Start                         int64 // Unix ms: the first instant of the day, hour or window
+	End                           int64 // Unix ms, of a window alone: the first instant behind it
 	Views, Clicks, Scrolls, Moves uint64
 	Rage, Dead                    uint64 // clicks that were also counted as such
 	Visitors                      uint64 // distinct, whatever the kind, width and device
@@ -172,6 +174,9 @@ func (b *TrendBucket) Hits() uint64 { return b.Views + b.Clicks + b.Scrolls + b.
 // Trend answers a Query for hits over time. Buckets follow on one another without a gap, each from its Start to that of the
 // next, from the first to the last that was asked for; where a bound is open, from the first or to the last that has hits.
 //
+// Windows, in place of days and hours, overlap: each begins Query.Every after the one before it. The last one ends with the span of
+// Query.Every that is running, unless To is before; without From there are as many as fit into one.
+//
 // A day or hour is one of the clocks in Zone: when they change, a day has 23 or 25 hours, and where they change by half an
 // hour, half hours. A day or hour that no clock showed is left out.
 type Trend struct {
@@ -180,7 +185,7 @@ type Trend struct {
 	Hourly   bool
 	Zone     *time.Location // in which the days and hours are, nil = UTC
 	Buckets  []TrendBucket
-	Hits     uint64  // of all buckets
+	Hits     uint64  // of all buckets; of windows, which overlap, each hit counts once
 	Views    uint64  // the same
 	Visitors uint64  // distinct over all pages and the range that was asked for, whatever the kind, width and device
 	Sampled  Sampled // as Visitors

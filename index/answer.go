@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sort"
@@ -57,7 +58,7 @@ func (x *Index) Heatmap(ctx context.Context, q heatmap.Query) (*heatmap.Heatmap,
 }
 
 func (x *Index) heatmap(ctx context.Context, q asked) (*heatmap.Heatmap, error) {
-	if err := checkKind(&q.Query); err != nil {
+	if err := cmp.Or(checkKind(&q.Query), refuseWindow(&q.Query)); err != nil {
 		return nil, err
 	}
 	if q.Cell == 0 {
@@ -123,6 +124,9 @@ func (x *Index) Scroll(ctx context.Context, q heatmap.Query) (*heatmap.Scroll, e
 }
 
 func (x *Index) scroll(ctx context.Context, q asked) (*heatmap.Scroll, error) {
+	if err := refuseWindow(&q.Query); err != nil {
+		return nil, err
+	}
 	pl, err := x.newSharedPlan(ctx, q)
 	if err != nil {
 		return nil, err
@@ -163,6 +167,9 @@ func (x *Index) list(ctx context.Context, q asked) (*heatmap.PageList, error) {
 	pl, err := x.newSharedPlan(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if slides(&q.Query) {
+		return x.windowList(ctx, pl)
 	}
 	counts := newPageCounts(pl)
 	var prefix heatmap.Prefix

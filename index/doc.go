@@ -203,6 +203,15 @@
 // further one (-bench Show). A map notes which cells change, so an update costs as much as has changed; other answers are put together whole.
 // Nothing is kept of what was told: whoever wants to know what changed since when keeps versions.
 //
+// # Windows
+//
+// A trend or a list of pages over a window that slides is counted in panes, by the hits' own times: a window is as many panes as
+// it has steps. A pane has counts by kind and a sketch of visitors, which is merged over panes and counts nobody twice. Neighbouring
+// windows have most panes in common: sums of panes up to the multiples of a window's width, from both sides, give each window
+// by three merges. A window that was put together is kept until one of its panes changes, as a rule the last one alone. Of
+// pages, sums of hits go on from pane to pane, and visitors are merged anew where a pane has come or gone. Panes that no window has any more
+// are dropped, hits from before them are not counted, and those ahead of time wait in theirs.
+//
 // # What counting costs
 //
 // The limit is reading the journal: 80 ns of one core for a hit of a sealed segment, 130 of an active one. All of it, to counts

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 
 	"heatlog/heatmap"
@@ -87,7 +88,7 @@ func (x *Index) Elements(ctx context.Context, q heatmap.Query) (*heatmap.Element
 	if q.Kind == heatmap.KindMove {
 		return nil, errMoveElements()
 	}
-	if err := checkKind(&q); err != nil {
+	if err := cmp.Or(checkKind(&q), refuseWindow(&q)); err != nil {
 		return nil, err
 	}
 	pl, err := x.newPlan(ctx, q)

@@ -165,8 +165,10 @@ func (f *follower) recount(positions map[string]uint64) (*heatmap.Update, error)
 // compareUpdates compares what was told with what should have been, but for how it was found out.
 func compareUpdates(q heatmap.Question, want, have *heatmap.Update) error {
 	options := []gocmp.Option{
-		cmpopts.IgnoreFields(heatmap.Update{}, "Whole", "Complete", "History"), cmpopts.IgnoreTypes(heatmap.Prefix{}, &heatmap.Why{}, &time.Location{}),
-		cmpopts.IgnoreFields(heatmap.Heatmap{}, "Scanned", "From", "To", "Dated"), cmpopts.IgnoreFields(heatmap.Scroll{}, "Scanned", "From", "To", "Dated"),
+		cmpopts.IgnoreFields(heatmap.Update{}, "Whole", "Complete", "History"),
+		cmpopts.IgnoreTypes(heatmap.Prefix{}, &heatmap.Why{}, &time.Location{}),
+		cmpopts.IgnoreFields(heatmap.Heatmap{}, "Scanned", "From", "To", "Dated"),
+		cmpopts.IgnoreFields(heatmap.Scroll{}, "Scanned", "From", "To", "Dated"),
 		cmpopts.IgnoreFields(heatmap.ElementList{}, "Scanned", "From", "To", "Dated"), cmpopts.IgnoreFields(heatmap.Trend{}, "Scanned"),
 		cmpopts.EquateEmpty(),
 	}
@@ -217,7 +219,9 @@ func (w *liveWorld) randomQuestion(r *rand.Rand) heatmap.Question {
 		q.Query.Width.Set, q.Query.Width.Min, q.Query.Width.Max = true, uint16(r.IntN(2)*8+280), 927
 	}
 	if r.IntN(3) == 0 {
-		q.Query.Where = []string{"x > 400", "sel contains \"nth\" or kind == \"scroll\"", "any(tags, # startsWith \"sampled\")", "visitor < \"v2\""}[r.IntN(4)]
+		q.Query.Where = []string{
+			"x > 400", `sel contains "nth" or kind == "scroll"`, `any(tags, # startsWith "sampled")`, `visitor < "v2"`,
+		}[r.IntN(4)]
 	}
 	switch r.IntN(5) {
 	case 0:
@@ -236,7 +240,8 @@ func TestKept(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			w := newLiveWorld(t, uint64(i), Options{
-				Rules: mustParseRules(t, rules), CacheBytes: minCacheBytes, FlushEvery: 10 * time.Millisecond, CheckpointEvery: 5 * time.Millisecond, Workers: 2, MaxScans: 4,
+				Rules: mustParseRules(t, rules), CacheBytes: minCacheBytes, FlushEvery: 10 * time.Millisecond, CheckpointEvery: 5 * time.Millisecond,
+				Workers: 2, MaxScans: 4,
 			})
 			w.index.live.limit = 200
 			w.grow(40)
@@ -282,4 +287,58 @@ func (w *liveWorld) followOnce(r *rand.Rand, q heatmap.Question) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return f.catchUp()
+}
+
+// TestLivingMerges counts the events of a log one by one, and part by part as a scan does.
+func TestLivingMerges(t *testing.T) {
+	t.Parallel()
+	w := newLiveWorld(t, 4, Options{Rules: mustParseRules(t, "dead: {from: log}"), Now: func() time.Time { return time.UnixMilli(1_770_000_000_000) }})
+	w.grow(100)
+	r := rand.New(rand.NewPCG(2, 2))
+	for n := range 60 {
+		q := w.randomQuestion(r)
+		q.Start = heatmap.Start{}
+		if n%4 == 0 {
+			q.Ask, q.Query = []heatmap.Asked{heatmap.AskTrend, heatmap.AskPages}[n/4%2], heatmap.Query{Site: testSite, Window: 48 * time.Hour, Every: time.Hour}
+		}
+		var updates [2]*heatmap.Update
+		for i := range updates {
+			pl, l, err := w.index.newLiving(t.Context(), &q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, events := l.fresh(), 0
+			_, err = w.index.readEvents(t.Context(), w.log, w.index.options.Rules, w.log.Durable(), func(uint64) {}, func(ev *Event) error {
+				switch {
+				case !pl.keepsEvent(ev):
+					return nil
+				case i == 0:
+					return l.event(ev)
+				}
+				if events++; events%50 == 0 {
+					if err := l.merge(part); err != nil {
+						return err
+					}
+					part = l.fresh()
+				}
+				return part.event(ev)
+			})
+			if err == nil && i == 1 {
+				err = l.merge(part)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			updates[i] = new(heatmap.Update)
+			if _, _, err := l.update(updates[i], heatmap.Prefix{}); err != nil {
+				t.Fatal(err)
+			}
+			if h := updates[i].Heatmap; h != nil {
+				slices.SortFunc(h.Points, func(a, b heatmap.Point) int { return slices.Compare([]int{a.Y, a.X}, []int{b.Y, b.X}) })
+			}
+		}
+		if err := compareUpdates(q, updates[0], updates[1]); err != nil {
+			t.Error(err)
+		}
+	}
 }

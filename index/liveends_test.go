@@ -59,7 +59,8 @@ func TestKeptEqualsAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		options := []gocmp.Option{
-			cmpopts.IgnoreFields(heatmap.Update{}, "Whole", "Complete", "History", "Max", "Cells"), cmpopts.IgnoreTypes(&time.Location{}), cmpopts.EquateEmpty(),
+			cmpopts.IgnoreFields(heatmap.Update{}, "Whole", "Complete", "History", "Max", "Cells"),
+			cmpopts.IgnoreTypes(&time.Location{}), cmpopts.EquateEmpty(),
 		}
 		if f.question.Query.URL != testPage(0) { // nobody knows the days of several pages
 			options = append(options, cmpopts.IgnoreTypes(heatmap.Date(0)))

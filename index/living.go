@@ -29,7 +29,9 @@ var errNeedsScan = errors.New("the journal has to be read")
 // newLiving makes the empty answer to a question, whose query gets its defaults.
 func (x *Index) newLiving(ctx context.Context, q *heatmap.Question) (*plan, living, error) {
 	if q.Query.Noise != 0 {
-		return nil, nil, &heatmap.ParamError{Field: "noise", Message: "noise cannot be left out of a map that is kept alive: which cells are noise changes with every hit"}
+		return nil, nil, &heatmap.ParamError{
+			Field: "noise", Message: "noise cannot be left out of a map that is kept alive: which cells are noise changes with every hit",
+		}
 	}
 	withKind := q.Ask == heatmap.AskHeatmap || q.Ask == heatmap.AskElements
 	if q.Ask == heatmap.AskElements && q.Query.Kind == heatmap.KindMove {
@@ -40,6 +42,11 @@ func (x *Index) newLiving(ctx context.Context, q *heatmap.Question) (*plan, livi
 			return nil, nil, err
 		}
 	}
+	if q.Ask != heatmap.AskPages && q.Ask != heatmap.AskTrend {
+		if err := refuseWindow(&q.Query); err != nil {
+			return nil, nil, err
+		}
+	}
 	if q.Ask == heatmap.AskHeatmap && q.Query.Cell == 0 {
 		q.Query.Cell = max(x.options.Rules.CellSize(), x.carriedCell())
 	}
@@ -47,8 +54,22 @@ func (x *Index) newLiving(ctx context.Context, q *heatmap.Question) (*plan, livi
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := x.livingOf(pl, q.Ask)
+	var l living
+	if slides(&q.Query) {
+		l, err = x.livingWindow(pl, q.Ask)
+	} else {
+		l, err = x.livingOf(pl, q.Ask)
+	}
 	return pl, l, err
+}
+
+func (x *Index) livingWindow(pl *plan, ask heatmap.Asked) (living, error) {
+	if ask == heatmap.AskPages {
+		c, err := x.newPagesWindow(pl, true)
+		return livingWindowPages{c}, err
+	}
+	w, err := x.newWindow(pl, true)
+	return livingWindows{newWindowTrend(pl, w)}, err
 }
 
 func (x *Index) livingOf(pl *plan, ask heatmap.Asked) (living, error) {

@@ -240,6 +240,9 @@ func (x *Index) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend, err
 	if err != nil {
 		return nil, err
 	}
+	if slides(&q) {
+		return x.windows(ctx, pl)
+	}
 	t, err := newTrendOf(pl)
 	if err != nil {
 		return nil, err
