@@ -54,13 +54,9 @@ func (pl *plan) keepsWidthOf(w uint16) bool {
 // keepsEvent reports whether an event is of a page, a time and a sort that the plan asks for. Width and device are left
 // out: visitors and sampled hits are counted whatever they are.
 func (pl *plan) keepsEvent(ev *Event) bool {
-	return ev.Hit.Site == pl.query.Site && pl.keepsHit(ev) && pl.match(ev.Page) && (pl.where == nil || pl.where.Match(ev))
-}
-
-// keepsHit reports whether an event is of a time and a sort that the plan asks for, whatever the site, the page and the expression.
-func (pl *plan) keepsHit(ev *Event) bool {
 	t := ev.Hit.Time
-	return pl.from <= t && t < pl.to && pl.keepsBot(ev.Bot)
+	return ev.Hit.Site == pl.query.Site && pl.from <= t && t < pl.to && pl.keepsBot(ev.Bot) && pl.match(ev.Page) &&
+		(pl.where == nil || pl.where.Match(ev))
 }
 
 // scanOptions say which part of the log a scan reads and whom it tells. The zero value reads all of it and tells nobody.

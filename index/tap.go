@@ -104,6 +104,12 @@ func (t *tap) show(ev *Event) {
 	}
 }
 
+// keepsHit is keepsEvent whatever the site, the page and the expression.
+func (pl *plan) keepsHit(ev *Event) bool {
+	t := ev.Hit.Time
+	return pl.from <= t && t < pl.to && pl.keepsBot(ev.Bot)
+}
+
 // turnTo finds those who listen to the page of an event.
 func (t *tap) turnTo(ev *Event) {
 	t.site, t.page, t.hear = ev.Hit.Site, ev.Page, t.hear[:0]
