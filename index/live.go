@@ -320,7 +320,7 @@ func (k *Kept) countOf(shown *shownEvents) error {
 // check refuses an answer that has grown too large. The caller holds mu.
 func (k *Kept) check() error {
 	most := k.index.options.MaxKeptRows
-	if rows := k.living.rows(); rows > most {
+	if rows := k.living.size(); rows > most {
 		return &heatmap.UnavailableError{Message: fmt.Sprintf(
 			"the answer has grown to %d rows, the limit of one that is kept alive is %d: ask for fewer pages or a larger cell", rows, most)}
 	}

@@ -19,8 +19,8 @@ type living interface {
 	// update puts the answer into u. It says whether it is empty, and of which kind nothing was found then, 0 for any.
 	update(u *heatmap.Update, p heatmap.Prefix) (kind heatmap.Kind, empty bool, err error)
 
-	// rows is the size of the answer: cells, pages, elements or buckets.
-	rows() int
+	// size is that of the answer: cells, pages, elements or buckets.
+	size() int
 }
 
 // errNeedsScan says that blobs cannot answer after all.
@@ -127,7 +127,7 @@ func (l *livingScroll) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.Kind
 	return heatmap.KindScroll, a.Views == 0, nil
 }
 
-func (l *livingScroll) rows() int { return 0 }
+func (l *livingScroll) size() int { return 0 }
 
 // livingElements keeps elements.
 type livingElements struct {
@@ -153,7 +153,7 @@ func (l *livingElements) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.Ki
 	return l.plan.query.Kind, a.Hits == 0, nil
 }
 
-func (l *livingElements) rows() int { return len(l.names) }
+func (l *livingElements) size() int { return len(l.names) }
 
 // livingPages keeps a list of pages.
 type livingPages struct {
@@ -170,7 +170,7 @@ func (l *livingPages) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.Kind,
 	return 0, u.Pages.Total == 0 && u.Pages.Why == nil, nil
 }
 
-func (l *livingPages) rows() int { return len(l.pages) }
+func (l *livingPages) size() int { return len(l.pages) }
 
 // livingTrend keeps days or hours.
 type livingTrend struct {
@@ -192,7 +192,7 @@ func (l *livingTrend) update(u *heatmap.Update, p heatmap.Prefix) (_ heatmap.Kin
 	return 0, err == nil && u.Trend.Hits == 0, err
 }
 
-func (l *livingTrend) rows() int { return len(l.buckets) }
+func (l *livingTrend) size() int { return len(l.buckets) }
 
 // whyEmpty finds out from time to time why an answer is empty.
 type whyEmpty struct {

@@ -119,4 +119,4 @@ func (l *livingMap) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.Kind, b
 	return l.kind, a.Hits == 0, nil
 }
 
-func (l *livingMap) rows() int { return len(l.cells) }
+func (l *livingMap) size() int { return len(l.cells) }

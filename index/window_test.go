@@ -160,7 +160,7 @@ func TestWindows(t *testing.T) {
 		now.Add(r.Int64N(20) * time.Hour.Milliseconds())
 	}
 	for _, k := range kept {
-		if l := k.living.rows(); l > 200 {
+		if l := k.living.size(); l > 200 {
 			t.Errorf("%d rows are held of windows that are mostly over", l)
 		}
 	}

@@ -221,4 +221,4 @@ func (l livingWindowPages) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.
 	return 0, u.Pages.Total == 0, nil
 }
 
-func (l livingWindowPages) rows() int { return l.held }
+func (l livingWindowPages) size() int { return l.held }

@@ -169,4 +169,4 @@ func (l livingWindows) update(u *heatmap.Update, p heatmap.Prefix) (heatmap.Kind
 	return 0, u.Trend.Hits == 0, nil
 }
 
-func (l livingWindows) rows() int { return len(l.buckets) }
+func (l livingWindows) size() int { return len(l.buckets) }
