@@ -71,6 +71,9 @@ func (s *Server) authorizeOverlay(ctx *fasthttp.RequestCtx, r *route, token stri
 	if origin := ctx.Request.Header.Peek("Origin"); len(origin) > 0 && !s.listed(site, string(origin)) {
 		return forbidden("origin_not_listed", "origin is "+shorten(string(origin))+", which is not listed for site "+site)
 	}
+	if r.checksSite {
+		return nil
+	}
 	return checkSite(ctx.URI().QueryString(), site)
 }
 

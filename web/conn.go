@@ -97,6 +97,7 @@ type conn struct {
 	among  *conns
 	stall  time.Duration // for one Read; 0 = the deadline that was set holds
 	linger atomic.Bool   // the client may be sending still when Close is called
+	held   bool          // deadlines for writing are those of whoever writes
 
 	from net.TCPAddr // the other end, if it has such an address: each request asks for it, so it is where the processor looks anyway
 	ip   [net.IPv6len]byte
@@ -175,7 +176,7 @@ func (c *conn) endedEarly(err error) bool {
 // breaks the answer off, and with it an export, which keeps the journal from being pruned as long as it reads.
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		if by := time.Now().Add(c.among.taking); c.writeEnd.Before(by) {
+		if by := time.Now().Add(c.among.taking); !c.held && c.writeEnd.Before(by) {
 			c.writeEnd = by.Add(c.among.taking / 8)
 			if err := c.Conn.SetWriteDeadline(c.writeEnd); err != nil {
 				return n, withoutAddresses(err)

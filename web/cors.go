@@ -9,6 +9,11 @@ import (
 // preflight answers what a browser asks before it sends an overlay token from a page of another origin. It does not say
 // for which site that will be, so the origin of any site is good.
 func (s *Server) preflight(ctx *fasthttp.RequestCtx) error {
+	return s.allowFrom(ctx, "GET", "Authorization")
+}
+
+// allowFrom answers a preflight with the methods and headers that a route takes.
+func (s *Server) allowFrom(ctx *fasthttp.RequestCtx, methods, headers string) error {
 	origin := string(ctx.Request.Header.Peek("Origin"))
 	if origin == "" || !s.listed("", origin) {
 		return forbidden("origin_not_listed", "origin is "+shorten(origin)+", which is not listed for any site")
@@ -16,8 +21,8 @@ func (s *Server) preflight(ctx *fasthttp.RequestCtx) error {
 	setHeaders(ctx, "text/plain; charset=utf-8")
 	h := &ctx.Response.Header
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Allow-Methods", "GET")
-	h.Set("Access-Control-Allow-Headers", "Authorization")
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", headers)
 	h.Set("Access-Control-Max-Age", "600")
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil

@@ -35,6 +35,7 @@ func minusOf(p *params, q heatmap.Query) *heatmap.Query {
 	m := q
 	if p.has("minus_from") || p.has("minus_to") {
 		m.From, m.To = boundsOf(p, "minus_from", "minus_to")
+		m.Last = 0
 	}
 	if p.has("minus_where") {
 		m.Where = p.text("minus_where")

@@ -43,6 +43,27 @@ func (s *Server) elements(ctx *fasthttp.RequestCtx) error {
 }
 
 func elementsMembers(o *object, q *heatmap.Query, a *heatmap.ElementList, took time.Duration) {
+	elementsHead(o, q, a)
+	o.key("elements")
+	o.dst = append(o.dst, '[')
+	for i := range a.Elements {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		elementMembers(o, &a.Elements[i], a.Hits, q.Cells)
+	}
+	o.dst = append(o.dst, ']')
+	othersMember(o, a)
+	restMember(o, a.Rest, a.Cell, a.RestPoints, q.Cells)
+	if q.Cells {
+		o.count("inner_cell", uint64(a.InnerSize))
+	}
+	sampledMember(o, a.Sampled)
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+// elementsHead writes what stands before the elements.
+func elementsHead(o *object, q *heatmap.Query, a *heatmap.ElementList) {
 	o.text("site", q.Site)
 	o.text("url", a.Page)
 	o.text("kind", q.Kind.String())
@@ -53,52 +74,58 @@ func elementsMembers(o *object, q *heatmap.Query, a *heatmap.ElementList, took t
 	o.count("visitors", a.Visitors)
 	o.text("visitors_scope", "page")
 	o.count("views", a.Views)
-	o.key("elements")
-	o.dst = append(o.dst, '[')
-	for i := range a.Elements {
-		if i > 0 {
-			o.dst = append(o.dst, ',')
-		}
-		elementMembers(o, &a.Elements[i], a.Hits, q.Cells)
-	}
-	o.dst = append(o.dst, ']')
+}
+
+// othersMember says how many elements are not listed, and what was at them.
+func othersMember(o *object, a *heatmap.ElementList) {
 	o.key("others")
 	o.open()
 	o.count("elements", uint64(a.OtherElements))
 	o.count("hits", a.OtherHits)
 	o.count("unnamed", a.Unnamed)
 	o.close()
+}
+
+// restMember says what was at no element, and with cells where that was.
+func restMember(o *object, hits uint64, cell int, points []heatmap.Point, cells bool) {
 	o.key("rest")
 	o.open()
-	o.count("hits", a.Rest)
-	if q.Cells {
-		o.count("cell", uint64(a.Cell))
-		o.points("points", a.RestPoints)
+	o.count("hits", hits)
+	if cells {
+		o.count("cell", uint64(cell))
+		o.points("points", points)
 	}
 	o.close()
-	if q.Cells {
-		o.count("inner_cell", uint64(a.InnerSize))
-	}
-	sampledMember(o, a.Sampled)
-	tail(o, &a.Prefix, a.Why, took)
 }
 
 func elementMembers(o *object, e *heatmap.ElementCount, all uint64, cells bool) {
 	o.open()
+	elementKey(o, e)
+	elementCounts(o, e, all, cells)
+	o.close()
+}
+
+// elementKey writes what tells an element from others.
+func elementKey(o *object, e *heatmap.ElementCount) {
 	o.text("sel", e.Selector)
 	if e.HasCheck {
 		o.count("check", uint64(e.Check))
 	}
 	o.boolean("fixed", e.Fixed)
+}
+
+// elementCounts writes what was counted at an element; all are the hits that its share is of, 0 leaves the share out.
+func elementCounts(o *object, e *heatmap.ElementCount, all uint64, cells bool) {
 	o.count("hits", e.Hits)
-	o.number("share", float64(e.Hits)/float64(all), 4)
+	if all > 0 {
+		o.number("share", float64(e.Hits)/float64(all), 4)
+	}
 	o.count("rage", e.Rage)
 	o.count("dead", e.Dead)
 	if cells {
 		o.key("cells")
 		o.dst = appendInner(o.dst, e.Cells)
 	}
-	o.close()
 }
 
 // appendInner appends cells as [[x,y,hits],…], the place being the middle of the cell as parts of the element's width and

@@ -62,12 +62,13 @@ func (s *Server) findRoute(path string) *route {
 	if r := s.routes[path]; r != nil {
 		return r
 	}
-	rest, ok := strings.CutPrefix(path, generationsPath+"/")
-	id, _, _ := strings.Cut(rest, "/")
-	if !ok || id == "" {
-		return nil
+	for _, parent := range [...]string{generationsPath, queriesPath} {
+		rest, ok := strings.CutPrefix(path, parent+"/")
+		if id, _, _ := strings.Cut(rest, "/"); ok && id != "" {
+			return s.routes[parent+"/{id}"+rest[len(id):]]
+		}
 	}
-	return s.routes[generationsPath+"/{id}"+rest[len(id):]]
+	return nil
 }
 
 var generationID = regexp.MustCompile(`^g[1-9][0-9]{0,17}$`)

@@ -70,6 +70,7 @@ type recorder struct {
 	reader      *fakeReader
 	sites       *apiSites
 	generations *fakeGenerations
+	live        *fakeLive
 	journal     *callbackJournal
 	ready       error
 	demo        error
@@ -91,7 +92,7 @@ func apiDesk(t testing.TB) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{reader: newFakeReader(), sites: &apiSites{Sites: registered}, generations: newFakeGenerations(), journal: &callbackJournal{}}
+	r := &recorder{reader: newFakeReader(), sites: &apiSites{Sites: registered}, generations: newFakeGenerations(), live: newFakeLive(), journal: &callbackJournal{}}
 	if err := registered.Put(heatmap.Site{Key: "shop", Origins: []string{"https://shop.example"}, Timezone: "Europe/Prague"}); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func apiDesk(t testing.TB) *recorder {
 		})
 		o.Reader, o.Sites, o.Import, o.In, o.AppendLine = r.reader, r.sites, c.Import, c.In, collector.AppendLine
 		o.RefusedOrigins, o.Difference = c.RefusedOrigins, r.reader.Difference
-		o.Generations = r.generations
+		o.Generations, o.Live, o.Timeline = r.generations, r.live, r.reader.Timeline
 		o.Ready, o.Lag = func() error { return r.ready }, func() uint64 { return 7 }
 		o.Demo = func(ctx context.Context) (int, error) { return 4200, r.demo }
 		o.Export = exportOneOfEach
@@ -111,6 +112,7 @@ func apiDesk(t testing.TB) *recorder {
 			ctx.SetBodyString("heatlog_hits 1\n")
 		}
 	})
+	t.Cleanup(func() { r.d.s.Shutdown(context.Background()) })
 	r.token = r.d.overlayToken("shop")
 	r.cookie = r.d.signIn()
 	return r
@@ -164,13 +166,15 @@ func (r *recorder) readingAnswers() {
 	each()
 	r.reader.sample(heatmap.Sampled{})
 	r.ask("GET", "/v1/trend?site=shop&by=hour", "", adminToken)
+	r.ask("GET", "/v1/trend?site=shop&window=24h&every=2m", "", adminToken)
+	r.ask("GET", "/v1/pages?site=shop&window=24h&every=2m", "", adminToken)
 	whys := []heatmap.Why{
 		{Reason: heatmap.WhyUnknownSite}, {Reason: heatmap.WhyNoHitsForURL, Nearest: []string{"https://shop.example/"}},
 		{Reason: heatmap.WhyNoHitsForURL}, {Reason: heatmap.WhyOutsideRange, From: day("2026-01-02"), To: day("2026-03-04")},
 		{Reason: heatmap.WhyOtherWidth, Widths: [][2]int{{320, 351}, {0, 0}}}, {Reason: heatmap.WhyOtherKind, Kinds: []string{"move", "view"}},
 		{Reason: heatmap.WhyOtherDevice, Devices: []string{"mobile"}}, {Reason: heatmap.WhyOnlyBots}, {Reason: heatmap.WhyNoHits},
 	}
-	heat, scroll, pages, trend, elements := r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements
+	heat, scroll, pages, trend, elements, timeline := r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements, r.reader.timeline
 	for i := range whys {
 		why := &whys[i]
 		why.Message = "nothing"
@@ -180,9 +184,10 @@ func (r *recorder) readingAnswers() {
 		r.reader.elements = &heatmap.ElementList{Prefix: p, Why: why}
 		r.reader.pages = &heatmap.PageList{Prefix: p, Why: why}
 		r.reader.trend = &heatmap.Trend{Prefix: p, Why: why}
+		r.reader.timeline = &heatmap.Timeline{Prefix: p, Why: why}
 		each()
 	}
-	r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements = heat, scroll, pages, trend, elements
+	r.reader.heatmap, r.reader.scroll, r.reader.pages, r.reader.trend, r.reader.elements, r.reader.timeline = heat, scroll, pages, trend, elements, timeline
 	r.reader.err = &heatmap.ParamError{Field: "generation", Message: "there is no generation g9"}
 	each()
 	r.reader.err = &heatmap.ParamError{Field: "where", Message: "unknown name"}
@@ -477,6 +482,7 @@ func headerValue(schema place, text string) any {
 func (r *recorder) record(d *apiDoc) []recorded {
 	r.readingAnswers()
 	r.generationAnswers()
+	r.liveAnswers()
 	r.sessionAnswers()
 	r.hitAnswers()
 	r.otherAnswers()

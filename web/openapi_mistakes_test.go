@@ -40,7 +40,7 @@ func TestOpenAPIMistakes(t *testing.T) {
 	f("a path below a name that is not described", `/{id}/pause": {`, `/{id}/halt": {`, routes, "POST /v1/generations/{id}/pause is not described")
 	f("a method that is not served", `"delete": {`, `"put": {`, routes, "PUT /v1/session is described and not served")
 
-	f("a parameter under another name", `"name": "device"`, `"name": "gadget"`, params("/v1/trend"), "GET /v1/trend takes [site url from to vw device")
+	f("a parameter under another name", `"name": "device"`, `"name": "gadget"`, params("/v1/trend"), "GET /v1/trend takes [site url from to last vw device")
 	f("a parameter that is not taken", `"name": "device"`, `"name": "gadget"`, params("/v1/trend"), "GET /v1/trend: gadget=\"desktop\" has status 400")
 	f("a value too few", `"enum": ["day", "hour"], "default"`, `"enum": ["day"], "default"`, params("/v1/trend"), `by="hour" has status 200`)
 	f("a value too many", `"enum": ["day", "hour"], "default"`, `"enum": ["day", "hour", "week"], "default"`, params("/v1/trend"), `by="week" has status 400`)
@@ -66,6 +66,7 @@ func TestOpenAPIMistakes(t *testing.T) {
 	f("a status that is never answered", `"409": {`, `"410": {`, replies, "no answer is 410")
 	f("a header that is not described", `"Heatlog-Max": {`, `"Heatlog-Most": {`, replies, "header Heatlog-Max is not described")
 	f("a header that is missing", `"Retry-After": {`, `"Retry-Later": {`, replies, "header Retry-Later is missing")
+	f("a header of a preflight that is not sent", `{"const": "Authorization, Last-Event-ID"}`, `{"const": "Authorization"}`, replies, "Access-Control-Allow-Headers")
 	f("another type of content", `"text/plain": {"schema": {"type": "string"}}`, `"text/css": {"schema": {"type": "string"}}`, replies, `content type "text/plain`)
 	f("a line's member that is not described", `"fixed": {`, `"stuck": {`, replies, "GET /v1/export")
 

@@ -153,7 +153,9 @@ func checkParameter(o *operation, r *recorder, name string, p place) (found prob
 		if !refuses(r.request(o, base, adminToken), name) {
 			found.add("%s takes %s without %s=%s", o, name, with, value)
 		}
-		base.Set("width", "16")
+		if with == "format" {
+			base.Set("width", "16")
+		}
 		if value == formatPNG {
 			base.Set("height", "16")
 		}

@@ -27,7 +27,7 @@ const (
 	evilOrigin = "Origin: https://evil.example"
 )
 
-var readingTargets = []string{"/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop"}
+var readingTargets = []string{"/v1/heatmap?site=shop&url=x", "/v1/elements?site=shop&url=x", "/v1/scroll?site=shop&url=x", "/v1/pages?site=shop", "/v1/trend?site=shop", "/v1/timeline?site=shop&url=x"}
 
 func TestOverlayLinks(t *testing.T) {
 	d := newDesk(t, twoSites)

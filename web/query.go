@@ -21,6 +21,9 @@ const (
 	maxPages     = 10_000
 	defaultPages = 100
 	maxOffset    = 1 << 30
+	maxLast      = 3660 // days
+	maxPanes     = 2000 // of a window
+	maxSpan      = 90 * 24 * time.Hour
 )
 
 // Days that a query may name, both inclusive: those that a heatmap.Period can name from heatmap.MinTime on.
@@ -30,7 +33,7 @@ const (
 )
 
 // Parameters that every query about counted hits has.
-var commonParams = [...]string{"site", "url", "from", "to", "vw", "device", "where", "generation", "bots"}
+var commonParams = [...]string{"site", "url", "from", "to", "last", "vw", "device", "where", "generation", "bots"}
 
 func withCommon(more ...string) []string {
 	return append(commonParams[:len(commonParams):len(commonParams)], more...)
@@ -71,8 +74,14 @@ func parseScrollQuery(query []byte) (heatmap.Query, error) {
 }
 
 func parsePagesQuery(query []byte) (heatmap.Query, error) {
-	p := parseParams(query, withCommon("q", "offset", "limit")...)
+	p := parseParams(query, withCommon("q", "offset", "limit", "window", "every")...)
 	q := commonQuery(p)
+	q.Window, q.Every = windowOf(p)
+	for _, name := range [...]string{"from", "to", "last"} {
+		if q.Window > 0 && p.has(name) {
+			p.refuse(name, name+" does not go with window: the list is of the window that ends now")
+		}
+	}
 	q.Search = p.text("q")
 	q.Offset = p.integer("offset", 0, maxOffset, 0)
 	q.Limit = p.integer("limit", 1, maxPages, defaultPages)
@@ -86,9 +95,24 @@ const (
 )
 
 func parseTrendQuery(query []byte) (heatmap.Query, error) {
-	p := parseParams(query, withCommon("by")...)
+	p := parseParams(query, withCommon("by", "window", "every")...)
 	q := commonQuery(p)
+	q.Window, q.Every = windowOf(p)
+	if q.Window > 0 && p.has("by") {
+		p.refuse("by", "by does not go with window: there is a bucket every "+p.text("every"))
+	}
 	q.Hourly = p.oneOf("by", byDay, byDay, byHour) == byHour
+	return q, p.err
+}
+
+// parseTimelineQuery reads what GET /v1/timeline asks.
+func parseTimelineQuery(query []byte) (heatmap.Query, error) {
+	p := parseParams(query, withCommon("kind", "cell", "step")...)
+	q := commonQuery(p)
+	q.URL = neededURL(p)
+	q.Kind, _ = heatmap.ParseKind(p.oneOf("kind", "click", "click", "move", "rage", "dead"))
+	q.Cell = cellOf(p)
+	q.Step = spanOf(p, "step", heatmap.MaxTimelineDays*24*time.Hour)
 	return q, p.err
 }
 
@@ -103,6 +127,7 @@ func parseExportQuery(query []byte) (heatmap.Query, map[string]uint64, error) {
 func commonQuery(p *params) heatmap.Query {
 	q := heatmap.Query{Site: siteOf(p), URL: p.text("url"), Where: p.text("where"), Generation: p.text("generation")}
 	q.From, q.To = rangeOf(p)
+	q.Last = lastOf(p)
 	q.Width.Set, q.Width.Min, q.Width.Max = widthsOf(p)
 	q.Device.Set = p.has("device")
 	q.Device.Value, _ = heatmap.ParseDevice(p.oneOf("device", "desktop", "desktop", "tablet", "mobile"))
@@ -190,6 +215,71 @@ func boundsOf(p *params, first, last string) (from, to heatmap.Bound) {
 		p.refuse(first, fmt.Sprintf("%s is %s, after %s, which is %s", first, shorten(p.text(first)), last, shorten(p.text(last))))
 	}
 	return from, to
+}
+
+// lastOf is a number of days up to today, such as 7d, 0 for none.
+func lastOf(p *params) int {
+	v, ok := p.values["last"]
+	if !ok {
+		return 0
+	}
+	digits, isDays := strings.CutSuffix(v, "d")
+	days, err := parseDigits(digits, maxLast)
+	if !isDays || err != nil || days == 0 || digits[0] == '0' {
+		p.wrong("last", fmt.Sprintf("a number of days up to today, from 1d to %dd", maxLast))
+		return 0
+	}
+	for _, name := range [...]string{"from", "to"} {
+		if p.has(name) {
+			p.refuse("last", "last does not go with "+name+": it stands for both")
+		}
+	}
+	return int(days)
+}
+
+// windowOf reads how long the window of a trend or a list is, and how often there is one; 0 is none.
+func windowOf(p *params) (window, every time.Duration) {
+	window, every = spanOf(p, "window", maxSpan), spanOf(p, "every", maxSpan)
+	switch {
+	case p.err != nil || window == 0 && every == 0:
+	case every == 0:
+		p.refuse("window", "window goes with every: how often there is one, such as every=2m")
+	case window == 0:
+		p.refuse("every", "every goes with window: how long it is, such as window=24h")
+	case window%every != 0:
+		p.wrong("window", "a multiple of every, which is "+p.text("every"))
+	case window/every > maxPanes:
+		p.wrong("window", fmt.Sprintf("at most %d times every, which is %s", maxPanes, p.text("every")))
+	}
+	return window, every
+}
+
+// spanOf is a length of time in whole seconds (90s), minutes, hours or days, from a second to most; 0 is none.
+func spanOf(p *params, name string, most time.Duration) time.Duration {
+	v, ok := p.values[name]
+	if !ok {
+		return 0
+	}
+	unit, known := spanUnits[v[len(v)-1]]
+	n, err := parseDigits(v[:len(v)-1], uint64(most/time.Second))
+	if !known || err != nil || n == 0 || v[0] == '0' || n > uint64(most/unit) {
+		p.wrong(name, "a length of time such as 90s, 2m, 24h or 7d, from 1s to "+spanText(most))
+		return 0
+	}
+	return time.Duration(n) * unit
+}
+
+// spanUnits are the last letters of lengths of time.
+var spanUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+
+// spanText writes a length of time as spanOf reads it, in the largest unit that it is whole in.
+func spanText(span time.Duration) string {
+	for _, unit := range "dhm" {
+		if length := spanUnits[byte(unit)]; span%length == 0 {
+			return strconv.FormatInt(int64(span/length), 10) + string(unit)
+		}
+	}
+	return strconv.FormatInt(int64(span/time.Second), 10) + "s"
 }
 
 func boundOf(p *params, name string) heatmap.Bound {

@@ -111,6 +111,18 @@ func (s *Server) pages(ctx *fasthttp.RequestCtx) error {
 func (s *Server) since(start time.Time) time.Duration { return s.o.Now().Sub(start) }
 
 func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, thin *heatmap.Thinned, took time.Duration) {
+	heatmapFacts(o, q, h, h.Max(), thin, cellsOf(h))
+	if thin != nil {
+		o.thinned("points", thin.Points)
+	} else {
+		o.points("points", h.Points)
+	}
+	sampledMember(o, h.Sampled)
+	tail(o, &h.Prefix, h.Why, took)
+}
+
+// heatmapFacts writes what stands before the points.
+func heatmapFacts(o *object, q *heatmap.Query, h *heatmap.Heatmap, most uint64, thin *heatmap.Thinned, cells int) {
 	o.text("site", q.Site)
 	o.text("url", h.Page)
 	o.text("kind", q.Kind.String())
@@ -121,34 +133,41 @@ func heatmapMembers(o *object, q *heatmap.Query, h *heatmap.Heatmap, thin *heatm
 	o.count("visitors", h.Visitors)
 	o.text("visitors_scope", "page")
 	o.count("views", h.Views)
-	o.count("max", h.Max())
+	o.count("max", most)
 	o.boolean("thinned", thin != nil)
 	o.float("error", errorOf(thin))
-	o.count("cells", uint64(cellsOf(h)))
+	o.count("cells", uint64(cells))
 	o.count("noise_hits", h.Noise.Hits)
-	if thin != nil {
-		o.thinned("points", thin.Points)
-	} else {
-		o.points("points", h.Points)
-	}
-	sampledMember(o, h.Sampled)
-	tail(o, &h.Prefix, h.Why, took)
 }
 
 // cellsOf is the number of cells that have hits, those that noise left out too.
 func cellsOf(h *heatmap.Heatmap) int { return len(h.Points) + h.Noise.Cells }
 
 func scrollMembers(o *object, q *heatmap.Query, a *heatmap.Scroll, took time.Duration) {
+	scrollHead(o, q, a)
+	o.key("reach")
+	o.dst = appendBands(o.dst, a.Reach, bandPlaces[0])
+	o.key("attention_ms")
+	o.dst = appendBands(o.dst, a.Attention, bandPlaces[1])
+	scrollFold(o, a)
+	sampledMember(o, a.Sampled)
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+// bandPlaces are the decimals of reach and of attention.
+var bandPlaces = [2]int{6, 3}
+
+// scrollHead writes what stands before the bands, scrollFold what stands behind them.
+func scrollHead(o *object, q *heatmap.Query, a *heatmap.Scroll) {
 	o.text("site", q.Site)
 	o.text("url", a.Page)
 	o.day("from", a.From, a.Dated)
 	o.day("to", a.To, a.Dated)
 	o.count("views", a.Views)
 	o.count("band", heatmap.BandSize)
-	o.key("reach")
-	o.dst = appendBands(o.dst, a.Reach, 6)
-	o.key("attention_ms")
-	o.dst = appendBands(o.dst, a.Attention, 3)
+}
+
+func scrollFold(o *object, a *heatmap.Scroll) {
 	o.key("fold")
 	o.open()
 	o.number("average", a.FoldAverage, 3)
@@ -156,8 +175,6 @@ func scrollMembers(o *object, q *heatmap.Query, a *heatmap.Scroll, took time.Dur
 	o.close()
 	o.count("visitors", a.Visitors)
 	o.text("visitors_scope", "page")
-	sampledMember(o, a.Sampled)
-	tail(o, &a.Prefix, a.Why, took)
 }
 
 func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Duration) {
@@ -171,6 +188,14 @@ func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Du
 		pageMembers(o, &a.Pages[i])
 	}
 	o.dst = append(o.dst, ']')
+	pagesFacts(o, q, a)
+	sampledMember(o, a.Sampled)
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+// pagesFacts writes what stands behind the pages.
+func pagesFacts(o *object, q *heatmap.Query, a *heatmap.PageList) {
+	windowMembers(o, q)
 	o.count("total", uint64(a.Total))
 	o.count("offset", uint64(q.Offset))
 	o.key("next_offset")
@@ -180,13 +205,25 @@ func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Du
 		o.dst = append(o.dst, "null"...)
 	}
 	o.count("hits", a.Hits)
-	sampledMember(o, a.Sampled)
-	tail(o, &a.Prefix, a.Why, took)
+}
+
+// windowMembers says of which window an answer is, if it is of one.
+func windowMembers(o *object, q *heatmap.Query) {
+	if q.Window > 0 {
+		o.text("window", spanText(q.Window))
+		o.text("every", spanText(q.Every))
+	}
 }
 
 func pageMembers(o *object, p *heatmap.PageCount) {
 	o.open()
 	o.text("url", p.Page)
+	pageCounts(o, p)
+	o.close()
+}
+
+// pageCounts writes what was counted on a page.
+func pageCounts(o *object, p *heatmap.PageCount) {
 	o.count("hits", p.Hits)
 	o.count("views", p.Views)
 	o.count("clicks", p.Clicks)
@@ -195,7 +232,6 @@ func pageMembers(o *object, p *heatmap.PageCount) {
 	o.count("rage", p.Rage)
 	o.count("dead", p.Dead)
 	sampledMember(o, p.Sampled)
-	o.close()
 }
 
 // sampledMember says that hits are from a share of page loads alone, if some are.

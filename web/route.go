@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
 )
 
 // A handler writes an answer or returns an error, of which fail makes the answer.
@@ -19,7 +21,9 @@ type route struct {
 	open    bool   // needs no token
 	anyone  string // the method that needs no token where the others do, "" = none
 	reading bool   // takes overlay tokens, and answers pages of other origins that have one
-	body    int    // bytes of a request's body that are read; 0 = the handler keeps its own limit
+
+	checksSite bool // the handler checks which site an overlay token is for: it is not in the query string
+	body       int  // bytes of a request's body that are read; 0 = the handler keeps its own limit
 }
 
 // maxDiscard is how much of a body that no handler wants is read so that the connection can be used again, bytes.
@@ -44,11 +48,14 @@ func (s *Server) makeRoutes() map[string]*route {
 		routes["/demo"] = get(demoRedirect).public()
 	}
 	if s.o.Reader != nil {
-		routes["/v1/heatmap"] = s.read(s.heatmap)
-		routes["/v1/elements"] = s.read(s.elements)
-		routes["/v1/scroll"] = s.read(s.scroll)
-		routes["/v1/pages"] = s.read(s.pages)
-		routes["/v1/trend"] = s.read(s.trend)
+		routes["/v1/heatmap"] = s.readOrAskLive(heatmap.AskHeatmap, s.heatmap)
+		routes["/v1/elements"] = s.readOrAskLive(heatmap.AskElements, s.elements)
+		routes["/v1/scroll"] = s.readOrAskLive(heatmap.AskScroll, s.scroll)
+		routes["/v1/pages"] = s.readOrAskLive(heatmap.AskPages, s.pages)
+		routes["/v1/trend"] = s.readOrAskLive(heatmap.AskTrend, s.trend)
+	}
+	if s.o.Timeline != nil {
+		routes["/v1/timeline"] = s.read(s.timeline)
 	}
 	if s.o.Export != nil && s.o.AppendLine != nil {
 		routes["/v1/export"] = get(s.export)
@@ -59,6 +66,7 @@ func (s *Server) makeRoutes() map[string]*route {
 		routes["/v1/overlay-links"] = (&route{body: maxLinkBody}).with("POST", strictly(s.postOverlayLink))
 	}
 	maps.Copy(routes, s.generationRoutes())
+	maps.Copy(routes, s.liveRoutes())
 	if s.o.Bots != nil {
 		routes["/v1/bots"] = get(s.bots)
 	}

@@ -113,7 +113,7 @@ func TestMethods(t *testing.T) {
 func TestUnknownRoutes(t *testing.T) {
 	h := start(t, wholeOptions())
 	for _, path := range []string{"/v1/heatmap/", "/v1", "/v2/heatmap", "/V1/heatmap", "/favicon.ico", "/v1/heatmap%00", "/..%2f..%2fetc/passwd"} {
-		h.refused(h.get(path, "Authorization", ""), 404, "not_found", "", "/v1/bots, /v1/elements, /v1/export, /v1/heatmap, /v1/import, /v1/in, ", "/v1/overlay-links, /v1/pages, /v1/rules-schema.json, /v1/scroll, /v1/session, /v1/sites, /v1/trend")
+		h.refused(h.get(path, "Authorization", ""), 404, "not_found", "", "/v1/bots, /v1/elements, /v1/export, /v1/heatmap, /v1/import, /v1/in, ", "/v1/overlay-links, /v1/pages, /v1/rules-schema.json, /v1/scroll, /v1/session, /v1/sites, /v1/timeline, /v1/trend")
 	}
 	bare := start(t, Options{})
 	for _, path := range []string{"/v1/heatmap", "/v1/export", "/v1/sites", "/v1/bots", "/v1/import", "/v1/in", "/metrics"} {

@@ -51,8 +51,14 @@ type Options struct {
 	Export ExportFunc // /v1/export, with AppendLine
 
 	Difference DifferenceFunc // minus_… of /v1/heatmap
+	Timeline   TimelineFunc   // /v1/timeline
 
-	Live LiveReader // /v1/queries and what lies below
+	Live       LiveReader // /v1/queries and what lies below
+	LiveLimits LiveLimits // what that may cost
+
+	// CanonicalWhere writes expressions that mean the same alike, so that who asks the same shares an answer that stays alive. Its
+	// error is a *heatmap.ParamError. nil = as they are.
+	CanonicalWhere func(text string) (string, error)
 
 	Generations Generations // /v1/generations and what lies below
 
@@ -127,7 +133,10 @@ type Server struct {
 	pictures chan struct{} // places for those that are being drawn
 	maps     chan struct{} // places for those that are being thinned and written
 
+	live *live
+
 	overlays *sealer // of overlay tokens
+	resumes  *sealer // of what a stream goes on by
 	tickets  *sealer // of sign-in tickets
 	sessions *sessions
 	throttle *throttle
@@ -163,6 +172,7 @@ func New(o Options) *Server {
 	s := &Server{o: o, origin: originOf(o.PublicURL), token: sha256.Sum256([]byte(o.Token)), conns: newConns(), pictures: make(chan struct{}, maxPictures), maps: make(chan struct{}, o.MaxMaps), thinned: newThinCache(o.ThinBytes)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.openSignIn()
+	s.live = newLive(s, o.LiveLimits)
 	s.routes = s.makeRoutes()
 	s.http = s.transport()
 	return s

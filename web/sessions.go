@@ -137,6 +137,15 @@ func (s *sessions) find(secret string) (session, bool) {
 	return found, true
 }
 
+// isGood reports whether a secret is that of a session that is good, which is not noted as seen.
+func (s *sessions) isGood(secret string) bool {
+	id, ok := s.idOf(secret)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, known := s.byID[id]
+	return ok && known && s.now().Before(found.end())
+}
+
 // revoke ends a session. An error means that it may come back when the process starts again.
 func (s *sessions) revoke(secret string) error {
 	id, ok := s.idOf(secret)

@@ -44,6 +44,7 @@ func (s *Server) openSignIn() {
 	secret := s.secret()
 	s.tickets = newSealer(secret, "sign-in ticket", ticketPrefix, ticketLife, 0)
 	s.overlays = newSealer(secret, "overlay token", overlayPrefix, overlayLife, maxSiteKey)
+	s.resumes = newSealer(secret, "stream of a question", resumePrefix, resumeLife, resumeBytes)
 	s.sessions = openSessions(s.o.Sessions, s.token[:], s.o.Now, s.o.Logger)
 	s.throttle = newThrottle(s.o.Now)
 	s.waiting = make(chan struct{}, maxWaiting)

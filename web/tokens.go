@@ -88,6 +88,13 @@ func (s *sealer) open(token string, now time.Time) (subject string, err error) {
 	return subject, nil
 }
 
+// end is when a token ends that open has found good.
+func (s *sealer) end(token string) time.Time {
+	head, _, _ := strings.Cut(strings.TrimPrefix(token, s.prefix), ".")
+	payload, _ := tokenBytes(head)
+	return time.Unix(int64(binary.BigEndian.Uint64(payload[1:])), 0)
+}
+
 // longest is the length of the longest token behind its prefix.
 func (s *sealer) longest() int {
 	return base64.RawURLEncoding.EncodedLen(tokenFixed+s.subject) + 1 + base64.RawURLEncoding.EncodedLen(sha256.Size)

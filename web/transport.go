@@ -72,9 +72,10 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown closes the listeners, lets running requests end and waits for them. When ctx ends first, it cancels queries
+// Shutdown ends the streams of answers that stay alive, closes the listeners, lets running requests end and waits for them. When ctx ends first, it cancels queries
 // and exports, gives their clients a moment to be told, closes all connections and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.live.shut(ctx)
 	err := s.http.ShutdownWithContext(ctx)
 	if err != nil {
 		err = fmt.Errorf("shut down HTTP server: %w", err)

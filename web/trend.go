@@ -25,20 +25,8 @@ func (s *Server) trend(ctx *fasthttp.RequestCtx) error {
 }
 
 func trendMembers(o *object, q *heatmap.Query, a *heatmap.Trend, took time.Duration) {
-	zone := a.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	by := byDay
-	if a.Hourly {
-		by = byHour
-	}
-	o.text("site", q.Site)
-	o.text("url", a.Page)
-	o.text("by", by)
-	o.day("from", a.From, a.Dated)
-	o.day("to", a.To, a.Dated)
-	o.text("timezone", zone.String())
+	zone := zoneOf(a)
+	trendHead(o, q, a)
 	o.key("buckets")
 	o.dst = append(o.dst, '[')
 	for i := range a.Buckets {
@@ -48,19 +36,50 @@ func trendMembers(o *object, q *heatmap.Query, a *heatmap.Trend, took time.Durat
 		bucketMembers(o, &a.Buckets[i], zone)
 	}
 	o.dst = append(o.dst, ']')
+	trendSums(o, a)
+	sampledMember(o, a.Sampled)
+	tail(o, &a.Prefix, a.Why, took)
+}
+
+// trendHead writes what stands before the buckets, trendSums what stands behind them.
+func trendHead(o *object, q *heatmap.Query, a *heatmap.Trend) {
+	o.text("site", q.Site)
+	o.text("url", a.Page)
+	if q.Window > 0 {
+		windowMembers(o, q)
+	} else if a.Hourly {
+		o.text("by", byHour)
+	} else {
+		o.text("by", byDay)
+	}
+	o.day("from", a.From, a.Dated)
+	o.day("to", a.To, a.Dated)
+	o.text("timezone", zoneOf(a).String())
+}
+
+func trendSums(o *object, a *heatmap.Trend) {
 	o.count("hits", a.Hits)
 	o.count("views", a.Views)
 	o.count("visitors", a.Visitors)
-	sampledMember(o, a.Sampled)
-	tail(o, &a.Prefix, a.Why, took)
+}
+
+func zoneOf(a *heatmap.Trend) *time.Location {
+	if a.Zone == nil {
+		return time.UTC
+	}
+	return a.Zone
 }
 
 func bucketMembers(o *object, b *heatmap.TrendBucket, zone *time.Location) {
 	o.open()
 	o.key("start")
-	o.dst = append(o.dst, '"')
-	o.dst = time.UnixMilli(b.Start).In(zone).AppendFormat(o.dst, "2006-01-02T15:04:05-07:00")
-	o.dst = append(o.dst, '"')
+	o.dst = appendTime(o.dst, b.Start, zone)
+	bucketCounts(o, b)
+	o.close()
+}
+
+// bucketCounts writes what was counted in a bucket.
+func bucketCounts(o *object, b *heatmap.TrendBucket) {
 	o.count("hits", b.Hits())
 	o.count("views", b.Views)
 	o.count("clicks", b.Clicks)
@@ -69,5 +88,4 @@ func bucketMembers(o *object, b *heatmap.TrendBucket, zone *time.Location) {
 	o.count("rage", b.Rage)
 	o.count("dead", b.Dead)
 	o.count("visitors", b.Visitors)
-	o.close()
 }

@@ -28,6 +28,7 @@ type fakeReader struct {
 	elements     *heatmap.ElementList
 	pages        *heatmap.PageList
 	trend        *heatmap.Trend
+	timeline     *heatmap.Timeline
 	err          error
 	minusWhy     *heatmap.Why    // of a difference whose minus side is empty
 	minusSampled heatmap.Sampled // of a difference
@@ -109,6 +110,11 @@ func (f *fakeReader) Trend(ctx context.Context, q heatmap.Query) (*heatmap.Trend
 	return f.trend, f.asked(ctx, q)
 }
 
+// Timeline gives the fixed one.
+func (f *fakeReader) Timeline(ctx context.Context, q heatmap.Query) (*heatmap.Timeline, error) {
+	return f.timeline, f.asked(ctx, q)
+}
+
 func day(s string) heatmap.Date {
 	d, err := heatmap.ParseDate(s)
 	if err != nil {
@@ -148,6 +154,11 @@ func newFakeReader() *fakeReader {
 		pages: &heatmap.PageList{
 			Prefix: prefix(), Total: 120, Hits: 21,
 			Pages: []heatmap.PageCount{{Page: "https://shop.example/", Hits: 21, Views: 6, Clicks: 7, Scrolls: 5, Move: 3, Rage: 2, Dead: 1}},
+		},
+		timeline: &heatmap.Timeline{
+			Prefix: prefix(), Page: "https://shop.example/p/1", Zone: time.FixedZone("Asia/Kolkata", 19_800), Start: 1_767_205_800_000, Step: 600_000, Steps: 144, Cell: 8, Hits: 4,
+			Frames: []heatmap.Frame{{Step: 51, Points: []heatmap.Point{{X: 512, Y: 1480, Weight: 3}}}, {Step: 52, Points: []heatmap.Point{{X: 0, Y: 8, Weight: 1}}}},
+			From:   day("2026-01-01"), To: day("2026-01-01"),
 		},
 		trend: &heatmap.Trend{
 			Prefix: prefix(), Page: "**", Zone: time.FixedZone("Asia/Kolkata", 19_800), Hits: 5, Views: 2, Visitors: 2,
@@ -300,8 +311,9 @@ func text(body string) fasthttp.RequestHandler {
 }
 
 func wholeOptions() Options {
+	reader := newFakeReader()
 	return Options{
-		Reader: newFakeReader(),
+		Reader: reader, Timeline: reader.Timeline,
 		Sites:  newFakeSites(),
 		Export: func(context.Context, heatmap.Query, map[string]uint64, func(*heatmap.Hit) error) error { return nil },
 		AppendLine: func(dst []byte, h *heatmap.Hit) []byte {

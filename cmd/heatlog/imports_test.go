@@ -42,6 +42,7 @@ var mayImportOnly = map[string]string{
 	"github.com/schollz/progressbar/v3":   "heatlog/cmd/heatlog",
 	"github.com/expr-lang/expr":           "heatlog/index",
 	"github.com/goccy/go-yaml":            "heatlog/index",
+	"github.com/fasthttp/websocket":       "heatlog/web",
 }
 
 // TestImports holds the rules of the house: who may import whom.
