@@ -128,15 +128,7 @@ func compileExpression(text string) (*expression, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, errors.New("1:1: expression is empty")
 	}
-	options := expressionOptions()
-	config := conf.CreateNew()
-	for _, set := range options {
-		set(config)
-	}
-	for name := range config.Disabled {
-		delete(config.Builtins, name)
-	}
-	tree, err := parser.ParseWithConfig(text, config)
+	tree, err := parseExpression(text)
 	if err != nil {
 		return nil, placeError(err)
 	}
@@ -144,7 +136,7 @@ func compileExpression(text string) (*expression, error) {
 	if ast.Walk(&tree.Node, &c); c.err != nil {
 		return nil, placeError(c.err)
 	}
-	program, err := expr.Compile(text, options...)
+	program, err := expr.Compile(text, expressionOptions()...)
 	if err != nil {
 		return nil, placeError(err)
 	}
@@ -153,6 +145,36 @@ func compileExpression(text string) (*expression, error) {
 	return &expression{
 		text: text, program: program, fast: fastExpression(program.Node()), timed: c.timed, cost: c.cost, needs: journal.Fields(needs),
 	}, nil
+}
+
+// parseExpression reads an expression without checking its names and types.
+func parseExpression(text string) (*parser.Tree, error) {
+	config := conf.CreateNew()
+	for _, set := range expressionOptions() {
+		set(config)
+	}
+	for name := range config.Disabled {
+		delete(config.Builtins, name)
+	}
+	return parser.ParseWithConfig(text, config)
+}
+
+// CanonicalWhere writes an expression as it is written alike whatever its white space, quotes and needless parentheses. The error
+// is that of CompileWhere.
+func CanonicalWhere(text string) (string, error) {
+	if _, err := CompileWhere(text); err != nil {
+		return "", err
+	}
+	tree, err := parseExpression(text)
+	if err != nil {
+		return "", err
+	}
+	canonical := tree.Node.String()
+	again, err := parseExpression(canonical)
+	if err != nil || ast.Dump(again.Node) != ast.Dump(tree.Node) { // it is printed as something else: then it stays as it is
+		return strings.TrimSpace(text), nil
+	}
+	return canonical, nil
 }
 
 func expressionOptions() []expr.Option {

@@ -7,7 +7,11 @@
 //	GET  /v1/elements      R  the elements that were clicked, and where inside them
 //	GET  /v1/scroll        R  how far they scrolled and how long they looked
 //	GET  /v1/pages         R  the pages of a site, those with most hits first
-//	GET  /v1/trend         R  hits and visitors by day or hour
+//	GET  /v1/trend         R  hits and visitors by day or hour, or of a window of time that slides
+//	GET  /v1/timeline      R  when a page was clicked where, in steps
+//	GET  /v1/queries       R  the questions whose answers stay alive; POST {"kind","params","start"} asks one
+//	GET  /v1/queries/ID         R  one of them; DELETE ends it
+//	GET  /v1/queries/ID/stream  R  what becomes of its answer: a WebSocket, or server-sent events; no HEAD
 //	GET  /v1/export        A  hits from the journal, one JSON object a line
 //	GET  /v1/sites         A  the registered sites; POST registers one
 //	GET  /v1/bots          A  the user agents that count as bots
@@ -31,7 +35,7 @@
 //	GET  /hl.js            -  the script that sites load, and /hl-view.js, the overlay that it loads
 //	GET  /demo/            -  the demo site: every file of the folder demo, pages without their .html
 //
-// HEAD works where GET does. A route whose part of [Options] is nil does not exist. R and A want authentication.
+// HEAD works where GET does, but where it says otherwise. A route whose part of [Options] is nil does not exist. R and A want authentication.
 //
 // # Authentication
 //
@@ -45,6 +49,9 @@
 //	                                            30 days at most
 //	sign-in ticket  [Server.SignInTicket]       24 hours              a session, any number of times
 //	overlay token   POST /v1/overlay-links      15 minutes            R, one site
+//
+// An overlay token's site is that of site=, for what lies below /v1/queries that of the question. A stream ends with the token or
+// session that it was opened with.
 //
 // Tickets and overlay tokens are signed with keys that derive from Options.Key and Options.Token, one for each kind, and
 // are stored nowhere: they end with their time, or when either is changed. A session is 256 random bits in a cookie that
@@ -82,6 +89,7 @@
 //	site                 all                      site key: 1 to 32 of a-z, 0-9, '-'
 //	url                  all but export           URL or pattern (* within a path segment, ** anything), at most 8 KiB
 //	from, to             all                      YYYY-MM-DD, both inclusive, in the site's zone; or RFC 3339 instants, from <= t < to
+//	last                 all but export           Nd, 1d to 3660d: so many days up to and with today, in place of from and to
 //	vw                   all but export           MIN-MAX, viewport widths in px, both inclusive, 0 to 65535 (0 = unknown)
 //	device               all but export           desktop, tablet or mobile
 //	where                all but export           expression over a hit's fields, at most 4 KiB
@@ -101,6 +109,10 @@
 //	q                    pages                    text that the page's URL contains
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
 //	by                   trend                    day (default) or hour
+//	window, every        trend, pages             lengths of time (90s, 2m, 24h, 7d), 1s to 90d: a window that slides, in place of by, and for
+//	                                              pages of from, to and last. window is a multiple of every, at most 2,000 times as long
+//	step                 timeline                 length of time, 1s to 31d; left out: as the range is long
+//	after                stream of a question     token of the last message that came
 //	format               report of a generation   json or text; left out: as Accept says
 //	minus_from, minus_to heatmap                  a difference map, less the same question with these in place of from and to (both)
 //	minus_where          heatmap                  the same, in place of where; true leaves nothing out
@@ -157,12 +169,54 @@
 //
 // An export that breaks off ends its chunked body without the last chunk, so that a client sees an error and not an end.
 //
+// # Answers that stay alive
+//
+// POST /v1/queries asks a question: "kind" is one of heatmap, scroll, elements, pages and trend, "params" are the parameters of
+// that route, which are checked as there, and "start" says where in the log the answer begins: "beginning" (default), "now", or an
+// instant, with the first hit that was appended then or later. The answer is status 201 with "id", "url" and "stream". The same
+// question, whoever asks it and whenever, is the same ID: defaults are filled in, instants written in UTC and expressions as
+// [Options].CanonicalWhere writes them, while last=7d and a URL stay as they are. One that begins now is another one each time. An ID
+// is a keyed hash of that form, so that it is the same after a restart; what is asked is not kept, so a stream of an ID that nobody
+// asked since is answered 404, and the question must be put again. A map has all cells, whatever limit is; noise, minus_… and
+// other formats than json are refused.
+//
+// A stream is a WebSocket with a JSON text for each message, or server-sent events whose data is the same JSON. It is never
+// compressed. Every message has
+//
+//	event                             snapshot, patch, progress, reset or bye
+//	id, token                         of the question; what the stream goes on by behind the message
+//	generation, positions, lag_hits   the prefix of the log that the answer holds by then: exact at any time
+//
+// and by its event
+//
+//	snapshot  all rows; patch those that changed since the message before. Both have "version", which grows, "complete" (all of the
+//	          log from start on is in it) and the other members of the route's answer, but for share of elements: always whole, so
+//	          that a member that is missing (why, sampled) is there no more. Rows have absolute values and no order. Of points a
+//	          weight of 0, of others "gone" with the key (url, start, or {sel, check, fixed}) is a row that went; a scroll has
+//	          "bands", how many there are
+//	progress  nothing new to see: each LiveLimits.Beat, and while the log is read at most 4 times a second with "history"
+//	          ({"done","total" (hits), "share","hits_per_s","eta_ms"}). "complete" as in a patch
+//	reset     the answer begins anew with a snapshot, which follows: "reason" is generation (another one is active), day (a range
+//	          with last= moved on) or restart
+//	bye       the stream ends: "code" shutdown, ended (by DELETE), expired (the token or session), too_many (more than limits allow)
+//	          or gone, "reason" for a person, and "retry_ms", when to come back; without it coming back is in vain
+//
+// A stream that was cut goes on by the header Last-Event-ID or after=TOKEN, with one patch of all that changed meanwhile; or with a
+// snapshot, if the node is another one by now or has forgotten rows that went so long ago. A token says nothing but where its stream
+// stood and opens nothing: who comes back needs the right to read again.
+//
+// A question is a node: one goroutine that asks [Kept].Update what changed, after quiet at once and else once a tick, and not at all
+// while nobody listens. Each row has the version in which it changed last, and rows are linked in that order; so a patch since a
+// version costs what it has, and a listener is no more than a number: what it gets next is made, or taken if others stand at the same
+// number, when it is ready for it. Who reads slowly gets larger and later patches, who takes none within LiveLimits.WriteLimit is cut
+// off, with nothing queued for them at any time. Memory is that of the rows: about 64 bytes a cell.
+//
 // # Errors
 //
 //	{"error":{"code":"bad_param","message":"cell is \"7\", want a multiple of 8, from 8 to 4096","field":"cell"}}
 //
 // "field" is there where one parameter or member is to blame. Codes: bad_param, bad_request (400), unauthorized, expired
-// (401), forbidden, cross_site, other_site, origin_not_listed (403), not_found (404), method_not_allowed (405), timeout
+// (401), forbidden, cross_site, other_site, origin_not_listed (403), not_found (404), method_not_allowed (405), not_acceptable (406), timeout
 // (408), conflict (409), too_large (413), too_many (429, with Retry-After), headers_too_large (431), internal (500; the
 // cause is in the log), unavailable (503, with Retry-After), and those that [Sites] gives (400).
 //
@@ -171,4 +225,8 @@
 // First line and headers of a request are at most 16 KiB, and come with its body within 10 s, but for an import, whose
 // client may take 30 s for each piece. A connection may be idle for 60 s; who is slow or silent is cut off then, and
 // costs the others nothing meanwhile. Options.MaxConns is how many there are at a time.
+//
+// [LiveLimits] bound answers that stay alive: 64 questions a site, of which one that nobody listens to makes room, 4,096 streams, of
+// which an overlay token or a session has 64, and a tick of 200 ms. What is beyond is refused with status 503 and its reason. How many
+// rows an answer has is up to who gives it. An answer that took too long (503) says with which body it is asked so that it stays alive.
 package web

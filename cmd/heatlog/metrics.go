@@ -20,7 +20,7 @@ var latencyBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25
 
 // routes are the paths that requests are counted by, those below them among them; all others share one.
 var routes = [...]string{
-	"/v1/in", "/v1/import", "/v1/export", "/v1/heatmap", "/v1/scroll", "/v1/pages", "/v1/trend", "/v1/sites", "/v1/bots",
+	"/v1/in", "/v1/import", "/v1/export", "/v1/heatmap", "/v1/scroll", "/v1/elements", "/v1/pages", "/v1/trend", "/v1/timeline", "/v1/queries", "/v1/sites", "/v1/bots",
 	"/v1/session", "/v1/generations", "/v1/overlay-links", "/v1/demo", "/v1/openapi.json", "/hl.js", "/hl-view.js", "/signin", "/healthz", "/readyz",
 	"/metrics",
 }

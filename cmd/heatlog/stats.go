@@ -7,6 +7,7 @@ import (
 	"heatlog/index"
 	"heatlog/index/pebblestore"
 	"heatlog/journal"
+	"heatlog/web"
 )
 
 // emitter passes on the numbers of one package.
@@ -35,6 +36,7 @@ func (s *server) readStats(emit func(reading)) {
 	e.journal(s.journal.Stats())
 	e.gauge("journal_pruning_failed", "1 if what --retention does not keep could not be deleted the last time.", oneIf(s.pruner != nil && s.pruner.failed.Load()))
 	e.index(s.counts.Stats(), s.counts.Lag())
+	e.live(s.web.LiveStats())
 	if s.database != nil {
 		e.database(s.database)
 		return
@@ -91,6 +93,18 @@ func (e emitter) stream(s index.StreamStats) {
 	e.counter("index_rage_bursts_total", "Bursts of clicks that were found.", s.Bursts)
 	e.counter("index_expression_errors_total", "Runs of an expression of the rules that failed.", s.ExprErrors)
 	e.gauge("index_repeats_bytes", "Memory for telling repeats.", float64(s.RepeatBytes))
+}
+
+func (e emitter) live(s web.LiveStats) {
+	e.gauge("live_queries", "Questions whose answers are kept up to date.", float64(s.Nodes))
+	e.gauge("live_streams", "Streams of those who listen to them.", float64(s.Streams))
+	e.counter("live_evaluations_total", "Times that such a question was asked what changed.", s.Evaluations)
+	e.counter("live_encodings_total", "Messages that were encoded.", s.Encodings)
+	e.counter("live_messages_total", "Messages that were sent; one that was encoded once may go to many.", s.Messages)
+	e.counter("live_sent_bytes_total", "Length of these.", s.SentBytes)
+	e.counter("live_resets_total", "Times that a question had to be asked anew, by a switch of generations, a new day or a new start of the counts.", s.Resets)
+	e.counter("live_refused_total", "Questions and streams that would have been more than the limits.", s.Refused)
+	e.counter("live_cut_off_total", "Streams whose client did not take a message in time.", s.CutOff)
 }
 
 const storeUpHelp = "1 while the store answers, by the sort of store."
