@@ -32,13 +32,14 @@ func (l *Log) Before(t int64) (appended int64, ok bool, err error) {
 	return 0, false, nil
 }
 
-// chunkOf fills c with the chunk that holds a durable position. The error is a *CorruptError if that is lost.
+// chunkOf fills c with the chunk that holds a durable position, without the fields of its hits. The error is a *CorruptError if that is lost.
 func (l *Log) chunkOf(pos uint64, c *heatmap.Chunk) error {
 	r, err := newReader(l.catalog, pos, false)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	r.fields = 0
 	for {
 		err := r.Next(context.Background(), c)
 		var damage *CorruptError

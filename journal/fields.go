@@ -1,7 +1,8 @@
 package journal
 
 // Fields is a set of fields of a hit, and of a batch, that a reader is to fill in. Kinds, positions, append times and the
-// numbers of batches and hits are always there.
+// numbers of batches and hits are always there. Some fields are predicted from others, which are filled in with them: a
+// depth from the place and the viewport, a place from the box, the anchor and the flags.
 type Fields uint32
 
 // The fields. A bit stands for what is decoded together.
@@ -27,7 +28,7 @@ const (
 	FieldDwell                        // Dwell
 	FieldDepth                        // Depth, From
 	FieldID                           // ID
-	FieldBatch                        // Batch.Site, Batch.Visitor, Batch.ID: the name of a batch
+	FieldBatch                        // Batch.Site, Batch.ID and, with FieldVisitor, Batch.Visitor
 
 	// AllFields are all of them.
 	AllFields = FieldBatch<<1 - 1

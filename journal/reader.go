@@ -32,16 +32,8 @@ type Reader struct {
 	closed bool
 }
 
-// ReadFields is Read for who needs some fields of the hits only. The others may be filled in or zero.
-func (l *Log) ReadFields(pos uint64, fields Fields) (*Reader, error) {
-	r, err := l.Read(pos)
-	if r != nil {
-		r.fields = fields
-	}
-	return r, err
-}
-
-// parser takes chunks and blocks apart. It is handed on from a reader that is closed to a new one.
+// parser takes chunks and blocks apart. It is handed on from a reader that is closed to a new one, so that one that reads a
+// single span does not begin by making memory for it.
 type parser struct {
 	buf    []byte // the scanner's
 	unpack unpacker
@@ -61,6 +53,16 @@ func (p *parser) forget() {
 // Read gives a reader whose first chunk is the one that holds pos, and so may begin before it, or the next one that is
 // appended if pos is Durable. The error wraps ErrPosition if pos is before First, then it is a *PrunedError, or after Durable.
 func (l *Log) Read(pos uint64) (*Reader, error) { return newReader(l.catalog, pos, true) }
+
+// ReadFields is Read for who needs some fields of the hits only. Each of the others is as it was recorded or zero. Of sealed segments only
+// the columns that the fields need are decompressed; damage is found as by Read, since a checksum is that of a whole block.
+func (l *Log) ReadFields(pos uint64, fields Fields) (*Reader, error) {
+	r, err := l.Read(pos)
+	if r != nil {
+		r.fields = fields
+	}
+	return r, err
+}
 
 func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	at, err := c.find(pos)

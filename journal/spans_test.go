@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -118,4 +119,28 @@ func checkSpan(t *testing.T, j *journal.Journal, s *journal.Span, chunks []heatm
 	if s.HasSite("nowhere") == s.Known {
 		t.Errorf("span %d to %d, known %t: it may have a hit of a site that is nowhere", s.From, s.To, s.Known)
 	}
+}
+
+// TestSpanOfManySites seals a block of more sites than a footer lists: then there may be a hit of any.
+func TestSpanOfManySites(t *testing.T) {
+	f := func(sites int, nowhere bool) {
+		t.Helper()
+		j := mustOpen(t, journal.Options{FS: new(journaltest.FS), SegmentBytes: 4 << 10})
+		var b heatmap.Batch
+		for i := range sites {
+			b.Hits = append(b.Hits, heatmap.Hit{Kind: heatmap.KindView, Site: fmt.Sprint("site-", i), Time: int64(i)})
+		}
+		mustAppend(t, j, b)
+		mustAppend(t, j, b) // another segment
+		mustSeal(t, j)
+		s := j.Spans(0, 1)
+		if len(s) != 1 || !s[0].Known || s[0].To != 1 || s[0].FirstTime != 0 || s[0].LastTime != int64(sites-1) {
+			t.Fatalf("%d sites: spans are %+v", sites, s)
+		}
+		if !s[0].HasSite("site-0") || !s[0].HasSite(fmt.Sprint("site-", sites-1)) || s[0].HasSite("nowhere") != nowhere {
+			t.Errorf("%d sites: nowhere may have a hit: %t, want %t", sites, s[0].HasSite("nowhere"), nowhere)
+		}
+	}
+	f(1024, false)
+	f(1025, true)
 }

@@ -47,6 +47,7 @@ func (l *Log) Since(t int64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	r.fields = 0 // append times are enough
 	defer r.Close()
 	for {
 		h, err := r.head(context.Background())
