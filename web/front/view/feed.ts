@@ -1,3 +1,5 @@
+import { openStream, type Question, type Stream } from "../stream";
+import type { News } from "../told";
 import { guard } from "./dom";
 import type { ElementCount } from "./placing";
 
@@ -67,8 +69,10 @@ export interface Trouble {
 export interface Listener {
   /** The address to ask now. */
   question(): string;
-  /** Takes the answer of an address; reports whether it differs from the one before. */
-  answer(url: string, answer: Answer): boolean;
+  /** Takes the answer of an address; news says what of it changed where it came by a stream. Reports whether it differs from the one before. */
+  answer(url: string, answer: Answer, news: News | null): boolean;
+  /** Takes how far the answer of an address is behind, where nothing of it changed. */
+  lives(url: string, answer: Answer, news: News): void;
   /** Takes a failure; reports whether asking again is of use. */
   trouble(trouble: Trouble): boolean;
 }
@@ -80,9 +84,15 @@ const IDLE_AFTER = 60_000;
 const PATIENCE = 20_000;
 const MAX_WAIT = 10_000;
 
-/** Asks the server again and again while the page is visible, one request at a time. */
+/**
+ * Most cells of a map that come by a stream, which has all of them: each message draws the whole map anew, 5 ms for so many on a
+ * desktop. A map of more is asked for again and again, merged to few points or as the heat itself.
+ */
+export const MOST_CELLS = 20_000;
+
+/** Hears of changes while the page is visible; where there is no stream, it asks the server again and again, one request at a time. */
 export interface Feed {
-  /** Asks at once, and from now on every second again. */
+  /** Asks at once. */
   ask(): void;
   /** Asks at once if the question is another one than before. */
   look(): void;
@@ -90,35 +100,79 @@ export interface Feed {
 }
 
 /** Makes a feed; it begins with the first ask or look. */
-export function makeFeed(token: string, listener: Listener): Feed {
+export function makeFeed(base: string, token: string, listener: Listener): Feed {
   const read = reader();
   let timer = 0, failures = 0, changed = Date.now(), asked = "", ended = false;
   let request: AbortController | null = null;
+  let stream: Stream | null = null, streams = true; // the server has them
+  let polls = false; // there is no stream, or it has nothing to tell yet
 
   const visible = () => document.visibilityState === "visible";
 
   function ask(): void {
     if (ended) return;
-    clearTimeout(timer);
+    asked = listener.question();
     changed = Date.now();
     failures = 0;
-    request?.abort();
-    request = null;
-    if (visible()) void turn();
+    stream?.close();
+    stream = null;
+    const live = streams ? liveOf(asked) : null;
+    if (live) {
+      rest();
+      listen(asked, live);
+    } else poll();
   }
 
   function look(): void {
     if (listener.question() !== asked) ask();
   }
 
+  function listen(url: string, live: Question): void {
+    const init: RequestInit = { headers: { Authorization: "Bearer " + token }, credentials: "omit", referrerPolicy: "no-referrer" };
+    const own: Stream = stream = openStream<Answer>(base, live, init, {
+      told: guard((answer, news) => {
+        if (stream !== own) return;
+        rest();
+        if ("points" in answer && answer.points.length > MOST_CELLS) {
+          own.close();
+          stream = null;
+          poll();
+        } else listener.answer(url, answer, news);
+      }),
+      lives: guard((answer, news) => {
+        if (stream === own) listener.lives(url, answer, news);
+      }),
+      lost: guard(({ status, final }) => {
+        if (stream !== own) return;
+        if (status === 404 || status === 405) streams = false;
+        if (final) stream = null;
+        if (!polls) poll();
+      }),
+    });
+  }
+
+  /** Stops asking again and again. */
+  function rest(): void {
+    polls = false;
+    clearTimeout(timer);
+    request?.abort();
+    request = null;
+  }
+
+  function poll(): void {
+    rest();
+    polls = true;
+    if (visible()) void turn();
+  }
+
   async function turn(): Promise<void> {
+    if (listener.question() !== asked) return ask();
     const own = (request = new AbortController()), begun = Date.now();
     const limit = setTimeout(() => own.abort(), PATIENCE);
     let again = true;
     try {
-      const url = (asked = listener.question());
-      const got = await get<Answer>(url, token, own.signal, read);
-      if (request === own && !ended) again = take(url, got); // else somebody asked something else meanwhile
+      const got = await get<Answer>(asked, token, own.signal, read);
+      if (request === own && !ended) again = take(asked, got); // else somebody asked something else meanwhile
     } catch {
       failures++; // an answer that makes no sense now may make some later
     }
@@ -134,29 +188,41 @@ export function makeFeed(token: string, listener: Listener): Feed {
       return listener.trouble(got);
     }
     failures = 0;
-    if (listener.answer(url, got)) changed = Date.now();
+    if (listener.answer(url, got, null)) changed = Date.now();
     return true;
   }
 
   /** Plans the next turn: later after failures, when nothing happens, and when answers take the server long. */
   function plan(took: number): void {
-    if (!visible()) return;
+    if (!visible() || !polls) return;
     const calm = Date.now() - changed > IDLE_AFTER ? IDLE_EVERY : Math.max(EVERY, Math.min(took * 4, IDLE_EVERY));
     clearTimeout(timer);
     timer = setTimeout(() => void turn(), failures ? Math.min(EVERY * 2 ** (failures - 1), MAX_WAIT) : calm);
   }
 
-  const onVisible = guard(() => (visible() ? ask() : clearTimeout(timer)));
+  const onVisible = guard(() => {
+    if (!polls) return; // a stream looks after itself
+    if (visible()) poll();
+    else clearTimeout(timer);
+  });
   document.addEventListener("visibilitychange", onVisible);
 
   function close(): void {
     ended = true;
-    clearTimeout(timer);
-    request?.abort();
+    stream?.close();
+    rest();
     document.removeEventListener("visibilitychange", onVisible);
   }
 
   return { ask, look, close };
+}
+
+/** What to ask for the answer of an address to be told of its changes; null for a difference of maps, which has no stream. */
+function liveOf(url: string): Question | null {
+  const u = new URL(url), params = Object.fromEntries(u.searchParams), kind = u.pathname.split("/").pop() as Question["kind"];
+  if (Object.keys(params).some((name) => name.startsWith("minus_"))) return null;
+  if (kind === "heatmap") delete params.limit; // all cells, always
+  return { kind, params };
 }
 
 /** What comes last in an answer: how much of the log it holds, which is another each time. */

@@ -1,6 +1,7 @@
 import type { ElementsAnswer, HeatmapAnswer, ScrollAnswer } from "./feed";
 import type { Figures } from "./panel";
 import type { Choices } from "./question";
+import type { Scene, TimelineAnswer } from "./reel";
 import type { Sides } from "./tips";
 import { capital, count, countOf, finePercent, seconds } from "./words";
 
@@ -25,6 +26,12 @@ export const figuresOfDifference = (a: HeatmapAnswer, minus: number, [shown, bef
 
 /** How many hits are elsewhere than on the other side, in words. */
 export const elsewhere = (a: HeatmapAnswer, name: string): string => `${finePercent(a.moved ?? 0)} of ${name} elsewhere`;
+
+/** Of a day that is played, at a time of it. */
+export const figuresOfScene = (s: Scene, day: TimelineAnswer, clock: string, name: string, max: number): Figures => ({
+  numbers: [[capital(name), count(s.hits)], ["Of the day", count(day.hits)], ["Time", clock]],
+  ticks: ["0", quarter(max), max ? `${countOf(max, name)} in a spot` : "–"],
+});
 
 /** longest is how long a place of the page was looked at, ms a view. */
 export const figuresOfScroll = (a: ScrollAnswer, c: Choices, longest: number): Figures => {

@@ -54,9 +54,11 @@ export function awaitApp(link: Link, open: (frame: Frame) => void): () => void {
     scope() {},
     widths() {},
     fold() {},
+    reading() {},
+    playing() {},
     figures: (f) => tell({ figures: f.numbers, notice: null, sampled: f.sampled ?? null }),
     notice: ({ title, text }) => tell({ figures: [], notice: { title, text }, sampled: null }),
-    life: (life) => tell({ life }),
+    life: (life) => tell({ life: life === "held" ? "live" : life }),
   };
 
   addEventListener("message", hear);

@@ -1,9 +1,11 @@
+import type { History } from "../told";
 import { button, choice, guard, icon, make, write } from "./dom";
 import { bandOf, type Choices, type Compare, comparedWith, type ClickKind, type MapKind, type Range, type Width } from "./question";
 import { differenceGradient, rampGradient } from "./ramp";
 import { capital, daysBefore, type Notice, sampleText } from "./words";
 
 const CHEVRON = "M5 7.5l5 5 5-5";
+const HOLD = "M7.5 5.5v9M12.5 5.5v9", GO = "M7.5 5v10l8-5z";
 const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
 const OUT = "M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12M11 4h5v5m0-5l-7 7";
 
@@ -14,6 +16,10 @@ export interface Actions {
   record(on: boolean): void;
   /** Shows or hides the numbers on elements. */
   numbers(on: boolean): void;
+  /** Lets what is new wait, or shows it. */
+  pause(on: boolean): void;
+  /** Plays a day, or goes back to the live map. */
+  play(): void;
   /** The address of the same view in the app. */
   appURL(): string;
   close(): void;
@@ -37,8 +43,8 @@ export interface Figures {
   readonly sampled?: number | undefined;
 }
 
-/** How the connection is. */
-export type Life = "live" | "late" | "off";
+/** How the connection is; held: what is new waits. */
+export type Life = "live" | "late" | "off" | "held";
 
 /** The overlay's panel: at the lower right, on phones a sheet at the bottom that can be folded. */
 export interface Panel {
@@ -56,6 +62,10 @@ export interface Panel {
   notice(n: Notice): void;
   /** Shows how the connection is. */
   life(state: Life, text: string): void;
+  /** Shows how far history is read; null: it is. */
+  reading(h: History | null): void;
+  /** A day is played, or the live map is shown again. */
+  playing(on: boolean): void;
   /** Folds the panel to its first line, or unfolds it, as somebody wants it. */
   fold(to: boolean): void;
 }
@@ -79,15 +89,18 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const message = make("div", "notice", { role: "status" });
   const sample = make("p", "sample"), whose = make("div", "whose");
   const out = make("a", "tool out", { target: "_blank", rel: "noopener noreferrer", "aria-label": "Same view in heatlog", title: "Same view in heatlog", href: "#" }, icon(OUT));
+  const pause = button("tool pause", "Pause the map", () => hold(pause.ariaPressed !== "true"), icon(HOLD));
+  const play = button("play", "Play a day", actions.play);
+  const track = make("i"), read = make("div", "read", { role: "progressbar", "aria-label": "History that is read", "aria-valuemin": "0", "aria-valuemax": "100" }, track);
   const turn = button("tool turn", "Fold the panel", () => fold(!folded), icon(CHEVRON));
   const body = make("div", "body", { id: "body" },
     make("fieldset", "seg", { "aria-label": "Map" }, ...maps.map((m) => m.parentElement!)),
     whose, message, numbers, sample, keys,
     absent,
     make("div", "picks", {}, clicksPick, rangePick, pick(width, "wide"), comparePick, make("div", "pick wide", {}, tag)),
-    make("div", "foot", {}, slider(opacity, actions), toggle("Count my clicks", "Off: what you do on this page is not recorded", recording, actions.record), numbersSwitch));
+    make("div", "foot", {}, slider(opacity, actions), toggle("Count my clicks", "Off: what you do on this page is not recorded", recording, actions.record), numbersSwitch, play));
   const element = make("section", "panel", { "aria-label": "Map of this page by heatlog" },
-    make("div", "head", {}, make("span", "mark"), name, live, out, turn, button("tool", "Close the map", actions.close, icon(CROSS))), body);
+    make("div", "head", {}, make("span", "mark"), name, live, pause, out, turn, button("tool", "Close the map", actions.close, icon(CROSS))), read, body);
   let folded = phone;
   let chosen = false; // somebody folded or unfolded it
   let summary = "heatlog", shown = "", told = "";
@@ -105,6 +118,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     compare.value = c.compare === "before" && !days ? "" : c.compare;
     comparePick.hidden = c.map !== "clicks" || (!days && !c.other);
     clicksPick.hidden = c.map !== "clicks";
+    play.hidden = c.map !== "clicks" || comparedWith(c) !== "";
     numbersSwitch.hidden = c.map !== "clicks" || comparedWith(c) !== "";
     rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
   }
@@ -169,6 +183,37 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     write(live, text);
   }
 
+  function hold(on: boolean): void {
+    pause.ariaPressed = String(on);
+    pause.title = on ? "Go on (P)" : "Pause the map (P)";
+    pause.querySelector("path")!.setAttribute("d", on ? GO : HOLD);
+    element.classList.toggle("held", on);
+    actions.pause(on);
+  }
+
+  function reading(h: History | null): void {
+    read.hidden = !h;
+    if (!h) return;
+    read.ariaValueNow = String(Math.round(h.share * 100));
+    track.style.width = `${Math.max(h.share * 100, 2)}%`;
+  }
+
+  function playing(on: boolean): void {
+    write(play, on ? "Back to the live map" : "Play a day");
+    element.classList.toggle("plays", on);
+    if (on) live.className = "live off";
+    if (on) write(live, "History");
+    if (on && phone) setFolded(true);
+    if (!on) play.focus();
+  }
+
+  /** The key of the pause switch, which is the page's own outside of the panel. */
+  function key(e: KeyboardEvent): void {
+    const types = e.target instanceof HTMLSelectElement || (e.target instanceof HTMLInputElement && e.target.type === "text");
+    if (e.key === "Escape") fold(true);
+    else if (e.key.toLowerCase() === "p" && !types && !e.ctrlKey && !e.metaKey && !e.altKey) hold(pause.ariaPressed !== "true");
+  }
+
   function fold(to: boolean): void {
     chosen = true;
     setFolded(to);
@@ -188,14 +233,16 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   }
 
   turn.setAttribute("aria-controls", "body");
-  message.hidden = sample.hidden = whose.hidden = true;
+  pause.ariaPressed = "false";
+  pause.title = "Pause the map (P)";
+  read.hidden = message.hidden = sample.hidden = whose.hidden = true;
   tag.addEventListener("change", guard(() => actions.choose({ tag: tag.value.trim() })));
   tag.addEventListener("keydown", guard((e) => e.key === "Enter" && actions.choose({ tag: tag.value.trim() })));
   for (const type of ["pointerenter", "focus", "pointerdown"]) out.addEventListener(type, guard(() => (out.href = actions.appURL())));
-  element.addEventListener("keydown", guard((e) => e.key === "Escape" && fold(true)));
+  element.addEventListener("keydown", guard(key));
   setFolded(folded);
   choices(c);
-  return { element, choices, scope, widths, figures, notice, life, fold };
+  return { element, choices, scope, widths, figures, notice, life, reading, playing, fold };
 }
 
 function slider(opacity: number, actions: Actions): HTMLElement {

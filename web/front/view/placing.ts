@@ -59,6 +59,8 @@ export interface Placing {
   readonly missing: readonly Missing[];
   /** What is known of the element under a place of the viewport. */
   at(x: number, y: number): Placed | null;
+  /** Where the element of a count that was set is, null if it is not on the page. */
+  where(count: ElementCount): Measured | null;
   close(): void;
 }
 
@@ -76,7 +78,7 @@ const SHARE = 4;
 const MOVES = ["load", "transitionrun", "animationstart"];
 
 /** Where an element was when it was measured, px from the origin of its carrier. */
-interface Measured {
+export interface Measured {
   readonly count: ElementCount;
   readonly element: Element;
   readonly carrier: Carrier;
@@ -100,7 +102,7 @@ export function makePlacing(site: string, changed: () => void): Placing {
   const observer = new MutationObserver(guard(notice)), ended = new AbortController();
   let counts: readonly ElementCount[] = [], rest: Points = new Float64Array(0);
   let sheets: readonly Sheet[] = [], placed: readonly Placed[] = [], missing: readonly Missing[] = [];
-  let byElement = new Map<Element, Placed>();
+  let byElement = new Map<Element, Placed>(), byCount = new Map<ElementCount, Measured>();
   let version = 0, until = 0, searched = 0, verdicts = 0, drawn = 0, pause = REDRAWN;
   let fresh = true, moved = false; // there are other counts; elements may be elsewhere than in the last round
   let round: Round | null = null, last: Round | null = null; // under way, and shown
@@ -205,6 +207,7 @@ export function makePlacing(site: string, changed: () => void): Placing {
   /** Adds up the clicks of elements that several anchors lead to. */
   function rank(now: Round): void {
     byElement = new Map();
+    byCount = new Map(now.measured.map((m) => [m.count, m]));
     for (const { element, carrier, left, top, width, height, count: c } of now.measured) {
       const known = byElement.get(element);
       if (known) {
@@ -236,13 +239,15 @@ export function makePlacing(site: string, changed: () => void): Placing {
     return null;
   }
 
+  const where = (count: ElementCount) => byCount.get(count) ?? null;
+
   function close(): void {
     observer.disconnect();
     ended.abort();
   }
 
   return {
-    set, update, look, check, at, close,
+    set, update, look, check, at, where, close,
     get version() { return version; },
     get sheets() { return sheets; },
     get placed() { return placed; },

@@ -110,6 +110,15 @@ export function questionURL(base: string, site: string, c: Choices, zone: string
   return u.href;
 }
 
+/** The address that answers for one day in steps, or for the days of the choices, of what the address of a map is about. */
+export function historyURL(map: string, route: "timeline" | "trend", day: string): string {
+  const u = new URL(map), p = u.searchParams;
+  u.pathname = u.pathname.replace(/[a-z]+$/, route);
+  for (const name of ["limit", "cells", ...(day ? [] : ["kind", "cell"])]) p.delete(name);
+  for (const [name, value] of Object.entries(day ? { from: day, to: day, step: "60s" } : { by: "day" })) p.set(name, value);
+  return u.href;
+}
+
 /** The address of the app's view of a page with these choices. */
 export function appURL(base: string, site: string, c: Choices, page: string): string {
   const range = { today: "1", 7: "7", 30: "", all: "all" }[c.range], compare = comparedWith(c);

@@ -20,6 +20,10 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .line span{position:absolute;left:16px;top:-13px;height:24px;padding:0 10px;border-radius:12px;background:#14171f;color:#fff;font-weight:600;font-size:12px;line-height:24px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .line.fold span{left:auto;right:16px;background:#fff;color:#14171f;box-shadow:inset 0 0 0 2px #14171f}
 .ring{position:absolute;left:-24px;top:-24px;width:48px;height:48px;border-radius:50%;box-shadow:0 0 0 1.5px #fff,0 0 0 2.5px rgb(20 23 31/.55),inset 0 0 0 1px rgb(20 23 31/.25)}
+.pulses{position:absolute;inset:0;overflow:hidden}
+.pulse{position:absolute;left:0;top:0}
+.pulse i{position:absolute;left:-28px;top:-28px;width:56px;height:56px;border-radius:50%;box-shadow:inset 0 0 0 2px #fff,inset 0 0 0 3.5px rgb(20 23 31/.6);animation:pulse .9s cubic-bezier(.2,.7,.3,1) both}
+@keyframes pulse{from{transform:scale(.2);opacity:0}25%{opacity:.9}to{transform:scale(1);opacity:0}}
 .numbers{position:absolute;inset:0;overflow:hidden}
 .number{position:absolute;left:0;top:0;display:flex;height:20px;line-height:20px;border-radius:6px;overflow:hidden;background:rgb(20 23 31/.92);color:#fff;font-size:11px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums;box-shadow:0 0 0 1px rgb(255 255 255/.7)}
 .number b{min-width:20px;padding:0 5px;background:var(--press);text-align:center}
@@ -40,7 +44,35 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .live{display:flex;align-items:center;gap:6px;margin-left:auto;color:var(--soft);font-size:12px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .live::before{content:"";width:8px;height:8px;border-radius:50%;background:var(--live);box-shadow:0 0 0 3px rgb(18 161 80/.2)}
 .live.late::before{background:var(--warn);box-shadow:0 0 0 3px rgb(217 119 6/.2)}
-.live.off::before{background:var(--soft);box-shadow:none}
+.live.off::before,.live.held::before{background:var(--soft);box-shadow:none}
+.live.held{color:var(--ink);font-weight:600}
+.held .pause{background:var(--fill);color:var(--ink)}
+.plays .pause{display:none}
+.read{flex:none;height:3px;margin:-3px 16px 0;border-radius:2px;background:var(--line);overflow:hidden}
+.read i{display:block;height:100%;border-radius:2px;background:var(--accent);transition:width .3s linear}
+.play{flex:1 0 100%;height:36px;border-radius:10px;background:var(--fill);font-weight:600}
+.play:hover{background:var(--hover)}
+.history{position:absolute;left:16px;right:368px;bottom:16px;max-width:880px;display:flex;flex-direction:column;gap:6px;padding:12px 16px 10px;border-radius:16px;background:var(--card);box-shadow:var(--shade);backdrop-filter:blur(16px) saturate(1.5);pointer-events:auto}
+.row{display:flex;flex-wrap:wrap;align-items:center;gap:8px 12px}
+.round{flex:none;display:grid;place-items:center;width:40px;height:40px;padding:0;border-radius:50%;background:var(--press);color:#fff}
+.round:hover{filter:brightness(1.08)}
+.round:disabled{background:var(--fill);color:var(--soft);cursor:default;filter:none}
+.round path{fill:currentColor}
+.round.on path{fill:none;stroke-width:2.5}
+.day{display:flex;align-items:center}
+input[type=date]{height:36px;padding:0 8px 0 10px;border:0;border-radius:10px;background:var(--fill);font-weight:550;font-variant-numeric:tabular-nums}
+input[type=date]:hover{background:var(--hover)}
+.clock{min-width:52px;font-size:20px;font-weight:650;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
+.said{flex:1 1 88px;min-width:0;color:var(--soft);font-size:12px;font-variant-numeric:tabular-nums}
+.speed{flex:none;width:104px}
+.row .seg{flex:none}
+.row .seg span{padding:0 10px;font-size:12px;white-space:nowrap}
+.scrub{position:relative;height:44px}
+.columns{position:absolute;inset:0 8px 9px;display:flex;align-items:flex-end;gap:1px}
+.columns i{flex:1;min-width:0;border-radius:1px 1px 0 0;background:var(--accent);opacity:.35}
+.scrub input{position:absolute;left:0;right:0;bottom:0;width:100%}
+.hours{display:flex;justify-content:space-between;margin:-4px 8px 0;font-size:11px;line-height:14px;color:var(--soft);font-variant-numeric:tabular-nums}
+.hours span{width:0;display:flex;justify-content:center}
 button,select,input{font:inherit;color:inherit}
 button{border:0;cursor:pointer;background:none}
 .tool{display:grid;place-items:center;flex:none;width:32px;height:32px;padding:0;border-radius:8px;color:var(--soft)}
@@ -110,7 +142,15 @@ input[type=range]{--track:linear-gradient(90deg,var(--accent) var(--at),var(--li
 .folded .live{font-size:0;margin:0 auto 0 0;padding:4px}
 .folded .out{display:none}
 .folded .turn svg{transform:rotate(180deg)}
+@media(max-width:1100px){.history{right:16px;bottom:72px}}
+@media(prefers-reduced-motion:reduce){.pulse{display:none}.read i{transition:none}}
 @media(max-width:480px){
+.history{left:8px;right:8px;bottom:calc(60px + env(safe-area-inset-bottom));padding:12px}
+.row{gap:8px}
+.said{flex-basis:100%;order:1}
+.speed{flex:1}
+input[type=date]{height:40px;font-size:16px}
+.clock{margin-left:auto}
 .panel{left:0;right:0;bottom:0;width:auto;max-width:none;max-height:50%;border-radius:20px 20px 0 0;padding-bottom:env(safe-area-inset-bottom)}
 .head,.folded .head{height:52px;padding:0 8px 0 16px}
 .tool{width:40px;height:40px}

@@ -1,23 +1,29 @@
 import type { Link } from "../link";
+import type { News } from "../told";
 import { type Line, makeBands, reachLines, valueAt } from "./bands";
 import { guard, make } from "./dom";
-import { elsewhere, figuresOfDifference, figuresOfElements, figuresOfPlaces, figuresOfScroll } from "./figures";
+import { elsewhere, figuresOfDifference, figuresOfElements, figuresOfPlaces, figuresOfScene, figuresOfScroll } from "./figures";
 import { boxOf } from "./carrier";
 import { type Answer, type ElementsAnswer, equal, get, type HeatmapAnswer, makeFeed, type ScrollAnswer, type Trouble } from "./feed";
 import { centres, heatNear, hitsNear, makeField, type Points, samePoints } from "./field";
 import type { FrameOrder } from "../frame";
 import type { Frame } from "./framed";
+import { makeHistory } from "./history";
+import { makeHold } from "./hold";
 import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { makeAbsent, makeNumbers } from "./numbers";
 import { forgetOpen, keepOpen } from "./kept";
+import { landedOf } from "./landed";
 import { type Figures, makePanel } from "./panel";
 import { type Drawing, makePicture } from "./picture";
 import { makePlacing, type Placed } from "./placing";
-import { appURL, type Choices, comparedWith, groupOf, pageURL, partsOf, questionURL, standsForMore, type Width } from "./question";
+import { makePulses } from "./pulse";
+import { appURL, type Choices, comparedWith, groupOf, historyURL, pageURL, partsOf, questionURL, standsForMore, type Width } from "./question";
 import { makeStrip, MAX_ERROR } from "./strip";
+import type { Scene, TimelineAnswer } from "./reel";
 import { type Sides, tipOfElement, tipOfSides } from "./tips";
-import { count, countOf, emptyNotice, nameOfHits, nothingBefore, percent, seconds, sideNames, troubleNotice } from "./words";
+import { count, countOf, emptyNotice, nameOfHits, nothingBefore, percent, readingText, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
@@ -36,14 +42,19 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   const [token, generation, other] = partsOf(link.token);
   const choices: Choices = { map: "clicks", clicks: "click", range: "30", width: groupOf(innerWidth), cell: 8, generation, compare: other ? "rules" : "", other,
     tag: "", alone: false, bots: false, given: null };
-  const picture = makePicture(), lines = make("div", "lines"), numbers = makeNumbers(), outline = make("div", "box");
+  const picture = makePicture(), lines = make("div", "lines"), numbers = makeNumbers(), outline = make("div", "box"), pulses = makePulses();
   const absent = makeAbsent(app && ((hits, elements) => app.tell({ absent: { hits, elements } })));
   const panel = app ? app.panel
-    : makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, numbers: showNumbers, appURL: () => appURL(link.base, link.site, choices, counted || page), close }, absent.element);
+    : makePanel(choices, OPACITY, link.recording, matchMedia("(max-width: 480px)").matches, { choose, opacity, record, numbers: showNumbers, pause, play: () => history.toggle(), appURL: () => appURL(link.base, link.site, choices, counted || page), close }, absent.element);
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks" && !!outline.hidden, host.owns);
   const placing = makePlacing(link.site, () => schedule());
-  const feed = makeFeed(token, { question, answer, trouble });
+  const hold = makeHold(take, (hits) => panel.life("held", `Paused · ${count(hits)} new`));
+  const feed = makeFeed(link.base, token, { question, answer: hold.take, lives, trouble });
+  const history = makeHistory(token, {
+    question: (route, day) => historyURL(questionURL(link.base, link.site, { ...choices, compare: "" }, zone), route, day),
+    name: () => nameOfHits(choices), show: playScene, opened: showHistory,
+  });
   const strip = makeStrip(token, takeStrip, (t) => {
     if (!flat) return;
     show(null, []); // the next answer asks again
@@ -63,6 +74,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   let version = 0; // of drawing and marks
   let scrolled = 0; // when
   let frame = 0, drawn = ""; // what the canvas shows: version and slice
+  let landing: (() => void) | null = null; // shows where something new landed, once elements are where they belong
   let answered = ""; // the address that what is shown is the answer of
   let told = ""; // that and its numbers
 
@@ -70,7 +82,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     return questionURL(link.base, link.site, choices, zone, choices.map === "clicks" && comparedWith(choices) === "" && !byPlace);
   }
 
-  function answer(url: string, a: Answer): boolean {
+  /** Shows an answer. */
+  function take(url: string, a: Answer, news: News | null): boolean {
     answered = url;
     counted = a.url;
     panel.scope({ page: standsForMore(counted) ? counted : "", alone: choices.alone, bots: choices.bots });
@@ -78,9 +91,30 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(url, a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
-    const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB");
-    panel.life(late ? "late" : "live", `Live · ${generation && `by ${generation} · `}${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
+    tellLife(a, news);
+    if (news && !news.whole && news.complete && !("reach" in a)) {
+      landing = () => pulses.show(landedOf(a, news, placing));
+      if ("points" in a) land();
+    }
     return changed || fresh;
+  }
+
+  /** Says how far the answer is behind. */
+  function lives(url: string, a: Answer, news: News): void {
+    panel.reading(news.history);
+    if (url === answered && !hold.paused && !hold.hidden) tellLife(a, news);
+  }
+
+  function tellLife(a: Answer, news: News | null): void {
+    const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB"), by = generation && `by ${generation} · `;
+    panel.reading(news?.history ?? null);
+    if (news?.history) panel.life("late", `${by}${readingText(news.history)}`);
+    else panel.life(late ? "late" : "live", `Live · ${by}${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
+  }
+
+  function land(): void {
+    landing?.();
+    landing = null;
   }
 
   function trouble(t: Trouble): boolean {
@@ -98,6 +132,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const notice = troubleNotice(t, link.base, choices), again = !notice.final;
     if (!again) forgetOpen(link.site);
     panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
+    if (hold.hidden) return again;
     const current = answered === question(); // what is on the page is true still, as of the last answer
     if (!current) clear();
     if (!current || !notice.passing) panel.notice(notice);
@@ -207,8 +242,12 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     if (some.width) widthChosen = true;
     Object.assign(choices, some, { cell: 8 });
     panel.choices(choices);
-    if (map !== choices.map || compare !== comparedWith(choices)) clear();
+    if (map !== choices.map || compare !== comparedWith(choices)) {
+      history.close();
+      clear();
+    }
     feed.ask();
+    history.look();
   }
 
   /** Follows the address, the window's width and the day. */
@@ -218,6 +257,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       page = now;
       counted = "";
       choices.alone = byPlace = doubted = false;
+      history.close();
       clear(); // heat of one page is no heat of another
       void fitWidth();
     }
@@ -265,8 +305,34 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     frame ||= requestAnimationFrame(guard(draw));
   });
 
+  /** Lets newer answers wait, or shows them. */
+  function pause(on: boolean): void {
+    hold.pause(on);
+  }
+
+  /** Makes room for a day that is played, or shows the live map again. */
+  function showHistory(on: boolean): void {
+    if (on) hold.hide(true);
+    clear();
+    panel.playing(on);
+    if (!on) hold.hide(false);
+  }
+
+  /** Shows what landed until a time of a day. */
+  function playScene(scene: Scene, day: TimelineAnswer, clock: string): void {
+    points = scene.points;
+    rough = false;
+    const field = makeField(points, document.documentElement.scrollWidth), name = nameOfHits(choices);
+    show(field && { field }, []);
+    if (day.hits) panel.figures(figuresOfScene(scene, day, clock, name, field?.max ?? 0), `${clock} · ${countOf(scene.hits, name)}`);
+    else panel.notice(emptyNotice(day.why, choices));
+  }
+
   /** Takes the picture away until the next answer. */
   function clear(): void {
+    landing = null;
+    pulses.clear();
+    hold.forget();
     points = new Float64Array(0);
     sides = listed = flat = null;
     strip.clear();
@@ -307,6 +373,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       drawing = { sheets: placing.sheets };
       version++;
       tellElements();
+      land();
     }
     const { left, top, width, height } = host.box(), pageHeight = document.documentElement.scrollHeight;
     const s = { left: left + scrollX, top: top + scrollY, width, height, pageHeight };
@@ -314,6 +381,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const state = [version, s.left, s.top, width, height, pageHeight, devicePixelRatio, ...carriers].join();
     if (listed) numbers.draw(placing, listed.hits);
     if (again) schedule();
+    pulses.draw();
     lookAtStrip();
     if (state === drawn) return;
     drawn = state;
@@ -374,6 +442,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   /** Removes everything. What this visitor does is counted again. */
   function close(): void {
     feed.close();
+    history.close();
     strip.clear();
     hover.close();
     placing.close();
@@ -388,7 +457,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   keepOpen(link);
-  host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, outline, ...hover.elements, ...(panel.element ? [panel.element] : [])));
+  host.root.append(make("div", "all", {}, picture.canvas, lines, numbers.element, pulses.element, outline, ...hover.elements, ...(panel.element ? [history.element, panel.element] : [])));
   outline.hidden = true;
   opacity(OPACITY);
   panel.widths(choices.width, innerWidth);

@@ -1,3 +1,4 @@
+import type { History } from "../told";
 import type { Trouble, Why } from "./feed";
 import { type Choices, type ClickKind, comparedWith, daysOf, type Range } from "./question";
 
@@ -110,6 +111,11 @@ export function countOf(n: number, name: string): string {
 /** A duration as people say it. */
 export function seconds(ms: number): string {
   return ms < 9950 ? `${(ms / 1000).toFixed(1)} s` : ms < 119_500 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
+
+/** Says how far history is read, and how long that will take. */
+export function readingText({ share, eta_ms }: History): string {
+  return `Reading · ${percent(share)}` + (eta_ms ? ` · ${seconds(eta_ms)} left` : "");
 }
 
 /** A share in per cent; what is not all never reads as 100%. */

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ type owner struct {
 	outage *atomic.Pointer[outage] // what the gate does to reading routes instead
 	deaf   *atomic.Bool            // the gate keeps hits from the server
 	listed *atomic.Pointer[string] // what the gate answers for a page's elements instead
+	lives  *streams                // through the gate
+	asked  *atomic.Int64           // requests to reading routes through the gate
+	tells  func() bool             // the gate speaks for a server without answers that stay alive
 }
 
 // outage is an answer in the server's place; status 0 breaks the connection off.
@@ -56,7 +60,8 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string])}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), asked: new(atomic.Int64)}
+	o.tells = sync.OnceValue(func() bool { return lacksLive(o.server) })
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -90,12 +95,7 @@ func (o *owner) openGate() string {
 	}
 	pass := httputil.NewSingleHostReverseProxy(to)
 	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
-	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && o.deaf.Load() {
-			w.Header().Set("Access-Control-Allow-Origin", "*")
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
+	var reads http.HandlerFunc = func(w http.ResponseWriter, r *http.Request) {
 		if list := o.listed.Load(); list != nil && r.URL.Path == "/v1/elements" {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
@@ -104,7 +104,7 @@ func (o *owner) openGate() string {
 			return
 		}
 		out := o.outage.Load()
-		if out == nil || r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v1/") {
+		if out == nil || !strings.HasPrefix(r.URL.Path, "/v1/") || (r.Method != http.MethodGet && r.URL.Path != "/v1/queries") {
 			pass.ServeHTTP(w, r)
 			return
 		}
@@ -112,12 +112,45 @@ func (o *owner) openGate() string {
 			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(out.status)
 		io.WriteString(w, out.body)
+	}
+	live := &told{reads}
+	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && o.deaf.Load() && r.URL.Path == "/v1/in" {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if isStream(r) {
+			follows, ended := o.lives.follow(r)
+			defer ended()
+			r = follows
+		}
+		switch {
+		case r.URL.Path == "/v1/timeline" && o.tells():
+			serveTimeline(o.server, w, r)
+		case strings.HasPrefix(r.URL.Path, "/v1/queries") && o.outage.Load() == nil && (o.listed.Load() != nil || o.tells()):
+			live.ServeHTTP(w, r)
+		default:
+			if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/") && !isStream(r) {
+				o.asked.Add(1)
+			}
+			reads(w, r)
+		}
 	}))
 	o.t.Cleanup(gate.Close)
 	return gate.URL
+}
+
+// fail makes reading routes answer so, from now on; nil ends it.
+func (o *owner) fail(out *outage) {
+	o.outage.Store(out)
+	if out != nil {
+		o.lives.cut()
+	}
 }
 
 // click gives the import line of a click on a page, now.

@@ -457,17 +457,17 @@ func (o *owner) testTroubles(t *testing.T) {
 	p := o.open("/trouble", browser.Desktop)
 	wantPixel(t, p, "overlay-trouble", 204, 204, hottest)
 	for _, out := range []outage{{}, {503, `{"error":{"code":"unavailable","message":"the server is ending"}}`}} {
-		o.outage.Store(&out)
+		o.fail(&out)
 		panelSays(t, p, "Trying again")
-		o.outage.Store(nil)
+		o.fail(nil)
 		panelSays(t, p, "Live")
 	}
-	o.outage.Store(&outage{401, `{"error":{"code":"expired","message":"the overlay link has expired"}}`})
+	o.fail(&outage{401, `{"error":{"code":"expired","message":"the overlay link has expired"}}`})
 	panelSays(t, p, "This link has expired", "Open the map again from heatlog.", "Ended")
 	wantPixel(t, p, "overlay-expired", 204, 204, hottest) // as of the last answer
 	pick(p, "Kind of clicks", "rage")
 	wantPixel(t, p, "overlay-expired-changed", 204, 204, white)
-	o.outage.Store(nil)
+	o.fail(nil)
 	p.Close()
 
 	o.server.AddSite("other", "UTC", "https://other.example", o.base)

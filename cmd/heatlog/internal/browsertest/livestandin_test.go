@@ -1,0 +1,73 @@
+package browsertest
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"heatlog/cmd/heatlog/internal/heatlogtest"
+)
+
+// lacksLive reports whether the server has no answers that stay alive, so that the gate speaks for it.
+func lacksLive(s *heatlogtest.Server) bool {
+	status, _ := s.Request("GET", "/v1/queries", nil, nil, nil)
+	return status == http.StatusNotFound
+}
+
+// serveTimeline makes a timeline of what the server exports.
+func serveTimeline(s *heatlogtest.Server, w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+	if r.Method == http.MethodOptions {
+		return
+	}
+	q := r.URL.Query()
+	var trend struct {
+		Timezone string `json:"timezone"`
+	}
+	s.Ask("/v1/trend", url.Values{"site": q["site"], "from": q["from"], "to": q["to"]}, &trend)
+	zone, err := time.LoadLocation(trend.Timezone)
+	if err != nil {
+		zone = time.UTC
+	}
+	start, _ := time.ParseInLocation(time.DateOnly, q.Get("from"), zone)
+	end := start.AddDate(0, 0, 1)
+	_, body := s.Request("GET", "/v1/export", url.Values{"site": q["site"], "from": q["from"], "to": q["to"]}, nil, nil)
+	frames := map[int]map[[2]int]int{}
+	hits := 0
+	for lines := bufio.NewScanner(strings.NewReader(string(body))); lines.Scan(); {
+		var h struct {
+			T         int64
+			URL, Kind string
+			X, Y      int
+		}
+		if json.Unmarshal(lines.Bytes(), &h) != nil || h.Kind != "click" || h.URL != q.Get("url") {
+			continue
+		}
+		step := int((h.T - start.UnixMilli()) / 60_000)
+		if frames[step] == nil {
+			frames[step] = map[[2]int]int{}
+		}
+		frames[step][[2]int{h.X / 8 * 8, h.Y / 8 * 8}]++
+		hits++
+	}
+	var list []any
+	steps := int(end.Sub(start) / time.Minute)
+	for step := range steps {
+		var points [][3]int
+		for at, n := range frames[step] {
+			points = append(points, [3]int{at[0], at[1], n})
+		}
+		if points != nil {
+			list = append(list, []any{step, points})
+		}
+	}
+	if list == nil {
+		list = []any{}
+	}
+	json.NewEncoder(w).Encode(map[string]any{"site": q.Get("site"), "url": q.Get("url"), "timezone": zone.String(), "start": start.Format(time.RFC3339),
+		"step_ms": 60_000, "steps": steps, "cell": 8, "hits": hits, "frames": list})
+}

@@ -1,0 +1,201 @@
+package browsertest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"heatlog/cmd/heatlog/internal/browser"
+)
+
+// livePage has an element to click, and room beside it.
+const livePage = `<!doctype html><meta name=viewport content="width=device-width"><link rel=icon href="data:,">%TAG%
+<body style="margin:0;background:#fff;height:3000px"><main style="display:block;padding-top:100px"><a style="display:block;width:160px;height:80px;margin-left:100px"></a></main>`
+
+// countPulses keeps account of the rings that the overlay draws, as window.pulses in the page.
+const countPulses = `r => { window.pulses = 0; new MutationObserver(all => { for (const m of all) window.pulses += m.addedNodes.length }).observe(r.querySelector(".pulses"), {childList: true}); return true }`
+
+// at gives a click the element of livePage.
+func at(hit map[string]any) map[string]any {
+	with := maps.Clone(hit)
+	maps.Copy(with, map[string]any{"sel": "body>main>a", "ax": 0.5, "ay": 0.5})
+	return with
+}
+
+// requestsOf counts the requests of a page whose address has a part.
+func requestsOf(p *browser.Page, part string) (n int) {
+	for _, r := range p.Requests() {
+		if strings.Contains(r, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestOverlayLives wants clicks to be seen as they come, without being asked for, with a ring where they landed; to wait while the
+// map is paused; and all of them to be there after the connection was cut.
+func TestOverlayLives(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, map[string]ownedPage{"live": {html: livePage}, "place": {html: livePage}})
+	o.send(at(o.click("/live", 180, 140, 1280)))
+	p := o.open("/live", browser.Desktop)
+	panelSays(t, p, "Clicks\n1", "Live · ")
+	inPanel[bool](p, countPulses)
+	asked := o.asked.Load()
+	soonest := time.Hour
+	for n := 2; n <= 4; n++ {
+		start := time.Now()
+		o.send(at(o.click("/live", 180, 140, 1280)))
+		panelSays(t, p, fmt.Sprintf("Clicks\n%d", n))
+		soonest = min(soonest, time.Since(start))
+	}
+	t.Logf("a click is on the page %v after it was sent", soonest)
+	p.Wait(`window.pulses >= 1`)
+	if !o.tells() && o.asked.Load() > asked+1 { // of the day
+		t.Errorf("reading routes were asked %d times while the map was alive", o.asked.Load()-asked)
+	}
+	wantPixel(t, p, "overlay-live", 180, 140, hottest)
+
+	press(p, "Pause the map")
+	panelSays(t, p, "Paused · 0 new")
+	pulsed := browser.Eval[int](p, `pulses`)
+	for range 12 {
+		o.send(at(o.click("/live", 180, 140, 1280)))
+	}
+	panelSays(t, p, "Paused · 12 new", "Clicks\n4")
+	p.Keep("overlay-paused")
+	if now := browser.Eval[int](p, `pulses`); now != pulsed {
+		t.Errorf("%d rings while the map was paused", now-pulsed)
+	}
+	inPanel[bool](p, `r => { r.querySelector(".pause").focus(); return true }`)
+	p.Press("p")
+	panelSays(t, p, "Clicks\n16", "Live · ")
+	p.Wait(fmt.Sprintf(`pulses > %d`, pulsed))
+
+	o.lives.cut()
+	o.send(at(o.click("/live", 180, 140, 1280)), o.click("/live", 600, 500, 1280))
+	panelSays(t, p, "Clicks\n18", "Live · ")
+	if inPanel[bool](p, `r => r.querySelector(".pause").ariaPressed === "true"`) {
+		t.Error("the map is paused still")
+	}
+	if _, opened := o.lives.count(); opened < 2 {
+		t.Errorf("%d streams were opened, want one after the cut", opened)
+	}
+	silent(t, p)
+	p.Close()
+}
+
+// TestOverlayLivesByPlace has clicks at no element, on a phone too, and a page that nobody sees, which has no stream.
+func TestOverlayLivesByPlace(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, nil)
+	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
+		page := fmt.Sprintf("/place-%d", size.Width)
+		o.send(o.click(page, 60, 60, size.Width))
+		p := o.open(page, size)
+		wantPixel(t, p, "overlay-place", 60, 60, hottest)
+		inPanel[bool](p, countPulses)
+		o.send(o.click(page, 200, 300, size.Width))
+		wantPixel(t, p, "overlay-place", 204, 300, hottest)
+		p.Wait(`pulses === 1`)
+		see := func(state string) {
+			browser.Eval[bool](p, `(Object.defineProperty(document, "visibilityState", {value: "`+state+`", configurable: true}), document.dispatchEvent(new Event("visibilitychange")))`)
+		}
+		see("hidden")
+		o.waitStreams(0)
+		o.send(o.click(page, 100, 500, size.Width))
+		see("visible")
+		wantPixel(t, p, "overlay-place", 100, 500, hottest)
+		silent(t, p)
+		p.Close()
+		o.waitStreams(0)
+	}
+}
+
+// waitStreams waits until so many streams are open.
+func (o *owner) waitStreams(want int) {
+	o.t.Helper()
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		open, _ := o.lives.count()
+		if open == want {
+			return
+		}
+		if time.Now().After(end) {
+			o.t.Fatalf("%d streams are open, want %d", open, want)
+		}
+	}
+}
+
+// TestOverlayPlaysADay has clicks on two days, and compares what is drawn at a time with what was clicked until then.
+func TestOverlayPlaysADay(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, nil)
+	zone, err := time.LoadLocation("Europe/Prague")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().In(zone)
+	day := time.Date(now.Year(), now.Month(), now.Day()-2, 0, 0, 0, 0, zone)
+	click := func(hour, minute, x, y int) map[string]any {
+		h := o.click("/day", x, y, 1280)
+		h["t"] = day.Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute).UnixMilli()
+		return h
+	}
+	o.send(click(3, 0, 100, 100), click(9, 30, 200, 200), click(9, 59, 200, 200), click(14, 0, 300, 300), click(-20, 0, 500, 500))
+	p := o.open("/day", browser.Desktop)
+	panelSays(t, p, "Clicks\n5")
+	press(p, "Play a day")
+	said := func(texts ...string) {
+		t.Helper()
+		p.Wait(`true`)
+		for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			text := inPanel[string](p, `r => r.querySelector(".history").innerText`)
+			if !slices.ContainsFunc(texts, func(want string) bool { return !strings.Contains(text, want) }) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("the bar says %q, want %q", text, texts)
+			}
+		}
+	}
+	said("24:00")
+	p.Keep("overlay-day-plays")
+	inPanel[bool](p, `r => { const s = r.querySelector("[aria-label=Speed]"); s.value = "21600"; s.dispatchEvent(new Event("change")); return true }`)
+	panelSays(t, p, "Of the day\n4")
+	if date := inPanel[string](p, `r => r.querySelector("[type=date]").value`); date != day.Format(time.DateOnly) {
+		t.Errorf("it plays %s, want the last day with clicks, %s", date, day.Format(time.DateOnly))
+	}
+	p.Wait(`true`)
+	scrub := func(minute int) {
+		inPanel[bool](p, fmt.Sprintf(`r => { const e = r.querySelector("[aria-label='Time of the day']"); e.value = %d; e.dispatchEvent(new Event("input")); return true }`, minute))
+	}
+	scrub(9*60 + 59)
+	said("09:59", "2 clicks")
+	wantPixel(t, p, "overlay-day", 100, 100, hottest)
+	wantPixel(t, p, "overlay-day", 204, 204, hottest)
+	wantPixel(t, p, "overlay-day", 300, 300, white)
+	wantPixel(t, p, "overlay-day", 500, 500, white)
+	inPanel[bool](p, `r => { r.querySelector("[aria-label='Time of the day']").focus(); return true }`)
+	p.Press("ArrowRight")
+	said("10:00", "3 clicks")
+	inPanel[bool](p, `r => { r.querySelector("input[value='last hour']").click(); return true }`)
+	said("2 clicks in the last hour")
+	wantPixel(t, p, "overlay-day-hour", 100, 100, white)
+	wantPixel(t, p, "overlay-day-hour", 204, 204, hottest)
+	inPanel[bool](p, `r => { r.querySelector("input[value='so far']").click(); r.querySelector("[aria-label='Time of the day']").focus(); return true }`)
+	p.Press("Home")
+	said("00:00", "0 clicks")
+	wantPixel(t, p, "overlay-day-begins", 100, 100, white)
+	press(p, "Day after")
+	said("No clicks on this day")
+	panelSays(t, p, "No clicks to show")
+	p.Keep("overlay-day-empty")
+	press(p, "Back to the live map")
+	panelSays(t, p, "Clicks\n5", "Live · ")
+	wantPixel(t, p, "overlay-day-left", 204, 204, hottest)
+	silent(t, p)
+	p.Close()
+}

@@ -1,0 +1,204 @@
+// Answers that stay alive: a question is put once, and what changes comes by itself, over one connection that comes back
+// where it was cut. A browser has six connections to a server over HTTP/1.1, so a page has a few streams at most, and none
+// while nobody sees it.
+
+import { type Message, makeTold, type News } from "./told";
+
+/** A question that stays alive: a reading route and its parameters. */
+export interface Question {
+  readonly kind: "heatmap" | "scroll" | "elements" | "pages" | "trend";
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Why there is no stream. The status is 0 where the server could not be reached, or was silent or cut it off. */
+export interface Lost {
+  readonly status: number;
+  /** Tries in a row that brought nothing. */
+  readonly tries: number;
+  /** It is not tried again. */
+  readonly final: boolean;
+}
+
+/** Whom a stream tells. */
+export interface Ears<A> {
+  /** The answer as it is now, in the form that the route's GET has. Parts that are the same as before are the same objects. */
+  told(answer: A, news: News): void;
+  /** There is nothing new, but how far history is read or the server is behind. */
+  lives(answer: A, news: News): void;
+  lost(l: Lost): void;
+}
+
+export interface Stream {
+  /** Tries at once, where it waits. */
+  again(): void;
+  close(): void;
+}
+
+// Times in ms.
+const SILENCE = 20_000; // the server gives a sign of life every 5 s
+const FIRST_WAIT = 500;
+const RARELY = 60_000; // between tries after MANY failures
+
+/** Failures in a row after which a stream is tried rarely. */
+const MANY = 3;
+
+/** Statuses that the same question has again: it cannot be put, not so, or not by this one. */
+const FINAL = [400, 401, 403, 405, 410, 501];
+
+/** Opens a stream. init is what goes along with each request, such as who asks. */
+export function openStream<A>(base: string, q: Question, init: RequestInit, ears: Ears<A>): Stream {
+  const told = makeTold(q.kind);
+  let id = "", token = "", tries = 0, ended = false;
+  let heard = false; // this connection has told something
+  let cut: AbortController | null = null;
+  let wake = () => {};
+
+  const visible = () => document.visibilityState === "visible";
+
+  /** What became of one connection: how many ms later the next may follow, -1 for never. */
+  type Next = { readonly wait: number; readonly status: number };
+
+  async function run(): Promise<void> {
+    while (!ended) {
+      if (!visible()) {
+        await rest(-1);
+        continue;
+      }
+      const own = (cut = new AbortController());
+      let next: Next = { wait: 0, status: 0 };
+      heard = false;
+      try {
+        next = await connect(own.signal);
+      } catch {
+        // cut off
+      }
+      own.abort();
+      if (ended || !visible()) continue;
+      const final = next.wait < 0;
+      if (final || !heard) ears.lost({ status: next.status, tries: ++tries, final }); // a cut alone is nothing to tell: it comes back
+      if (final || ended) return;
+      await rest(next.wait || pause());
+    }
+  }
+
+  /** How long to wait after a cut, and longer after each failure: not all come back at once. */
+  function pause(): number {
+    const most = tries >= MANY ? RARELY : FIRST_WAIT * 2 ** tries;
+    return most * (0.5 + Math.random() / 2);
+  }
+
+  /** Waits so many ms, for ever if they are less than 0, or until somebody wakes it. */
+  function rest(ms: number): Promise<void> {
+    return new Promise((done) => {
+      const timer = ms < 0 ? 0 : setTimeout(done, ms);
+      wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  /** Puts the question if the server does not know it, and hears what it tells. */
+  async function connect(signal: AbortSignal): Promise<Next> {
+    let failed = id ? null : await ask(signal);
+    if (failed) return failed;
+    let response = await listen(signal);
+    if (response.status === 404) { // the question has ended, or the server was started anew
+      token = "";
+      if ((failed = await ask(signal))) return failed;
+      response = await listen(signal);
+    }
+    if (response.status === 400 && token) { // what the token was for is no more
+      token = "";
+      response = await listen(signal);
+    }
+    if (!response.ok || !response.body) return refused(response);
+    return hear(response.body.getReader());
+  }
+
+  const listen = (signal: AbortSignal) => {
+    const u = new URL(`v1/queries/${id}/stream`, base);
+    if (token) u.searchParams.set("after", token);
+    return fetch(u.href, { ...init, signal, cache: "no-store", headers: { ...init.headers, Accept: "text/event-stream" } });
+  };
+
+  async function ask(signal: AbortSignal): Promise<Next | null> {
+    const headers = { ...init.headers, "Content-Type": "application/json" };
+    const response = await fetch(new URL("v1/queries", base).href, { ...init, signal, method: "POST", cache: "no-store", headers, body: JSON.stringify(q) });
+    if (!response.ok) return response.status === 404 ? { wait: -1, status: 404 } : refused(response);
+    id = String((await response.json()).id);
+    return null;
+  }
+
+  function refused(response: Response): Next {
+    const later = Number(response.headers.get("Retry-After")) * 1000;
+    return { wait: FINAL.includes(response.status) ? -1 : later, status: response.status };
+  }
+
+  /** Reads messages until the stream ends or falls silent. */
+  async function hear(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Next> {
+    const decoder = new TextDecoder();
+    const read = makeReader();
+    for (;;) {
+      const timer = setTimeout(() => cut?.abort(), SILENCE);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      if (done || ended) return { wait: 0, status: 0 };
+      for (const text of read(decoder.decode(value, { stream: true }))) {
+        const bye = take(JSON.parse(text) as Message);
+        if (bye) return bye;
+      }
+    }
+  }
+
+  /** Takes a message, and gives what it says about coming back if it is the last. */
+  function take(m: Message): Next | null {
+    if (m.event === "bye") return { wait: m.retry_ms === undefined ? -1 : Math.max(m.retry_ms, 1), status: 0 };
+    token = m.token ?? token;
+    const news = told.take(m);
+    if (!news) return null;
+    tries = 0;
+    heard = true;
+    (m.event === "progress" ? ears.lives : ears.told)(told.answer() as A, news);
+    return null;
+  }
+
+  const seen = () => {
+    if (!visible()) cut?.abort();
+    wake();
+  };
+  document.addEventListener("visibilitychange", seen);
+  addEventListener("online", seen);
+  void run();
+  return {
+    again: () => wake(),
+    close() {
+      ended = true;
+      document.removeEventListener("visibilitychange", seen);
+      removeEventListener("online", seen);
+      cut?.abort();
+      wake();
+    },
+  };
+}
+
+/** Makes a function that takes pieces of an event stream and gives the data of those events that are whole. */
+export function makeReader(): (piece: string) => string[] {
+  let rest = "", data: string[] = [];
+  return (piece) => {
+    const whole: string[] = [];
+    if (!piece.includes("\n")) {
+      rest += piece;
+      return whole;
+    }
+    const lines = (rest + piece).split(/\r?\n/);
+    rest = lines.pop()!;
+    for (const line of lines) {
+      if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+      else if (line === "" && data.length) {
+        whole.push(data.join("\n"));
+        data = [];
+      }
+    }
+    return whole;
+  };
+}
