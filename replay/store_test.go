@@ -45,6 +45,7 @@ var onEveryStore = []struct {
 	{"TestCarryFromEmpty", true, TestCarryFromEmpty},   // documents of before what the journal keeps are carried over
 	{"TestSwitchUnderLoad", true, TestSwitchUnderLoad}, // no question fails in a switch
 	{"TestGenerationOfBefore", false, TestGenerationOfBefore},
+	{"TestKeptEndsWithItsGeneration", false, TestKeptEndsWithItsGeneration},
 	{"TestCarry", false, TestCarry},
 	{"TestDifference", false, TestDifference},
 	{"TestWarnings", false, TestWarnings},
