@@ -162,3 +162,62 @@ func TestReadFields(t *testing.T) {
 		}
 	}
 }
+
+// twist gives a batch of traffic in which some hits have what hits of their kind rarely have.
+func twist(r *rand.Rand, b heatmap.Batch) heatmap.Batch {
+	for i := range b.Hits {
+		h := &b.Hits[i]
+		some := func() uint16 { return uint16(r.IntN(3) * r.IntN(2000)) }
+		switch r.IntN(12) {
+		case 0:
+			h.X, h.Y = some(), some()
+		case 1:
+			h.Dwell = uint32(some())
+		case 2:
+			h.From, h.Depth = some(), some()
+		case 3:
+			h.Pointer = heatmap.Pointer(r.IntN(256))
+		case 4:
+			h.Container, h.ContainerX, h.ContainerY = "div", some(), some()
+		case 5:
+			h.ID = fmt.Sprint(r.IntN(99))
+		case 6:
+			h.Kind = heatmap.Kind(r.IntN(9))
+		case 7:
+			h.Flags = heatmap.Flags(r.IntN(16))
+		case 8:
+			h.AnchorX, h.AnchorY = r.Uint32(), r.Uint32()
+		case 9:
+			h.Tags, h.UserAgent, h.Layout = []string{"a", "b"}[:r.IntN(3)], "", 0
+		case 10:
+			h.DocumentW, h.ViewportH = some(), some()
+		}
+	}
+	if r.IntN(4) == 0 {
+		b.Visitor = "another"
+	}
+	return b
+}
+
+// TestReadFieldsRare reads hits that have what is rare of their kind, each alone.
+func TestReadFieldsRare(t *testing.T) {
+	j := mustOpen(t, journal.Options{FS: new(journaltest.FS), SegmentBytes: 64 << 10})
+	r := rand.New(rand.NewPCG(11, 11))
+	batch := journal.NewTraffic(11)
+	for j.Stats().Segments < 2 {
+		mustAppend(t, j, twist(r, batch(20)), twist(r, batch(1+r.IntN(9))))
+	}
+	if rep := mustSeal(t, j); rep.Segments != 1 { // what is sealed is compared with what was written
+		t.Fatalf("sealed: %+v", rep)
+	}
+	want, _ := readSome(t, j, 0, journal.AllFields)
+	for _, fields := range fieldSets(r, 50) {
+		got, _ := readSome(t, j, 0, fields)
+		if len(got) != len(want) {
+			t.Fatalf("fields %#x: %d chunks, want %d", fields, len(got), len(want))
+		}
+		for i := range want {
+			checkFields(t, fields, &want[i], &got[i])
+		}
+	}
+}
