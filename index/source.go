@@ -18,8 +18,8 @@ type Source interface {
 	Before(appended int64) (last int64, ok bool, err error) // append time of the last hit from before a Unix time in ms that is kept
 	// Spans gives the log from a position to another one, which is not part of it, in pieces that a reader can begin at.
 	Spans(from, to uint64) []journal.Span
-	// Open gives a reader of some fields of the hits, which goes on behind damage that passes reports true of; nil = none. Other
-	// fields may be there or not.
+	// Open gives a reader of some fields of the hits, which goes on behind damage that passes reports true of; nil = none.
+	// Other fields may be there or not.
 	Open(position uint64, fields journal.Fields, passes func(*journal.CorruptError) bool) (Reader, error)
 }
 

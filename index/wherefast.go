@@ -20,8 +20,8 @@ var errNoValue = errors.New("the expression has no value")
 // the machine of the expression language takes hundreds. What they give is exactly what the machine gives. It is nil for
 // an expression of which a part is not known here; then the machine evaluates all of it.
 //
-// Types are known without running anything, as no field is of the type any. Only a division by zero with % has no value here: it is noted,
-// and what is made of it does not matter.
+// Types are known without running anything, as no field is of the type any. Only a division by zero with % has no value here:
+// it is noted, and what is made of it does not matter.
 func fastExpression(node ast.Node) value[bool] {
 	is, _ := fastNode(node).(value[bool])
 	return is

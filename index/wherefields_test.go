@@ -9,8 +9,8 @@ import (
 	"heatlog/journal"
 )
 
-// TestExpressionNeeds reads a journal for the fields alone that each name of an expression is said to need, and then has it the value that
-// it has where all is read.
+// TestExpressionNeeds reads a journal for the fields alone that each name of an expression is said to need, and then has it the
+// value that it has where all is read.
 func TestExpressionNeeds(t *testing.T) {
 	t.Parallel()
 	j, err := journal.Open(t.TempDir(), journal.Options{SegmentBytes: 32 << 10})
@@ -46,7 +46,8 @@ func TestExpressionNeeds(t *testing.T) {
 			for _, b := range c.Batches {
 				for i := range b.Hits {
 					h := &b.Hits[i]
-					e := &Event{Hit: h, URL: h.URL, Page: h.Site + h.URL, Device: heatmap.Device(len(h.UserAgent) % 3), Bot: len(h.UserAgent)%2 == 0}
+					agent := len(h.UserAgent)
+					e := &Event{Hit: h, URL: h.URL, Page: h.Site + h.URL, Device: heatmap.Device(agent % 3), Bot: agent%2 == 0}
 					var v hitEnv
 					v.set(e)
 					v.setTime(zones[len(h.Site)%len(zones)])
@@ -64,7 +65,8 @@ func TestExpressionNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, v := range read(x.fields()) {
-			got, want := reflect.ValueOf(v).FieldByIndex(f.Index).Interface(), reflect.ValueOf(all[i]).FieldByIndex(f.Index).Interface()
+			of := func(v hitEnv) any { return reflect.ValueOf(v).FieldByIndex(f.Index).Interface() }
+			got, want := of(v), of(all[i])
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("hit %d: %s is %v where fields %#x are read, %v where all are", i, name, got, x.fields(), want)
 			}

@@ -55,17 +55,19 @@ func onlyName(b *heatmap.Batch, fields journal.Fields) (n [3]string) {
 	return n
 }
 
-// checkFields compares a chunk that was read for some fields with the same one that was read for all. Of what was not asked for a field
-// is as it was recorded or zero.
+// checkFields compares a chunk that was read for some fields with the same one that was read for all. Of what was not asked
+// for a field is as it was recorded or zero.
 func checkFields(t testing.TB, fields journal.Fields, want, got *heatmap.Chunk) {
 	t.Helper()
-	if got.Position != want.Position || got.Appended != want.Appended || got.Count != want.Count || len(got.Batches) != len(want.Batches) {
+	same := got.Position == want.Position && got.Appended == want.Appended && got.Count == want.Count
+	if !same || len(got.Batches) != len(want.Batches) {
 		t.Fatalf("fields %#x: chunk of position %d is not the one of %d", fields, got.Position, want.Position)
 	}
 	for i := range want.Batches {
 		b, w := &got.Batches[i], &want.Batches[i]
 		if len(b.Hits) != len(w.Hits) || onlyName(b, fields) != onlyName(w, fields) {
-			t.Fatalf("fields %#x, chunk of position %d: batch %d is %q with %d hits, want %q with %d", fields, want.Position, i, b.ID, len(b.Hits), w.ID, len(w.Hits))
+			t.Fatalf("fields %#x, chunk of position %d: batch %d is %q with %d hits, want %q with %d",
+				fields, want.Position, i, b.ID, len(b.Hits), w.ID, len(w.Hits))
 		}
 		for k := range w.Hits {
 			if g, h := only(&b.Hits[k], fields), only(&w.Hits[k], fields); !reflect.DeepEqual(g, h) {
@@ -133,8 +135,8 @@ func readSome(t testing.TB, j *journal.Journal, from uint64, fields journal.Fiel
 	return chunks, damages
 }
 
-// TestReadFields reads sealed blocks and chunks behind them for every field alone, for all but one, and for random ones: what is asked for
-// is there, hit by hit. So it is where blocks are damaged, which is told in the same words.
+// TestReadFields reads sealed blocks and chunks behind them for every field alone, for all but one, and for random ones: what
+// is asked for is there, hit by hit. So it is where blocks are damaged, which is told in the same words.
 func TestReadFields(t *testing.T) {
 	s := newSealedSpecimen(t, 60<<10, 600)
 	r := rand.New(rand.NewPCG(8, 8))
@@ -186,7 +188,7 @@ func twist(r *rand.Rand, b heatmap.Batch) heatmap.Batch {
 		case 7:
 			h.Flags = heatmap.Flags(r.IntN(16))
 		case 8:
-			h.AnchorX, h.AnchorY = r.Uint32(), r.Uint32()
+			h.AnchorX, h.AnchorY = r.Uint32(), ^r.Uint32N(2000) // the greatest have no code
 		case 9:
 			h.Tags, h.UserAgent, h.Layout = []string{"a", "b"}[:r.IntN(3)], "", 0
 		case 10:
@@ -211,7 +213,7 @@ func TestReadFieldsRare(t *testing.T) {
 		t.Fatalf("sealed: %+v", rep)
 	}
 	want, _ := readSome(t, j, 0, journal.AllFields)
-	for _, fields := range fieldSets(r, 50) {
+	for _, fields := range fieldSets(r, 20) {
 		got, _ := readSome(t, j, 0, fields)
 		if len(got) != len(want) {
 			t.Fatalf("fields %#x: %d chunks, want %d", fields, len(got), len(want))

@@ -13,7 +13,8 @@ import (
 
 // scanFields are what counts a heatmap of the hits with vw < 800 && y > 1000: the page, the range of time, bots and devices, the
 // expression, and the names that tell repeats.
-const scanFields = FieldTime | FieldSite | FieldURL | FieldAgent | FieldView | FieldViewport | FieldFlags | FieldPlace | FieldID | FieldBatch
+const scanFields = FieldTime | FieldSite | FieldURL | FieldAgent | FieldView | FieldViewport | FieldFlags | FieldPlace | FieldID |
+	FieldBatch
 
 // BenchmarkReadFields reads a sealed segment of trackers' traffic: all columns, those of a scan for a heatmap, and two. Beside
 // each is what it takes to read and decompress the same streams alone.
@@ -48,7 +49,8 @@ func BenchmarkReadFields(b *testing.B) {
 	run("heatmap/spans", scanFields, readSpans)
 }
 
-// cpuTime is what the process has used of all processors. Others that run meanwhile do not count, as far as they leave the caches alone.
+// cpuTime is what the process has used of all processors. Others that run meanwhile do not count, as far as they leave the
+// caches alone.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

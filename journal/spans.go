@@ -23,8 +23,8 @@ type Span struct {
 	block  int
 }
 
-// HasSite reports whether there may be a hit of a site. It is right for certain where it says no. The name of a batch may have another site
-// than its hits, which is not asked here.
+// HasSite reports whether there may be a hit of a site. It is right for certain where it says no. The name of a batch may have
+// another site than its hits, which is not asked here.
 func (s *Span) HasSite(site string) bool {
 	if !s.Known || s.footer.many {
 		return true
@@ -33,10 +33,11 @@ func (s *Span) HasSite(site string) bool {
 	return ok && s.footer.blocks[s.block].sites[n/64]&(1<<(n%64)) != 0
 }
 
-// Spans gives the log from a position to another one, which is not part of it, in order and without gaps as far as that is kept: of sealed
-// segments their blocks, of others pieces of 64 KiB or more. It reads no file: what it tells is in memory
-// since the journal was opened, about 110 bytes a block and 8 more for each 64 sites of its segment. Segments may be sealed or
-// pruned after it, which changes no position: a reader of a span that was pruned gets a *PrunedError.
+// Spans gives the log from a position to another one, which is not part of it, in order and without gaps as far as that is
+// kept: of sealed segments their blocks, of others pieces of 64 KiB or more, and of one that was full before the journal was
+// opened and that nobody has read since, all of it. It reads no file: what it tells is in memory since the segment was opened or
+// sealed, about 110 bytes a block and 8 more for each 64 sites of its segment. Segments may be sealed or pruned after it, which
+// changes no position: a reader of a span that was pruned gets a *PrunedError.
 func (l *Log) Spans(from, to uint64) []Span {
 	c := l.catalog
 	c.mu.Lock()
