@@ -64,12 +64,28 @@ type scanOptions struct {
 	from  []uint64         // by feed: events at lower positions are not counted; nil = all that is kept
 	lock  sync.Locker      // held whenever the aggregate changes, nil = none
 	moved func(at scanned) // called under lock whenever hits were added: the aggregate then holds exactly those from `from` up to at.positions
+
+	workers int    // that read side by side, 0 = one a core
+	stretch uint64 // hits that are read in one go if spans are smaller, 0 = stretchHits
 }
 
 // scanned says how far a scan is.
 type scanned struct {
 	positions   []uint64 // by feed
 	done, total uint64   // hits that were read or skipped, and those to read or skip
+}
+
+func (o scanOptions) withDefaults() scanOptions {
+	if o.lock == nil {
+		o.lock = new(sync.Mutex)
+	}
+	if o.workers == 0 {
+		o.workers = runtime.GOMAXPROCS(0)
+	}
+	if o.stretch == 0 {
+		o.stretch = stretchHits
+	}
+	return o
 }
 
 // begins gives the position from which hits of a feed are counted.
@@ -83,20 +99,13 @@ func (o *scanOptions) begins(feed int) uint64 {
 // scanRange counts the hits that the plan asks for, from o.from up to what is applied now, which the prefix names. An error of
 // the aggregate ends the scan and is returned as it is.
 func (x *Index) scanRange(ctx context.Context, pl *plan, a aggregate, o scanOptions) (heatmap.Prefix, error) {
-	return x.scanWith(ctx, pl, a, o, runtime.GOMAXPROCS(0))
-}
-
-// scanWith is scanRange by so many workers.
-func (x *Index) scanWith(ctx context.Context, pl *plan, a aggregate, o scanOptions, workers int) (heatmap.Prefix, error) {
 	if err := x.beginScan(ctx); err != nil {
 		return heatmap.Prefix{}, err
 	}
 	defer func() { <-x.scans }()
 	pl.begin()
 	x.stats.scans.Add(1)
-	if o.lock == nil {
-		o.lock = new(sync.Mutex)
-	}
+	o = o.withDefaults()
 	ends, err := x.scanEnds(ctx)
 	if err != nil {
 		return heatmap.Prefix{}, err
@@ -106,7 +115,7 @@ func (x *Index) scanWith(ctx context.Context, pl *plan, a aggregate, o scanOptio
 	for {
 		s := x.newScanning(pl, a, &o, ends, pinned)
 		prefix := s.prefix()
-		err := s.run(ctx, workers)
+		err := s.run(ctx)
 		if err == nil {
 			s.finish()
 			return prefix, nil
@@ -164,7 +173,7 @@ func (x *Index) newScanning(pl *plan, a aggregate, o *scanOptions, ends []uint64
 			s.firsts[i] = spans[0].From // more may have been pruned
 		}
 		begin := max(s.firsts[i], s.begins(i))
-		for _, t := range pl.stretches(i, spans, begin) {
+		for _, t := range pl.stretches(i, spans, begin, o.stretch) {
 			t.done += s.total
 			s.left = append(s.left, t)
 		}

@@ -126,7 +126,8 @@ func BenchmarkScanWhere(b *testing.B) {
 
 // decodeAlone decodes what a scan for a map would, and nothing else.
 func decodeAlone(b *testing.B, x *Index, pl *plan) {
-	s := x.newScanning(pl, newSumAggregate(pl, heatmap.KindClick, heatmap.KindView), &scanOptions{}, []uint64{x.feeds[0].source.Durable(), 0}, x.pins.add())
+	o := scanOptions{}.withDefaults()
+	s := x.newScanning(pl, newSumAggregate(pl, heatmap.KindClick, heatmap.KindView), &o, []uint64{x.feeds[0].source.Durable(), 0}, x.pins.add())
 	defer s.pinned.release()
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

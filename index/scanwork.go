@@ -50,14 +50,14 @@ func (s *scanning) take() (next *stretch, number int) {
 // begins gives the position of a feed from which hits count.
 func (s *scanning) begins(feed int) uint64 { return s.options.begins(feed) }
 
-// run reads all stretches by so many workers side by side, and gives the error of the first stretch that has one, or of ctx.
-func (s *scanning) run(ctx context.Context, workers int) error {
+// run reads all stretches by several workers side by side, and gives the error of the first stretch that has one, or of ctx.
+func (s *scanning) run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var panicked any // guarded by mu until all have ended
-	for range min(workers, len(s.left)) {
+	for range min(s.options.workers, len(s.left)) {
 		running.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {

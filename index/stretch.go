@@ -6,7 +6,7 @@ import (
 	"heatlog/journal"
 )
 
-// stretchHits is how many hits a stretch of several spans has at most. It is what a block of a sealed segment has.
+// stretchHits is how many hits a stretch of several spans has at most, if a scan is not told otherwise. It is what a block of a sealed segment has.
 const stretchHits = 32 << 10
 
 // stretch is a piece of a source's log that a scan reads in one go: a span, or several small ones that follow one another.
@@ -20,7 +20,7 @@ type stretch struct {
 
 // stretches finds what must be read of a source's spans to count the plan's hits from position from on, which is all that may
 // have such hits and, before each piece of that, what decides which hits of it are repeats.
-func (pl *plan) stretches(feed int, spans []journal.Span, from uint64) (list []stretch) {
+func (pl *plan) stretches(feed int, spans []journal.Span, from, most uint64) (list []stretch) {
 	counts := make([]bool, len(spans))
 	for i := range spans {
 		counts[i] = spans[i].To > from && pl.mayMatch(&spans[i])
@@ -34,7 +34,7 @@ func (pl *plan) stretches(feed int, spans []journal.Span, from uint64) (list []s
 			continue
 		}
 		anew := i == 0 || !needed[i-1]
-		if n := len(list); n > 0 && !anew && list[n-1].counts == counts[i] && s.To-list[n-1].from <= stretchHits {
+		if n := len(list); n > 0 && !anew && list[n-1].counts == counts[i] && s.To-list[n-1].from <= most {
 			list[n-1].to, list[n-1].done = s.To, done
 			continue
 		}
