@@ -171,7 +171,31 @@
 // # Scans
 //
 // What blobs cannot answer, such as an expression over hits, hours, or widths that are not whole bands, is answered by
-// reading each source from its start through a stream of its own, the frozen ones first, in their order.
+// reading each source from its start, the frozen ones first, in their order. What is counted is what a Stream of the rules gives, hit by
+// hit. But a Stream is three things, and only one of them must see the log in order:
+//
+//   - A worker takes the next stretch of the log, a block of a sealed segment or several small pieces. It decodes the fields that the
+//     question, its expression and the rules look at, and hashes the names of batches and hits.
+//   - In the order of the log, one at a time, workers ask which names came before, and what clicks complete. These are look-ups in
+//     what is known of the hits before, and nothing else.
+//   - Then each names page, day, device and so on of the hits that are no repeats, and counts those that are asked for into an
+//     aggregate of its own. It is merged into the answer in the order of the log.
+//
+// So what is merged is the answer to a prefix of the log, at any time. Bursts and dead clicks by the log are looked for only if they are
+// asked for, in maps of these, elements, lists and trends, or if repeat_clicks makes all depend on the clicks before.
+//
+// The footers of sealed segments tell sites and times of each block. A block that has no hit of the site and the range of time is not
+// read, unless it decides which hits of a later one are repeats: verdicts depend on the last bucket of append time before their own that
+// holds a hit, so from there on blocks are read, for names alone if nothing is derived. A hit's time may be days before that of its
+// append, which changes nothing here: what is known of a block are its hits' times themselves.
+//
+// MaxScans run at a time and MaxScansWaiting wait. A scan holds one stretch a worker, some 7 MB, what tells repeats, and the answer:
+// maps bound their cells themselves, MaxScanRows bounds the others. It ends when its context does, in the middle of a stretch.
+//
+// On two cores a map by where=vw < 800 && y > 1000 over 3 million hits of sealed segments takes 150 to 170 ns of a core for a hit, 12
+// million hits/s where nothing else runs; decoding the same columns alone, chunk by chunk, takes 95 ns (-bench ScanWhere). Of the hundred:
+// decoding 47, naming pages, days and visitors 20, the expression 5, counting 10, names 4, telling repeats 1. The rest, and some of the
+// decoding, is that a stretch is decoded to memory as a whole before its hits are judged, and the collector of garbage.
 //
 // # Answers that stay alive
 //

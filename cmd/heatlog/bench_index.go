@@ -21,7 +21,7 @@ import (
 const benchCache = 4 << 30
 
 // runApply counts a journal's hits into live grids on one core, beside reading the same journal alone: first from active segments, as
-// a server that runs, then from sealed ones.
+// a server that runs, then from sealed ones. Of these a map is made by a scan on all cores.
 func (b *bench) runApply() error {
 	dir, err := b.folder("apply")
 	if err != nil {
@@ -42,7 +42,10 @@ func (b *bench) runApply() error {
 	if j, err = source.sealed(journalDir); err != nil {
 		return err
 	}
-	return errors.Join(b.applyRounds(j, "apply sealed", dir), j.Close())
+	if err = b.applyRounds(j, "apply sealed", dir); err == nil {
+		err = b.scanRounds(j, filepath.Join(dir, "scan"))
+	}
+	return errors.Join(err, j.Close())
 }
 
 // applyRounds measures one row.
