@@ -111,7 +111,6 @@ func (k *Kept) begin(ctx context.Context) error {
 			}
 			k.counted[i] = since
 		}
-		return nil
 	case !k.plan.scan:
 		if err := k.beginStored(ctx); !errors.Is(err, errNeedsScan) {
 			return err
@@ -120,15 +119,15 @@ func (k *Kept) begin(ctx context.Context) error {
 		k.stopListening()
 	}
 	k.pinRest()
-	k.keptFrom = x.prunedBefore()
+	k.keptFrom = k.prunedBefore()
 	return nil
 }
 
-// prunedBefore gives the first positions of the sources that lack hits, nil if none does.
-func (x *Index) prunedBefore() map[string]uint64 {
+// prunedBefore gives the first positions of the sources that lack hits from where the answer begins, nil if none does.
+func (k *Kept) prunedBefore() map[string]uint64 {
 	before := make(map[string]uint64)
-	for _, f := range x.feeds {
-		if first := f.source.First(); first > 0 {
+	for i, f := range k.index.feeds {
+		if first := f.source.First(); first > 0 && first >= k.counted[i] {
 			before[f.source.ID()] = first
 		}
 	}
@@ -218,15 +217,28 @@ func (k *Kept) Update(ctx context.Context) (*heatmap.Update, error) {
 	if err != nil || !empty {
 		return u, err
 	}
-	why, err := k.why.find(ctx, k.index, k.plan, emptyKind)
+	why, err := k.findWhy(ctx, emptyKind)
 	if err != nil {
-		if k.ctx.Err() == nil {
-			return nil, err
-		}
-		return nil, k.ended()
+		return nil, err
 	}
 	setWhy(u, why)
 	return u, nil
+}
+
+// findWhy finds out why the answer is empty, while the index is not closed.
+func (k *Kept) findWhy(ctx context.Context, kind heatmap.Kind) (*heatmap.Why, error) {
+	if err := k.index.live.enter(); err != nil {
+		return nil, err
+	}
+	defer k.index.live.running.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(k.ctx, cancel)()
+	why, err := k.why.find(ctx, k.index, k.plan, kind)
+	if err != nil && ctx.Err() != nil {
+		return nil, cmp.Or(k.ended(), err)
+	}
+	return why, nil
 }
 
 func (k *Kept) ended() error {

@@ -14,13 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"heatlog/heatmap"
+	"heatlog/journal"
 )
 
 // liveWorld is a log that grows beside an index that keeps questions.
 type liveWorld struct {
 	t     *testing.T
 	index *Index
-	log   *memLog
+	log   Source
+	add   func(...heatmap.Batch) // to log
 
 	mu      sync.Mutex // held while the log grows
 	rand    *rand.Rand // guarded by mu
@@ -28,8 +30,35 @@ type liveWorld struct {
 }
 
 func newLiveWorld(t *testing.T, seed uint64, o Options) *liveWorld {
-	w := &liveWorld{t: t, log: newMemLog(), rand: rand.New(rand.NewPCG(seed, 9))}
-	w.log.id = "jlive"
+	w := &liveWorld{t: t, rand: rand.New(rand.NewPCG(seed, 9))}
+	log := newMemLog()
+	log.id = "jlive"
+	w.log, w.add = log, log.append
+	return w.open(o)
+}
+
+// newJournalWorld makes one whose log is a journal of small segments, which are sealed.
+func newJournalWorld(t *testing.T, o Options) *liveWorld {
+	w := &liveWorld{t: t, rand: rand.New(rand.NewPCG(1, 9))}
+	j, err := journal.Open(t.TempDir(), journal.Options{SegmentBytes: 4 << 10, Seal: true, Ack: journal.AckWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.log, w.add = JournalSource(j, nil), func(batches ...heatmap.Batch) {
+		if _, err := j.Append(batches); err != nil {
+			t.Error(err)
+		}
+	}
+	return w.open(o)
+}
+
+func (w *liveWorld) open(o Options) *liveWorld {
+	t := w.t
 	o.Source = w.log
 	if o.Store == nil {
 		o.Store = newMapStore()
@@ -54,7 +83,7 @@ func (w *liveWorld) grow(chunks int) {
 			w.batches = append(w.batches, b)
 			batches = append(batches, b)
 		}
-		w.log.append(batches...)
+		w.add(batches...)
 	}
 }
 
@@ -265,6 +294,20 @@ func TestKept(t *testing.T) {
 			})
 			asking.Wait()
 		})
+	}
+}
+
+// TestKeptOverSegments keeps questions over a journal that is sealed as it grows.
+func TestKeptOverSegments(t *testing.T) {
+	t.Parallel()
+	w := newJournalWorld(t, Options{FlushEvery: 10 * time.Millisecond, CheckpointEvery: 5 * time.Millisecond, Rules: mustParseRules(t, "dead: {from: log}")})
+	w.index.live.limit = 200
+	r := rand.New(rand.NewPCG(6, 6))
+	for range 16 {
+		w.grow(10)
+		if err := w.followOnce(r, w.randomQuestion(r)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -242,11 +243,19 @@ func TestKeptTellsBeforeHistory(t *testing.T) {
 		kept = append(kept, k)
 	}
 	kept[0].Close()
+	if at := w.index.pins.least(0); at != 0 {
+		t.Errorf("hits below %d may be deleted while they are still to be read", at)
+	}
 	<-w.index.scans
 	for u := (*heatmap.Update)(nil); u == nil || !u.Complete; {
 		var err error
 		<-kept[1].Changed()
 		if u, err = kept[1].Update(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for w.index.pins.least(0) != math.MaxUint64 { // it is let go of when all was read
+		if err := pause(t.Context(), time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 	}

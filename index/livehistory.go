@@ -26,8 +26,11 @@ const (
 	markEvery    = 250 * time.Millisecond
 )
 
-// begin begins another scan.
-func (h *history) begin() { h.before = h.done }
+// begin begins another scan, of so many hits.
+func (h *history) begin(total uint64) {
+	h.before = h.done
+	h.total = h.before + total
+}
 
 // move takes note of how far a scan is.
 func (h *history) move(done, total uint64, now time.Time) {

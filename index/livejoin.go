@@ -110,7 +110,7 @@ func (k *Kept) read() error {
 			if err := k.scan(); err != nil {
 				return err
 			}
-			if k.left() <= joinHits {
+			if k.isNear() {
 				break
 			}
 		}
@@ -134,10 +134,15 @@ func (k *Kept) read() error {
 	}
 }
 
-// left is the number of hits that could be read.
-func (k *Kept) left() (hits uint64) {
+// isNear reports whether little is left to read.
+func (k *Kept) isNear() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.left() <= joinHits
+}
+
+// left is the number of hits that could be read. The caller holds mu.
+func (k *Kept) left() (hits uint64) {
 	for i, f := range k.index.feeds {
 		to := f.source.Durable()
 		if p, _ := f.pipeline(); p != nil && !f.frozen {
@@ -154,7 +159,7 @@ func (k *Kept) scan() error {
 	k.pinRest()
 	k.mu.Lock()
 	from := slices.Clone(k.counted)
-	k.history.begin()
+	k.history.begin(k.left())
 	k.mu.Unlock()
 	prefix, err := k.index.scanRange(k.ctx, k.plan, k.living, scanOptions{from: from, lock: &k.mu, moved: k.moved})
 	if full := (*heatmap.UnavailableError)(nil); errors.As(err, &full) && k.isComplete() {

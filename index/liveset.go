@@ -51,6 +51,16 @@ func (s *liveSet) add(k *Kept) error {
 	return nil
 }
 
+// enter lets something be asked of the index that must be done before it is closed; the caller calls running.Done then.
+func (s *liveSet) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.running.Add(1)
+	}
+	return s.ended
+}
+
 // remove takes out a question that does not run any more.
 func (s *liveSet) remove(k *Kept) {
 	s.mu.Lock()

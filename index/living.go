@@ -208,10 +208,11 @@ func (w *whyEmpty) find(ctx context.Context, x *Index, pl *plan, kind heatmap.Ki
 		return w.last, nil
 	}
 	why, err := x.why(ctx, pl, kind)
-	if err == nil {
-		w.last, w.at = why, time.Now()
+	if err != nil {
+		return &heatmap.Why{Reason: heatmap.WhyNoHits, Message: "nothing was counted yet that was asked for"}, err
 	}
-	return why, err
+	w.last, w.at = why, time.Now()
+	return why, nil
 }
 
 func setWhy(u *heatmap.Update, why *heatmap.Why) {
