@@ -275,10 +275,10 @@ func TestKept(t *testing.T) {
 			w.index.live.limit = 200
 			w.grow(40)
 			var asking sync.WaitGroup
-			for n := range 4 {
+			for n := range 3 {
 				asking.Go(func() {
 					r := rand.New(rand.NewPCG(uint64(i), uint64(n)))
-					for range 4 {
+					for range 3 {
 						if err := w.followOnce(r, w.randomQuestion(r)); err != nil {
 							t.Error(err)
 							return
@@ -303,7 +303,7 @@ func TestKeptOverSegments(t *testing.T) {
 	w := newJournalWorld(t, Options{FlushEvery: 10 * time.Millisecond, CheckpointEvery: 5 * time.Millisecond, Rules: mustParseRules(t, "dead: {from: log}")})
 	w.index.live.limit = 200
 	r := rand.New(rand.NewPCG(6, 6))
-	for range 16 {
+	for range 8 {
 		w.grow(10)
 		if err := w.followOnce(r, w.randomQuestion(r)); err != nil {
 			t.Fatal(err)
@@ -338,7 +338,7 @@ func TestLivingMerges(t *testing.T) {
 	w := newLiveWorld(t, 4, Options{Rules: mustParseRules(t, "dead: {from: log}"), Now: func() time.Time { return time.UnixMilli(1_770_000_000_000) }})
 	w.grow(100)
 	r := rand.New(rand.NewPCG(2, 2))
-	for n := range 60 {
+	for n := range 40 {
 		q := w.randomQuestion(r)
 		q.Start = heatmap.Start{}
 		if n%4 == 0 {

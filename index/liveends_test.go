@@ -101,7 +101,7 @@ func TestKeptOverFrozenSources(t *testing.T) {
 		old.append(anchoredBatch(r, i))
 	}
 	w := newLiveWorld(t, 5, Options{Frozen: []Source{frozenCopy(old, 150)}, FlushEvery: 5 * time.Millisecond, CheckpointEvery: 5 * time.Millisecond})
-	for range 12 {
+	for range 8 {
 		w.grow(5)
 		if err := w.followOnce(r, w.randomQuestion(r)); err != nil {
 			t.Fatal(err)

@@ -140,7 +140,7 @@ func TestWindows(t *testing.T) {
 		}
 		kept[i] = k
 	}
-	for step := range 20 {
+	for step := range 12 {
 		grow(r.IntN(20))
 		waitApplied(t, x)
 		for i, q := range windowQuestions() {
