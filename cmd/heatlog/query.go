@@ -21,6 +21,7 @@ type queryCmd struct {
 type filterFlags struct {
 	From       string `help:"First day, YYYY-MM-DD, or first instant, RFC 3339." placeholder:"DATE"`
 	To         string `help:"Last day, or the instant after the last." placeholder:"DATE"`
+	Last       string `help:"So many days up to and with today, in place of from and to." placeholder:"7d"`
 	VW         string `help:"Viewport widths, px, both inclusive." placeholder:"MIN-MAX" name:"vw"`
 	Device     string `help:"desktop, tablet or mobile."`
 	Where      string `help:"Expression over a hit's fields." placeholder:"EXPR"`
@@ -32,6 +33,7 @@ type filterFlags struct {
 func (f *filterFlags) add(query url.Values) {
 	set(query, "from", f.From)
 	set(query, "to", f.To)
+	set(query, "last", f.Last)
 	set(query, "vw", f.VW)
 	set(query, "device", f.Device)
 	set(query, "where", f.Where)
@@ -60,6 +62,7 @@ type queryScrollCmd struct {
 	Site string `arg:"" help:"Site key."`
 	Page string `arg:"" help:"URL of the page, or a pattern."`
 	filterFlags
+	followFlags
 	serverFlags
 }
 
@@ -67,7 +70,7 @@ type queryScrollCmd struct {
 func (c *queryScrollCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}, "url": {c.Page}}
 	c.add(query)
-	return c.print(s, "/v1/scroll", query)
+	return c.answer(s, &c.serverFlags, "scroll", query)
 }
 
 // queryPagesCmd asks for the pages of a site.
@@ -77,17 +80,31 @@ type queryPagesCmd struct {
 	Limit  int    `help:"Pages at most." placeholder:"N"`
 	Offset int    `help:"Pages to skip." placeholder:"N"`
 	filterFlags
+	windowFlags
+	followFlags
 	serverFlags
 }
 
 // Run prints the answer.
 func (c *queryPagesCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}}
-	c.add(query)
+	c.filterFlags.add(query)
+	c.windowFlags.add(query)
 	set(query, "q", c.Search)
 	setNumber(query, "limit", c.Limit)
 	setNumber(query, "offset", c.Offset)
-	return c.print(s, "/v1/pages", query)
+	return c.answer(s, &c.serverFlags, "pages", query)
+}
+
+// answer shows the answer to a question, once or for as long as it is followed.
+func (f *followFlags) answer(s *streams, server *serverFlags, kind string, query url.Values) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if f.Follow {
+		return f.follow(server, s, kind, query)
+	}
+	return server.print(s, "/v1/"+kind, query)
 }
 
 // print shows a JSON answer.

@@ -13,6 +13,7 @@ type queryElementsCmd struct {
 	Limit *int   `help:"Elements at most, 0 for all." placeholder:"200"`
 	Cells bool   `help:"Say where inside the elements, and where on the page without one."`
 	filterFlags
+	followFlags
 	serverFlags
 }
 
@@ -27,5 +28,5 @@ func (c *queryElementsCmd) Run(s *streams) error {
 	if c.Cells {
 		query.Set("cells", "1")
 	}
-	return c.print(s, "/v1/elements", query)
+	return c.answer(s, &c.serverFlags, "elements", query)
 }

@@ -32,6 +32,7 @@ type queryHeatmapCmd struct {
 	Y1     int  `help:"Where it ends, px from the top; without it where the heat does." placeholder:"PX" name:"y1"`
 	filterFlags
 	minusFlags
+	followFlags
 	serverFlags
 }
 
@@ -66,10 +67,13 @@ func (c *queryHeatmapCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	if file != "" && c.Follow {
+		return &misuse{fmt.Errorf("--%s does not go with --follow", format)}
+	}
 	if file != "" {
 		return c.save(s, query, format, file)
 	}
-	return c.print(s, "/v1/heatmap", query)
+	return c.answer(s, &c.serverFlags, "heatmap", query)
 }
 
 // format says in which format the answer is to be saved where; file is "" if it is to be printed.

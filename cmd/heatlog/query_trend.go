@@ -18,6 +18,8 @@ type queryTrendCmd struct {
 	By   string `help:"day or hour, in the site's time zone. Hours are counted from the journal, which takes longer." placeholder:"day"`
 	JSON bool   `help:"Print the server's answer as JSON." name:"json"`
 	filterFlags
+	windowFlags
+	followFlags
 	serverFlags
 }
 
@@ -41,11 +43,15 @@ type trendRow struct {
 // Run prints one line a day or hour.
 func (c *queryTrendCmd) Run(s *streams) error {
 	query := url.Values{"site": {c.Site}}
-	c.add(query)
+	c.filterFlags.add(query)
+	c.windowFlags.add(query)
 	set(query, "url", c.Page)
 	set(query, "by", c.By)
-	if c.JSON {
-		return c.print(s, "/v1/trend", query)
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.JSON || c.Follow {
+		return c.answer(s, &c.serverFlags, "trend", query)
 	}
 	cl, err := c.client()
 	if err != nil {
@@ -73,8 +79,11 @@ func (c *queryTrendCmd) Run(s *streams) error {
 func printTrend(w io.Writer, a *trendAnswer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	layout, head := time.DateOnly, "DAY"
-	if a.By == "hour" {
+	switch a.By {
+	case "hour":
 		layout, head = "2006-01-02 15:04 -07:00", "HOUR"
+	case "": // windows
+		layout, head = "2006-01-02 15:04:05 -07:00", "FROM"
 	}
 	fmt.Fprintln(t, head+"\tHITS\tVIEWS\tCLICKS\tSCROLLS\tMOVES\tRAGE\tDEAD\tVISITORS\t")
 	total := trendRow{Visitors: a.Visitors}
