@@ -88,8 +88,7 @@ func (n *node) run(kept Kept) {
 		n.cancel()
 	}()
 	for {
-		err = n.follow(kept)
-		kept.Close()
+		err = n.followTo(kept)
 		reason := resetReason(err)
 		if reason == "" {
 			return
@@ -99,6 +98,12 @@ func (n *node) run(kept Kept) {
 			return
 		}
 	}
+}
+
+// followTo follows an answer to its end, and closes it.
+func (n *node) followTo(kept Kept) error {
+	defer kept.Close()
+	return n.follow(kept)
 }
 
 // resetReason is the word for an error that means that the question must be asked anew, "" for others.

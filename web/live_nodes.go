@@ -61,18 +61,29 @@ func (l *live) ask(ctx context.Context, q *liveQuestion) (n *node, created bool,
 			return nil, false, ctx.Err()
 		}
 	}
-	kept, err := l.s.o.Live.Keep(ctx, q.question)
+	return n, true, l.begin(ctx, n)
+}
+
+// begin begins the answer of a new node.
+func (l *live) begin(ctx context.Context, n *node) error {
+	n.failed = errInternal() // if Keep panics
+	defer close(n.ready)
+	defer func() {
+		if n.failed != nil {
+			l.remove(n)
+			n.cancel()
+			l.nodes.Done()
+		}
+	}()
+	kept, err := l.s.o.Live.Keep(ctx, n.question.question)
 	if n.failed = err; err != nil {
-		l.remove(n)
-		l.nodes.Done()
-	} else {
-		go func() {
-			defer l.nodes.Done()
-			n.run(kept)
-		}()
+		return err
 	}
-	close(n.ready)
-	return n, true, err
+	go func() {
+		defer l.nodes.Done()
+		n.run(kept)
+	}()
+	return nil
 }
 
 // claim finds the node of an ID or makes room for one, whose goroutine is counted already.
@@ -260,9 +271,9 @@ func (l *live) shut(ctx context.Context) {
 		n.end(goodbye{byeShutdown, "the server is ending", 500 * time.Millisecond, 3 * time.Second})
 	}
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	told, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
-	for l.awaitLeave(ctx) {
+	for l.awaitLeave(told) {
 	}
 	l.mu.Lock()
 	for u := range l.streams {
@@ -270,7 +281,15 @@ func (l *live) shut(ctx context.Context) {
 	}
 	l.mu.Unlock()
 	l.cancel()
-	l.nodes.Wait()
+	over := make(chan struct{})
+	go func() {
+		l.nodes.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
 }
 
 // awaitLeave waits until a stream ends, and reports whether there may be more of them.

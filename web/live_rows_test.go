@@ -12,11 +12,11 @@ import (
 func TestRows(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 3))
-	for range 20 {
+	for range 8 {
 		table := newRows[int, int]()
 		pictures := []map[int]int{{}} // by version
-		keys := 1 + random.IntN(3*minForgotten)
-		for version := uint64(1); version < 40; version++ {
+		keys := 1 + random.IntN(3*minForgotten/2)
+		for version := uint64(1); version < 20; version++ {
 			now := maps.Clone(pictures[version-1])
 			if random.IntN(4) == 0 {
 				table.whole()

@@ -229,6 +229,7 @@ func (s *Server) sendMessages(ws *websocket.Conn, u *subscriber) (code int, reas
 
 // closeSocket says why a WebSocket is closed.
 func (s *Server) closeSocket(ws *websocket.Conn, code int, reason string) {
-	const most = 120                                                                                                                            // bytes of a close frame's text
-	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason[:min(most, len(reason))]), time.Now().Add(lastWords)) // as it can
+	const most = 120 // bytes of a close frame's text
+	frame := websocket.FormatCloseMessage(code, reason[:min(most, len(reason))])
+	_ = ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(lastWords)) // if the client still takes it
 }

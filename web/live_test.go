@@ -22,8 +22,13 @@ func TestLiveStream(t *testing.T) {
 	if again := h.askMap(); again.ID != q.ID || again.Created {
 		t.Errorf("asked again it is %+v", again)
 	}
-	l := h.listen(q.ID, "")
+	l := h.listen(q.ID, "", "Accept-Encoding", "gzip")
 	defer l.close()
+	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": ""} {
+		if got := l.resp.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
 	m := l.event("snapshot")
 	if m.ID != q.ID || m.Generation != "g1" || m.Positions["ja"] != 1 || !m.Complete || m.Hits != 3 || m.Max != 3 || m.Cells != 1 || m.Version != 1 {
 		t.Errorf("the snapshot is %s", m.raw)
@@ -224,5 +229,57 @@ func TestLiveList(t *testing.T) {
 	one := h.get(queriesPath + "/" + q.ID)
 	if one.StatusCode != 200 || !strings.Contains(one.body, `"kind":"click"`) {
 		t.Errorf("one is %d %s", one.StatusCode, one.body)
+	}
+}
+
+func TestLiveLimitDefaults(t *testing.T) {
+	t.Parallel()
+	want := LiveLimits{
+		Nodes: 64, Streams: 4096, CallerStreams: 64, Tick: 200 * time.Millisecond, Beat: 5 * time.Second, Linger: 30 * time.Second, WriteLimit: 10 * time.Second,
+	}
+	if got := (LiveLimits{}).withDefaults(); got != want {
+		t.Errorf("defaults are %+v, want %+v", got, want)
+	}
+	if got := want.withDefaults(); got != want {
+		t.Errorf("what is set becomes %+v", got)
+	}
+	before := time.Now()
+	by := newLive(nil, LiveLimits{}).deadline(2 << 20)
+	if by.Before(before.Add(30*time.Second)) || by.After(time.Now().Add(30*time.Second)) {
+		t.Errorf("2 MiB may take until %v after %v", by, before)
+	}
+}
+
+// TestLivePause checks how long it is between two evaluations by what one costs.
+func TestLivePause(t *testing.T) {
+	t.Parallel()
+	f := func(tick, spent, want time.Duration) {
+		t.Helper()
+		q := &liveQuestion{question: heatmap.Question{Ask: heatmap.AskHeatmap}}
+		n := newNode(newLive(nil, LiveLimits{Tick: tick}), "", q)
+		n.spent = spent
+		if _, _, pause := n.heard(); pause != want {
+			t.Errorf("with a tick of %v and %v spent it is %v, want %v", tick, spent, pause, want)
+		}
+	}
+	f(0, 0, 200*time.Millisecond)
+	f(0, 20*time.Millisecond, 200*time.Millisecond)
+	f(0, 50*time.Millisecond, 500*time.Millisecond)
+	f(0, time.Second, time.Second)
+	f(2*time.Second, time.Second, 2*time.Second)
+}
+
+// TestLivePanic has an answer panic when it begins, and when it is asked.
+func TestLivePanic(t *testing.T) {
+	t.Parallel()
+	h, f := startLive(t, quick())
+	f.first = func(*fakeKept) { panic("torn") }
+	h.refused(h.do("POST", queriesPath, strings.NewReader(`{"kind":"heatmap","params":`+heatmapParams+`}`)), 500, "internal", "")
+	f.first = nil
+	f.fixed = func(heatmap.Question) *heatmap.Update { panic("torn") }
+	l := h.listen(h.askMap().ID, "")
+	defer l.close()
+	if m := l.event("bye"); m.Code != "gone" || !strings.Contains(m.Reason, "log has the cause") {
+		t.Errorf("bye is %s", m.raw)
 	}
 }
