@@ -70,6 +70,8 @@ export interface PageCount {
   scrolls: number;
   rage: number;
   dead: number;
+  /** Of a window: distinct, whatever their width and device. */
+  visitors?: number;
 }
 
 /** The answer of v1/pages. */

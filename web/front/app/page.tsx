@@ -6,6 +6,7 @@ import { Framed, widthOf } from "./framed";
 import { ByGeneration } from "./generation";
 import { OpenMap } from "./openmap";
 import { Choice, Ghost, Title, Trouble, useTabTitle } from "./parts";
+import { useAlive } from "./alive";
 import { usePoll } from "./poll";
 import { devices, kinds, layers, pageLink, ranges, siteLink, type Kind, type PageRoute } from "./route";
 import { Sheet, depthOf } from "./sheet";
@@ -18,7 +19,7 @@ const fewViews = 5;
 export function PageView({ site, route }: { site: Site; route: PageRoute }) {
   const { url, range, device, kind, bots, frame, layer } = route;
   const asked = { site: site.key, url, ...daysOf(range, zoneOf(site)), device, bots: bots ? 1 : undefined, generation: route.generation };
-  const trend = usePoll<Trend>(pathOf("trend", { ...asked, by: range === "1" ? "hour" : "day" }));
+  const trend = useAlive<Trend>("trend", { ...asked, by: range === "1" ? "hour" : "day" });
   const minus = minusOf(route, site);
   const heat = usePoll<Heat>(frame ? null : pathOf("heatmap", { ...asked, ...minus, kind, cell: 32, limit: 0 }), 3000);
   const others = useCompared(route);

@@ -139,6 +139,17 @@ export function useSeen<E extends Element>() {
   return [ref, seen] as const;
 }
 
+/** Tints an element for a moment when a value is another than before: quietly, and not at all for who wants no motion. */
+export function useTint<E extends Element>(ref: { current: E | null }, value: number): void {
+  const before = useRef(value);
+  useEffect(() => {
+    if (before.current === value) return;
+    before.current = value;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    ref.current?.animate([{ backgroundColor: "var(--tint)" }, { backgroundColor: "transparent" }], { duration: 1600, easing: "ease-out" });
+  }, [value]);
+}
+
 /** Names the browser's tab. */
 export function useTabTitle(title: string): void {
   useEffect(() => {

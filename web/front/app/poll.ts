@@ -19,7 +19,11 @@ const kept = 60; // answers
 // Answers by path, so that going back shows numbers at once.
 const seen = new Map<string, unknown>();
 
-function keep(path: string, data: unknown): void {
+/** The newest answer of a path, undefined where it is forgotten. */
+export const known = <T>(path: string): T | undefined => seen.get(path) as T | undefined;
+
+/** Keeps the newest answer of a path. */
+export function keep(path: string, data: unknown): void {
   seen.delete(path);
   seen.set(path, data);
   for (const oldest of seen.keys()) {

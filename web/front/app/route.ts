@@ -9,6 +9,9 @@ export type Kind = "click" | "rage" | "dead";
 /** What the page in a frame shows in place of clicks; "" = the clicks of the kind. */
 export type Layer = "" | "scroll" | "attention";
 
+/** The window of time of a list of pages that changes as they are visited; "" = the range. */
+export type Trending = "" | "1h" | "24h";
+
 /** Whose hits are counted; "" = everybody's. */
 export type Device = "" | "desktop" | "tablet" | "mobile";
 
@@ -31,6 +34,7 @@ export interface SiteRoute {
   range: Range;
   q: string;
   offset: number;
+  trending: Trending; // in the place of the pages of the range
   install: boolean; // begins at how to install the tag
   generation: string; // "" = the active one
 }
@@ -53,6 +57,8 @@ export interface PageRoute {
 
 /** Values of a Range with what they are called. */
 export const ranges: [Range, string][] = [["1", "Today"], ["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["all", "All"]];
+/** Values of a Trending with what they are called. */
+export const trendings: [Trending, string][] = [["", "In the range"], ["1h", "Last hour"], ["24h", "Last 24 hours"]];
 /** Values of a Kind with what they are called. */
 export const kinds: [Kind, string][] = [["click", "Clicks"], ["rage", "Rage"], ["dead", "Dead"]];
 /** Values of a Layer with what they are called. */
@@ -85,6 +91,7 @@ export function parseRoute(hash: string): Route {
       view: "site", key, range,
       q: p.get("q") ?? "",
       offset: Math.max(0, Math.trunc(Number(p.get("offset"))) || 0),
+      trending: oneOf(trendings, p.get("trending"), ""),
       install: p.get("at") === "install",
       generation: generationOf(p.get("generation")),
     };
@@ -106,7 +113,7 @@ export function parseRoute(hash: string): Route {
 
 /** The address of a site; what is left out is as usual. */
 export function siteLink(key: string, with_: Partial<SiteRoute> = {}): string {
-  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined, at: with_.install ? "install" : undefined, generation: with_.generation });
+  return `#/site/${key}` + queryOf({ range: rangeOf(with_.range), q: with_.q, offset: with_.offset || undefined, trending: with_.trending, at: with_.install ? "install" : undefined, generation: with_.generation });
 }
 
 /** The address of a page; what is left out is as usual. */

@@ -1,12 +1,15 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useAlive, type Alive } from "./alive";
 import { pathOf, type PageCount, type Pages, type Session, type Site, type Trend, zoneOf } from "./api";
 import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
 import { asStored, compact, count, date, daysOf, plural } from "./format";
 import { ByGeneration } from "./generation";
 import { Install } from "./install";
-import { Choice, Figure, Ghost, PageName, Sampled, Title, Trouble, useSeen, useTabTitle } from "./parts";
+import { LiveSwitch } from "./liveswitch";
+import { Choice, Figure, Ghost, PageName, Sampled, Title, Trouble, useSeen, useTabTitle, useTint } from "./parts";
 import { askCalmly, usePoll, type Polled } from "./poll";
-import { go, pageLink, ranges, siteLink, type Device, type Range, type SiteRoute } from "./route";
+import { go, pageLink, ranges, siteLink, trendings, type Device, type Range, type SiteRoute } from "./route";
+import { TrendingPages } from "./trending";
 
 const pagesAtOnce = 25;
 const many = 0.08; // share of clicks that stands out when they are rage or dead
@@ -19,34 +22,34 @@ export function SiteView({ site, route, who, changed }: { site: Site; route: Sit
   const { range } = route;
   const days = daysOf(range, zoneOf(site));
   const by = range === "1" ? "hour" : "day";
-  const trend = usePoll<Trend>(pathOf("trend", { site: site.key, ...days, by, generation: route.generation }));
-  const pages = usePoll<Pages>(pathOf("pages", { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce, generation: route.generation }));
+  const [paused, pause] = useState(false);
+  const trend = useAlive<Trend>("trend", { site: site.key, ...days, by, generation: route.generation }, paused);
   const hits = trend.stale ? undefined : trend.data?.hits;
   // Both stay as they are once set, so that the sign that the first hit came does not go away with it.
+  const [total, setTotal] = useState<number>(); // of pages
   const isNew = useRef(false), started = useRef(false);
   if (hits === 0 && neverHit.includes(trend.data?.why?.reason ?? "")) isNew.current = true;
   if (hits) started.current = true;
   const waits = isNew.current && !started.current;
   useTabTitle(site.key);
-  const complete = trend.data !== undefined && pages.data !== undefined; // nothing above it grows any more
+  const complete = trend.data !== undefined && total !== undefined; // nothing above it grows any more
   useEffect(() => {
     if (route.install && complete) document.getElementById("install")?.scrollIntoView();
   }, [complete]);
 
-  const arrived = () => { trend.again(); pages.again(); };
-  const install = <Install site={site} who={who} waiting={isNew.current} hits={hits} arrived={arrived} changed={changed} />;
+  const install = <Install site={site} who={who} waiting={isNew.current} hits={hits} arrived={trend.again} changed={changed} />;
   return (
     <>
       <header class="head">
         <Title crumb={<a href="#/">Sites</a>}>{site.key}</Title>
-        {!waits && <Choice label="Range" value={range} options={ranges.map(([r, name]) => [r, name, siteLink(site.key, { ...route, range: r, offset: 0 })])} />}
+        {!waits && <div class="head-tools"><LiveSwitch of={trend} paused={paused} pause={pause} /><Choice label="Range" value={range} options={ranges.map(([r, name]) => [r, name, siteLink(site.key, { ...route, range: r, offset: 0 })])} /></div>}
       </header>
       <ByGeneration id={route.generation} back={siteLink(site.key, { ...route, generation: "" })} />
       {isNew.current && install}
       {!waits && (
         <>
           <Numbers trend={trend} site={site} range={range} />
-          <PageTable site={site} route={route} pages={pages} />
+          <PageCard site={site} route={route} days={days} paused={paused} total={total} listed={setTotal} />
         </>
       )}
       {!isNew.current && install}
@@ -87,15 +90,37 @@ function spanOf(trend: Trend | undefined, range: Range): string {
   return a === b ? date(a, true) : `${date(a, a.slice(0, 4) !== b.slice(0, 4))} – ${date(b, true)}`;
 }
 
-function PageTable({ site, route, pages }: { site: Site; route: SiteRoute; pages: Polled<Pages> }) {
-  const data = pages.data;
-  const move = (offset: number) => siteLink(site.key, { ...route, offset });
+interface TableProps {
+  site: Site;
+  route: SiteRoute;
+  days: { from?: string; to?: string };
+  paused: boolean;
+  /** Called with how many pages there are. */
+  listed: (total: number | undefined) => void;
+}
+
+/** The pages of the range, or those that most happens on now. */
+function PageCard({ site, route, days, paused, total, listed }: TableProps & { total: number | undefined }) {
+  const { trending } = route;
   return (
     <section class="card" aria-labelledby="pages">
       <div class="card-head">
-        <h2 id="pages">Pages{data && data.total > 0 && <span class="soft"> {count(data.total)}</span>}</h2>
-        <Search route={route} />
+        <h2 id="pages">{trending ? "Trending" : <>Pages{!!total && <span class="soft"> {count(total)}</span>}</>}</h2>
+        <Choice label="Which pages" value={trending} options={trendings.map(([v, name]) => [v, name, siteLink(site.key, { ...route, trending: v, q: "", offset: 0 })])} />
+        {!trending && <Search route={route} />}
       </div>
+      {trending ? <TrendingPages key={trending} site={site} route={route} window={trending} paused={paused} /> : <PageTable site={site} route={route} days={days} paused={paused} listed={listed} />}
+    </section>
+  );
+}
+
+function PageTable({ site, route, days, paused, listed }: TableProps) {
+  const query = { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce, generation: route.generation };
+  const pages: Alive<Pages> = useAlive<Pages>("pages", query, paused), data = pages.data;
+  const move = (offset: number) => siteLink(site.key, { ...route, offset });
+  useEffect(() => listed(data?.total), [data?.total]);
+  return (
+    <>
       {pages.error && !data && <div class="pad"><Trouble error={pages.error} again={pages.again} /></div>}
       {!data && !pages.error && <div class="pad"><Ghost tall={120} /></div>}
       {data && data.pages.length === 0 && <NoPages site={site} route={route} pages={data} />}
@@ -117,13 +142,14 @@ function PageTable({ site, route, pages }: { site: Site; route: SiteRoute; pages
           {data.next_offset !== null && <a class="button small" href={move(data.next_offset)}>Next</a>}
         </nav>
       )}
-    </section>
+    </>
   );
 }
 
 function PageRow({ page, site, route }: { page: PageCount; site: Site; route: SiteRoute }) {
   const { range, generation } = route;
   const [ref, seen] = useSeen<HTMLTableRowElement>();
+  useTint(ref, page.hits);
   return (
     <tr ref={ref}>
       <th scope="row"><a href={pageLink(site.key, page.url, { range, generation })}><PageName url={page.url} own={site.origins} /></a></th>

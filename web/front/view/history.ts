@@ -3,7 +3,7 @@ import { get, type Trouble } from "./feed";
 import { makeReel, type Reel, type Scene, type TimelineAnswer } from "./reel";
 import { capital, countOf } from "./words";
 
-const PLAY = "M7 4.5v11l9-5.5z", STOP = "M7 5v10M13 5v10", CROSS = "M5.5 5.5l9 9m0-9l-9 9", BACK = "M12 5l-5 5 5 5", ON = "M8 5l5 5-5 5";
+const PLAY = "M7 4.5v11l9-5.5z", STOP = "M7 5v10M13 5v10", CROSS = "M5.5 5.5l9 9m0-9l-9 9", BACK = "M12 5l-5 5 5 5", ON = "M8 5l5 5-5 5", CHEVRON = "M5 7.5l5 5 5-5";
 
 /** Milliseconds of the day that go by in one of the clock's, and what that is called. */
 const SPEEDS = [[1, "Real time"], [60, "1 min/s"], [300, "5 min/s"], [600, "10 min/s"], [1800, "30 min/s"], [3600, "1 h/s"], [10_800, "3 h/s"], [21_600, "6 h/s"]] as const;
@@ -57,7 +57,7 @@ export function makeHistory(token: string, stage: Stage): History {
   const hours = make("div", "hours", { "aria-hidden": "true" }, ...QUARTERS.map((q) => make("span", "", {}, `${String(q * 24).padStart(2, "0")}:00`)));
   const element = make("section", "history", { "aria-label": "A day of this page" },
     make("div", "row", {}, play, make("div", "day", {}, back, make("div", "pick", {}, date), on), clock, said,
-      make("div", "pick speed", {}, speed), make("fieldset", "seg", { "aria-label": "Hits" }, ...spans.map((s) => s.parentElement!)),
+      make("div", "pick speed", {}, speed, icon(CHEVRON)), make("fieldset", "seg", { "aria-label": "Hits" }, ...spans.map((s) => s.parentElement!)),
       button("tool", "Back to the live map", close, icon(CROSS))),
     make("div", "scrub", {}, columns, at), hours);
   let open = false, playing = false, day = "", url = "";

@@ -9,6 +9,9 @@ const HOLD = "M7.5 5.5v9M12.5 5.5v9", GO = "M7.5 5v10l8-5z";
 const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
 const OUT = "M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12M11 4h5v5m0-5l-7 7";
 
+/** Characters about the connection that have room beside the panel's name. */
+const BRIEF = 16;
+
 /** What the panel does. */
 export interface Actions {
   choose(some: Partial<Choices>): void;
@@ -103,7 +106,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     make("div", "head", {}, make("span", "mark"), name, live, pause, out, turn, button("tool", "Close the map", actions.close, icon(CROSS))), read, body);
   let folded = phone;
   let chosen = false; // somebody folded or unfolded it
-  let summary = "heatlog", shown = "", told = "";
+  let summary = "heatlog", waiting = "", shown = "", told = "";
 
   function choices(c: Choices): void {
     for (const m of maps) m.checked = m.value === c.map;
@@ -181,6 +184,9 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   function life(state: Life, text: string): void {
     live.className = "live " + state;
     write(live, text);
+    waiting = state === "held" ? text : "";
+    element.classList.toggle("brief", text.length > BRIEF);
+    title();
   }
 
   function hold(on: boolean): void {
@@ -201,8 +207,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   function playing(on: boolean): void {
     write(play, on ? "Back to the live map" : "Play a day");
     element.classList.toggle("plays", on);
-    if (on) live.className = "live off";
-    if (on) write(live, "History");
+    if (on) life("off", "History");
     if (on && phone) setFolded(true);
     if (!on) play.focus();
   }
@@ -229,7 +234,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   }
 
   function title(): void {
-    write(name, folded ? summary : "heatlog");
+    write(name, folded ? waiting || summary : "heatlog");
   }
 
   turn.setAttribute("aria-controls", "body");

@@ -42,10 +42,12 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .mark{flex:none;width:20px;height:20px;border-radius:6px;background:radial-gradient(circle at 38% 60%,#e01b30 0 12%,#ff8f1f 30%,#f6dd3b 45%,#1cc7b4 68%,#3f7df8 100%)}
 .name{font-weight:650;font-size:14px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-variant-numeric:tabular-nums}
 .live{display:flex;align-items:center;gap:6px;margin-left:auto;color:var(--soft);font-size:12px;white-space:nowrap;font-variant-numeric:tabular-nums}
-.live::before{content:"";width:8px;height:8px;border-radius:50%;background:var(--live);box-shadow:0 0 0 3px rgb(18 161 80/.2)}
+.live::before{content:"";flex:none;width:8px;height:8px;border-radius:50%;background:var(--live);box-shadow:0 0 0 3px rgb(18 161 80/.2)}
 .live.late::before{background:var(--warn);box-shadow:0 0 0 3px rgb(217 119 6/.2)}
 .live.off::before,.live.held::before{background:var(--soft);box-shadow:none}
 .live.held{color:var(--ink);font-weight:600}
+.brief:not(.folded) .name{display:none}
+.brief:not(.folded) .live{margin-left:0;margin-right:auto}
 .held .pause{background:var(--fill);color:var(--ink)}
 .plays .pause{display:none}
 .read{flex:none;height:3px;margin:-3px 16px 0;border-radius:2px;background:var(--line);overflow:hidden}
@@ -70,7 +72,7 @@ input[type=date]:hover{background:var(--hover)}
 .scrub{position:relative;height:44px}
 .columns{position:absolute;inset:0 8px 9px;display:flex;align-items:flex-end;gap:1px}
 .columns i{flex:1;min-width:0;border-radius:1px 1px 0 0;background:var(--accent);opacity:.35}
-.scrub input{position:absolute;left:0;right:0;bottom:0;width:100%}
+.history .scrub input{position:absolute;left:0;right:0;bottom:0;width:100%}
 .hours{display:flex;justify-content:space-between;margin:-4px 8px 0;font-size:11px;line-height:14px;color:var(--soft);font-variant-numeric:tabular-nums}
 .hours span{width:0;display:flex;justify-content:center}
 button,select,input{font:inherit;color:inherit}
@@ -145,6 +147,7 @@ input[type=range]{--track:linear-gradient(90deg,var(--accent) var(--at),var(--li
 @media(max-width:1100px){.history{right:16px;bottom:72px}}
 @media(prefers-reduced-motion:reduce){.pulse{display:none}.read i{transition:none}}
 @media(max-width:480px){
+.folded.held .name{font-weight:600}
 .history{left:8px;right:8px;bottom:calc(60px + env(safe-area-inset-bottom));padding:12px}
 .row{gap:8px}
 .said{flex-basis:100%;order:1}

@@ -23,7 +23,7 @@ import { appURL, type Choices, comparedWith, groupOf, historyURL, pageURL, parts
 import { makeStrip, MAX_ERROR } from "./strip";
 import type { Scene, TimelineAnswer } from "./reel";
 import { type Sides, tipOfElement, tipOfSides } from "./tips";
-import { count, countOf, emptyNotice, nameOfHits, nothingBefore, percent, readingText, seconds, sideNames, troubleNotice } from "./words";
+import { count, countOf, emptyDay, emptyNotice, nameOfHits, nothingBefore, percent, readingText, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
@@ -33,6 +33,9 @@ const ENOUGH = 30;
 
 /** How long a window must keep its width to be asked about, ms. */
 const SETTLED = 300;
+
+/** When the numbers of an answer are told whatever is drawn of it, ms. */
+const LATEST = 1000;
 
 /** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
 const LOOK_EVERY = 250;
@@ -60,7 +63,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     show(null, []); // the next answer asks again
     panel.notice(troubleNotice(t, link.base, choices));
   });
-  let widthChosen = false, fitting = 0;
+  let widthChosen = false, fitting = 0, telling = 0;
   let counted = ""; // what the page is counted as
   let page = pageURL(), zone: string | undefined;
   let points: Points = new Float64Array(0); // those of the field that is drawn
@@ -157,6 +160,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       sides = null;
       placing.set(a.elements, points);
       show({ sheets: placing.sheets }, []);
+      clearTimeout(telling);
+      telling = setTimeout(guard(tellElements), LATEST); // a frame that is out of sight draws nothing
     }
     return !same;
   }
@@ -325,7 +330,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     const field = makeField(points, document.documentElement.scrollWidth), name = nameOfHits(choices);
     show(field && { field }, []);
     if (day.hits) panel.figures(figuresOfScene(scene, day, clock, name, field?.max ?? 0), `${clock} · ${countOf(scene.hits, name)}`);
-    else panel.notice(emptyNotice(day.why, choices));
+    else panel.notice(emptyDay(name));
   }
 
   /** Takes the picture away until the next answer. */
@@ -449,6 +454,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     listen(removeEventListener);
     clearInterval(looking);
     clearTimeout(fitting);
+    clearTimeout(telling);
     cancelAnimationFrame(frame);
     host.close();
     forgetOpen(link.site);

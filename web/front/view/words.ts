@@ -40,6 +40,11 @@ export function nothingBefore(why: Why | undefined): Notice {
   return { alarming: false, title: "Nothing to compare with", text, remedies: [{ label: "Show the map alone", choose: { compare: "" } }] };
 }
 
+/** Says that a day is empty. */
+export function emptyDay(name: string): Notice {
+  return { alarming: false, title: `No ${name} on this day`, text: "Choose another day below, or go back to the live map." };
+}
+
 /** Says why a map is empty, and what shows more. */
 export function emptyNotice(why: Why | undefined, c: Choices): Notice {
   const what = c.map === "clicks" ? NAMES[c.clicks] : "scrolling";

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
+	"testing"
 	"time"
 
 	"heatlog/cmd/heatlog/internal/heatlogtest"
@@ -15,6 +18,40 @@ import (
 func lacksLive(s *heatlogtest.Server) bool {
 	status, _ := s.Request("GET", "/v1/queries", nil, nil, nil)
 	return status == http.StatusNotFound
+}
+
+// standIn gives the server with answers that stay alive, also where it has none.
+func standIn(t *testing.T, s *heatlogtest.Server) *heatlogtest.Server {
+	t.Helper()
+	to, err := url.Parse(s.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pass := httputil.NewSingleHostReverseProxy(to)
+	pass.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	lacks := lacksLive(s)
+	var reads http.HandlerFunc = func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if length, err := time.ParseDuration(q.Get("window")); lacks && err == nil {
+			q.Del("window")
+			q.Del("every")
+			q.Set("from", time.Now().Add(-length).UTC().Format(time.RFC3339))
+			r.URL.RawQuery = q.Encode()
+		}
+		pass.ServeHTTP(w, r)
+	}
+	live := &told{reads}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lacks && strings.HasPrefix(r.URL.Path, "/v1/queries") {
+			live.ServeHTTP(w, r)
+			return
+		}
+		reads(w, r)
+	}))
+	t.Cleanup(front.Close)
+	stand := *s
+	stand.Base = front.URL
+	return &stand
 }
 
 // serveTimeline makes a timeline of what the server exports.

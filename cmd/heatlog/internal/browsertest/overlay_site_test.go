@@ -35,6 +35,7 @@ type owner struct {
 	deaf   *atomic.Bool            // the gate keeps hits from the server
 	listed *atomic.Pointer[string] // what the gate answers for a page's elements instead
 	lives  *streams                // through the gate
+	mute   *atomic.Bool            // streams through the gate end at once and for good
 	asked  *atomic.Int64           // requests to reading routes through the gate
 	tells  func() bool             // the gate speaks for a server without answers that stay alive
 }
@@ -60,7 +61,7 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), asked: new(atomic.Int64)}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), asked: new(atomic.Int64)}
 	o.tells = sync.OnceValue(func() bool { return lacksLive(o.server) })
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -130,6 +131,11 @@ func (o *owner) openGate() string {
 			r = follows
 		}
 		switch {
+		case o.mute.Load() && isStream(r):
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, "event: bye\ndata: {\"event\":\"bye\",\"code\":\"too_many\"}\n\n")
 		case r.URL.Path == "/v1/timeline" && o.tells():
 			serveTimeline(o.server, w, r)
 		case strings.HasPrefix(r.URL.Path, "/v1/queries") && o.outage.Load() == nil && (o.listed.Load() != nil || o.tells()):

@@ -180,31 +180,41 @@ func (o *owner) testNewHits(t *testing.T) {
 	p.Close()
 }
 
-// testPace wants no request from a page that nobody sees, and few from one where nothing happens.
+// testPace wants no request from a page that nobody sees, and few from one where nothing happens; also where answers do not come
+// by a stream, such as of a comparison.
 func (o *owner) testPace(t *testing.T) {
 	p := o.open("/pace", browser.Desktop)
-	panelSays(t, p, "No clicks to show")
-	asked := func(during time.Duration) (n int) {
-		before := len(p.Requests())
+	panelSays(t, p, "No clicks to show", "Live · ")
+	asked := func(during time.Duration) int {
+		before := requestsOf(p, "/v1/")
 		browser.Eval[bool](p, fmt.Sprintf(`new Promise(done => setTimeout(() => done(true), %d))`, during.Milliseconds()))
-		for _, r := range p.Requests()[before:] {
-			if strings.Contains(r, "/v1/heatmap") {
-				n++
-			}
-		}
-		return n
+		return requestsOf(p, "/v1/") - before
 	}
 	see := func(state string) {
 		browser.Eval[bool](p, `(Object.defineProperty(document, "visibilityState", {value: "`+state+`", configurable: true}), document.dispatchEvent(new Event("visibilitychange")))`)
 	}
-	see("hidden")
-	asked(200 * time.Millisecond) // what was on its way
-	if n := asked(1500 * time.Millisecond); n > 0 {
-		t.Errorf("a hidden page asks %d times in 1.5 s", n)
-	}
-	see("visible")
-	if n := asked(1500 * time.Millisecond); n < 1 || n > 3 {
-		t.Errorf("a page that is seen again asks %d times in 1.5 s", n)
+	for _, compares := range []bool{false, true} {
+		if compares {
+			pick(p, "Compare with", "before")
+		}
+		see("hidden")
+		asked(200 * time.Millisecond) // what was on its way
+		if n := asked(1500 * time.Millisecond); n > 0 {
+			t.Errorf("a hidden page asks %d times in 1.5 s", n)
+		}
+		before := requestsOf(p, "/v1/")
+		see("visible")
+		for end := time.Now().Add(60 * time.Second); requestsOf(p, "/v1/") == before; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("a page that is seen again asks nothing, comparing %t", compares)
+			}
+		}
+		if n := asked(1500 * time.Millisecond); n > 3 {
+			t.Errorf("a page that is seen again asks %d times in 1.5 s, comparing %t", n, compares)
+		}
+		if n := asked(1500 * time.Millisecond); !compares && n > 0 {
+			t.Errorf("a page that has a stream asks %d times in 1.5 s", n)
+		}
 	}
 	browser.Eval[bool](p, `{ const now = Date.now; Date.now = () => now() + 61000; true }`)
 	asked(1200 * time.Millisecond)
@@ -285,11 +295,11 @@ func (o *owner) testKeyboard(t *testing.T) {
 	p := o.open("/keyboard", browser.Desktop)
 	panelSays(t, p, "isitors")
 	var order []string
-	for range 11 {
+	for range 12 {
 		p.Press("Tab")
 		order = append(order, inPanel[string](p, `r => (e => !e ? "" : e.ariaLabel || e.closest("label").innerText)(r.activeElement)`))
 	}
-	want := []string{"Same view in heatlog", "Fold the panel", "Close the map", "Clicks", "Kind of clicks", "Days", "Width of the windows", "Compare with", "Only hits with tag", "Opacity", "Count my clicks"}
+	want := []string{"Pause the map", "Same view in heatlog", "Fold the panel", "Close the map", "Clicks", "Kind of clicks", "Days", "Width of the windows", "Compare with", "Only hits with tag", "Opacity", "Count my clicks"}
 	if !slices.Equal(order, want) {
 		t.Errorf("Tab goes through %q, want %q", order, want)
 	}

@@ -1,0 +1,63 @@
+package browsertest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"heatlog/cmd/heatlog/internal/browser"
+)
+
+// TestAppLives wants numbers to change as hits come, with a tint of the row that changed; to stay as they are while they are
+// paused; and the pages of the last hour to be listed as they are visited.
+func TestAppLives(t *testing.T) {
+	t.Parallel()
+	server := standIn(t, appServer(t))
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop?range=all")
+	a.see(".figures", "Views110")
+	a.see(".live-switch", "Live")
+	a.Wait(`document.querySelectorAll(".pages tbody tr").length === 4`)
+	asked := requestsOf(a.Page, "/v1/pages") + requestsOf(a.Page, "/v1/trend?site=shop&by")
+	view := func(page string) {
+		t.Helper()
+		server.Import(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720,"visitor":"new"}`, time.Now().UnixMilli(), page)+"\n"), "")
+	}
+	browser.Eval[bool](a.Page, `(() => {
+		window.tinted = []
+		const animate = Element.prototype.animate
+		Element.prototype.animate = function (...a) { tinted.push(this.innerText.split("\n")[0]); return animate.apply(this, a) }
+		return true
+	})()`)
+	view(appHome)
+	a.see(".figures", "Views111")
+	a.Wait(`[...document.querySelectorAll(".pages tbody tr")].some(r => r.querySelector("[data-name=Views]").textContent === "61") && tinted.length === 1`)
+	if now := requestsOf(a.Page, "/v1/pages") + requestsOf(a.Page, "/v1/trend?site=shop&by"); now > asked {
+		t.Errorf("reading routes were asked %d times", now-asked)
+	}
+	a.press(".live-switch", "Live")
+	a.see(".live-switch", "Paused · 0 new hits")
+	view(appHome)
+	a.see(".live-switch", "Paused · 1 new hit")
+	a.see(".figures", "Views111")
+	a.press(".live-switch", "Paused")
+	a.see(".figures", "Views112")
+
+	a.press(".choice a", "Last hour")
+	a.see(".card-head h2", "Trending")
+	a.see(".trending tbody tr", "1/")
+	view("https://shop.example/new")
+	a.see(".trending", "/new")
+	a.see(".trending-sum", "in the last hour")
+	for _, size := range appSizes {
+		a.Resize(size)
+		a.fits("trending", size)
+	}
+	a.Goto(server.Base + "/#/site/shop?range=all")
+	a.see(".live-switch", "Live")
+	for _, size := range appSizes {
+		a.Resize(size)
+		a.fits("site-live", size)
+	}
+	a.calm()
+}

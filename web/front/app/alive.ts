@@ -1,0 +1,69 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { openStream, type Question } from "../stream";
+import type { History, News } from "../told";
+import { pathOf, reachable } from "./api";
+import { keep, known, usePoll, type Polled } from "./poll";
+
+/** What is known of an answer that stays alive. */
+export interface Alive<T> extends Polled<T> {
+  /** It comes by itself; else it is asked for again and again. */
+  streams: boolean;
+  /** How far history is read, null: it is. */
+  history: History | null;
+  /** Hits that came since it was paused. */
+  fresh: number;
+}
+
+type Query = Record<string, string | number | undefined>;
+
+// What the server said of streams: one that has none is not asked again.
+let none = false;
+
+/**
+ * Follows the answer of a reading route for as long as the page is visible: by a stream, and where there is none by asking every
+ * so many ms. While it is paused, data stays as it was. It takes one of the six connections of a browser to the server.
+ */
+export function useAlive<T extends { hits: number }>(kind: Question["kind"], query: Query, paused = false, every = 5000): Alive<T> {
+  const path = pathOf(kind, query);
+  const [heard, setHeard] = useState<{ path: string; data: T; history: History | null } | null>(null);
+  const [polls, setPolls] = useState(none);
+  const again = useRef(() => {}), shown = useRef<{ path: string; data: T } | null>(null);
+
+  useEffect(() => {
+    setPolls(none);
+    if (none) return;
+    const show = (data: T, { history }: News) => {
+      setPolls(false);
+      reachable.set(true);
+      keep(path, data);
+      setHeard({ path, data, history });
+    };
+    const stream = openStream<T>(document.baseURI, questionOf(kind, query), { credentials: "same-origin" }, {
+      told: show,
+      lives: show,
+      lost({ status }) {
+        if (status === 404 || status === 405) none = true;
+        setPolls(true);
+      },
+    });
+    again.current = stream.again;
+    return stream.close;
+  }, [path]);
+
+  const polled = usePoll<T>(polls ? path : null, every);
+  const streams = !polls && heard?.path === path, before = known<T>(path);
+  const now: Polled<T> = polls ? polled : { stale: !streams && before === undefined, again: () => again.current() };
+  if (!polls && (streams || before !== undefined || heard)) now.data = streams ? heard.data : (before ?? heard!.data);
+  const { data } = now, kept = shown.current;
+  let fresh = 0;
+  if (paused && kept?.path === path) {
+    fresh = Math.max(0, (data?.hits ?? 0) - kept.data.hits);
+    now.data = kept.data;
+  } else if (data && !now.stale) shown.current = { path, data };
+  return { ...now, streams, history: streams ? heard.history : null, fresh };
+}
+
+function questionOf(kind: Question["kind"], query: Query): Question {
+  const set = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  return { kind, params: Object.fromEntries(set.map(([name, value]) => [name, String(value)])) };
+}
