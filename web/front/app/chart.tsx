@@ -33,7 +33,7 @@ export function TrendChart({ trend, metric, names }: { trend: Trend | undefined;
     setAt(to);
   };
 
-  if (!trend) return <div class="chart" ref={ref}><Ghost tall={height} /></div>;
+  if (!trend) return <div class="chart chart-wait" ref={ref}><Ghost tall={height} /></div>;
   if (buckets.length === 0) return <div class="chart chart-empty" ref={ref}><p>Nothing to draw in this range.</p></div>;
   return (
     <div class="chart">

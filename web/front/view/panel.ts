@@ -208,7 +208,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     write(play, on ? "Back to the live map" : "Play a day");
     element.classList.toggle("plays", on);
     if (on) life("off", "History");
-    if (on && phone) setFolded(true);
+    if (on && matchMedia("(max-width: 1100px)").matches) setFolded(true); // the bar is where the panel would be
     if (!on) play.focus();
   }
 

@@ -132,6 +132,9 @@ input[type=range]{--track:linear-gradient(90deg,var(--accent) var(--at),var(--li
 ::-webkit-slider-thumb{appearance:none;width:16px;height:16px;margin-top:-6px;border-radius:50%;background:#fff;box-shadow:var(--knob)}
 ::-moz-range-track{height:4px;border-radius:2px;background:var(--track)}
 ::-moz-range-thumb{width:16px;height:16px;border:0;border-radius:50%;background:#fff;box-shadow:var(--knob)}
+input[type=range]:focus-visible{outline:none}
+input[type=range]:focus-visible::-webkit-slider-thumb{outline:2px solid var(--accent);outline-offset:2px}
+input[type=range]:focus-visible::-moz-range-thumb{outline:2px solid var(--accent);outline-offset:2px}
 .switch{position:relative;display:flex;align-items:center;gap:8px;color:var(--soft);cursor:pointer;white-space:nowrap}
 .switch input{position:absolute;inset:0;width:100%;height:100%;opacity:0;margin:0;cursor:pointer}
 .switch i{flex:none;width:32px;height:20px;padding:2px;border-radius:10px;background:var(--hover)}

@@ -3,7 +3,6 @@ package browsertest
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -151,7 +150,6 @@ func TestOverlayPlaysADay(t *testing.T) {
 	press(p, "Play a day")
 	said := func(texts ...string) {
 		t.Helper()
-		p.Wait(`true`)
 		for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 			text := inPanel[string](p, `r => r.querySelector(".history").innerText`)
 			if !slices.ContainsFunc(texts, func(want string) bool { return !strings.Contains(text, want) }) {
@@ -169,7 +167,6 @@ func TestOverlayPlaysADay(t *testing.T) {
 	if date := inPanel[string](p, `r => r.querySelector("[type=date]").value`); date != day.Format(time.DateOnly) {
 		t.Errorf("it plays %s, want the last day with clicks, %s", date, day.Format(time.DateOnly))
 	}
-	p.Wait(`true`)
 	scrub := func(minute int) {
 		inPanel[bool](p, fmt.Sprintf(`r => { const e = r.querySelector("[aria-label='Time of the day']"); e.value = %d; e.dispatchEvent(new Event("input")); return true }`, minute))
 	}
@@ -186,6 +183,9 @@ func TestOverlayPlaysADay(t *testing.T) {
 	said("2 clicks in the last hour")
 	wantPixel(t, p, "overlay-day-hour", 100, 100, white)
 	wantPixel(t, p, "overlay-day-hour", 204, 204, hottest)
+	p.Dark(true)
+	p.Keep("overlay-day-dark")
+	p.Dark(false)
 	inPanel[bool](p, `r => { r.querySelector("input[value='so far']").click(); r.querySelector("[aria-label='Time of the day']").focus(); return true }`)
 	p.Press("Home")
 	said("00:00", "0 clicks")
@@ -194,19 +194,27 @@ func TestOverlayPlaysADay(t *testing.T) {
 	said("No clicks on this day")
 	panelSays(t, p, "No clicks on this day")
 	p.Keep("overlay-day-empty")
-	for _, dark := range []bool{false, true} {
-		if os.Getenv("HEATLOG_TEST_SHOTS") == "" {
-			break
-		}
-		p.Dark(dark)
-		p.Resize(browser.Phone)
-		p.Keep(fmt.Sprintf("overlay-day-phone-%v", dark))
-		p.Resize(browser.Desktop)
-		p.Keep(fmt.Sprintf("overlay-day-desktop-%v", dark))
-	}
 	press(p, "Back to the live map")
 	panelSays(t, p, "Clicks\n5", "Live · ")
 	wantPixel(t, p, "overlay-day-left", 204, 204, hottest)
+	silent(t, p)
+	p.Close()
+
+	p = o.open("/day", browser.Phone)
+	panelSays(t, p, "No clicks to show")
+	pick(p, "Width of the windows", "all")
+	panelSays(t, p, "Clicks\n5")
+	press(p, "Play a day")
+	said("clicks")
+	for _, dark := range []bool{false, true} {
+		p.Dark(dark)
+		scrub(600)
+		said("10:00", "3 clicks")
+		p.Keep(fmt.Sprintf("overlay-day-phone-%v", dark))
+	}
+	if over := inPanel[float64](p, `r => { const [bar, panel] = [".history", ".panel"].map(s => r.querySelector(s).getBoundingClientRect()); return Math.max(bar.bottom - panel.top, -bar.left, bar.right - innerWidth) }`); over > 0 {
+		t.Errorf("the bar is %g px outside of the screen or over the panel", over)
+	}
 	silent(t, p)
 	p.Close()
 }
