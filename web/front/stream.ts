@@ -13,8 +13,6 @@ export interface Question {
 /** Why there is no stream. The status is 0 where the server could not be reached, or was silent or cut it off. */
 export interface Lost {
   readonly status: number;
-  /** Tries in a row that brought nothing. */
-  readonly tries: number;
   /** It is not tried again. */
   readonly final: boolean;
 }
@@ -29,7 +27,7 @@ export interface Ears<A> {
 }
 
 export interface Stream {
-  /** Tries at once, where it waits. */
+  /** Tries at once, where it waits: the server is there again. */
   again(): void;
   close(): void;
 }
@@ -75,10 +73,15 @@ export function openStream<A>(base: string, q: Question, init: RequestInit, ears
       own.abort();
       if (ended || !visible()) continue;
       const final = next.wait < 0;
-      if (final || !heard) ears.lost({ status: next.status, tries: ++tries, final }); // a cut alone is nothing to tell: it comes back
+      if (final || !heard) tell(next.status, final); // a cut alone is nothing to tell: it comes back
       if (final || ended) return;
       await rest(next.wait || pause());
     }
+  }
+
+  function tell(status: number, final: boolean): void {
+    tries++;
+    ears.lost({ status, final });
   }
 
   /** How long to wait after a cut, and longer after each failure: not all come back at once. */

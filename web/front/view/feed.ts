@@ -187,6 +187,7 @@ export function makeFeed(base: string, token: string, listener: Listener): Feed 
       failures++;
       return listener.trouble(got);
     }
+    if (failures) stream?.again(); // the server is back
     failures = 0;
     if (listener.answer(url, got, null)) changed = Date.now();
     return true;

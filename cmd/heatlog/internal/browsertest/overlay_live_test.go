@@ -84,7 +84,11 @@ func TestOverlayLives(t *testing.T) {
 	if _, opened := o.lives.count(); opened < 2 {
 		t.Errorf("%d streams were opened, want one after the cut", opened)
 	}
-	silent(t, p)
+	for _, line := range p.Console() {
+		if !strings.Contains(line, "/stream") { // the browser says that it was cut
+			t.Errorf("console: %s", line)
+		}
+	}
 	p.Close()
 }
 
