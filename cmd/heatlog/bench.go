@@ -53,6 +53,7 @@ Every row is measured several times, in turns with its yardstick where it has on
   import    a file
   replay    generations from the journal of query, on all cores
   analysts  questions on a plan while 50,000 hits/s come in; all at once
+  live      how soon a hit is on the socket of who looks on at its page; what a thousand who look on cost
   draw      pictures of a tall page
   large     the question of query at --large-hits, in turns with --hits
   memory    a small cache, --memory-hits hits and 200,000 pages; full load and questions
@@ -76,6 +77,7 @@ func benchParts() []benchPart {
 		{name: "import", run: (*bench).runImport},
 		{name: "replay", run: (*bench).runReplay},
 		{name: "analysts", run: (*bench).runAnalysts},
+		{name: "live", run: (*bench).runLive},
 		{name: "draw", run: (*bench).runDraw},
 		{name: "large", run: (*bench).runLarge},
 		{name: "memory", run: (*bench).runMemory},

@@ -73,6 +73,11 @@ func benchSpecs() []benchSpec {
 		{part: "analysts", id: "analysts burst", row: "{analysts} questions in the same instant, while 50,000 hits/s come in: p99", unit: "ms", beside: "without hits", limit: 100},
 		{part: "analysts", id: "analysts kept", row: "hits that come in meanwhile", unit: "hits/s", beside: "without analysts", least: true, reach: 0.9},
 
+		{part: "live", id: "live p50", row: "from the 204 to the patch on the socket, while 20,000 hits/s come in, p50", unit: "ms", limit: 300},
+		{part: "live", id: "live p99", row: "from the 204 to the patch on the socket, while 20,000 hits/s come in, p99", unit: "ms", limit: 300},
+		{part: "live", id: "live evaluations", row: "evaluations a tick of 10 live questions that 1,000 look on at", unit: "evaluations", limit: 10.5},
+		{part: "live", id: "live kept", row: "hits that come in while 1,000 look on at 10 pages", unit: "hits/s", beside: "without them", least: true, reach: 0.9},
+
 		{part: "draw", id: "png", row: "coloured PNG of a page of 1,280 × 8,000 px, p50", unit: "ms", limit: 100},
 		{part: "draw", id: "png bytes", row: "size of that PNG", unit: "bytes"},
 		{part: "draw", id: "field", row: "field of a page of 1,280 × 8,000 px, p50", unit: "ms", limit: 60},

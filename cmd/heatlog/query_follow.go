@@ -212,27 +212,53 @@ func (f *follower) ask(ctx context.Context) error {
 
 // listen shows the messages of a stream. One that breaks off is no error.
 func (f *follower) listen(stream io.Reader, silence *time.Timer) (wait time.Duration, err error) {
-	lines := bufio.NewScanner(stream)
-	lines.Buffer(nil, maxFollowed)
-	for lines.Scan() {
+	var last *liveMessage // a goodbye
+	var failed error
+	_ = readEvents(stream, func(data []byte) error {
 		silence.Reset(followSilence)
-		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
-		if !ok {
-			continue
-		}
 		m := liveMessage{raw: data}
-		if err := json.Unmarshal(data, &m); err != nil {
-			return 0, &goneError{fmt.Sprintf("it sent %.60q: %v", data, err)}
+		if failed = json.Unmarshal(data, &m); failed != nil {
+			failed = fmt.Errorf("it sent %.60q: %w", data, failed)
+			return failed
 		}
 		f.token = m.Token
-		if err := f.show(&m); err != nil {
-			return 0, &goneError{err.Error()}
+		if failed = f.show(&m); failed == nil && m.Event == "bye" {
+			last = &m
+			return io.EOF
 		}
-		if m.Event == "bye" {
-			return f.bye(&m)
-		}
+		return failed
+	})
+	switch {
+	case failed != nil:
+		return 0, &goneError{failed.Error()}
+	case last != nil:
+		return f.bye(last)
 	}
 	return 0, nil
+}
+
+// readEvents gives the data of each server-sent event of a live answer, valid until the next one, until the stream ends or each gives an
+// error, which it returns. What was cut off is none.
+func readEvents(stream io.Reader, each func(data []byte) error) error {
+	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, maxFollowed)
+	lines.Split(wholeLines)
+	for lines.Scan() {
+		if data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok {
+			if err := each(data); err != nil {
+				return err
+			}
+		}
+	}
+	return lines.Err()
+}
+
+// wholeLines splits a stream into lines as bufio.ScanLines does, but leaves out a last one without its end.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if atEOF && bytes.IndexByte(data, '\n') < 0 {
+		return len(data), nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 // bye says what to do at the end of a stream.

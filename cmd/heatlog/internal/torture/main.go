@@ -45,6 +45,7 @@ var rows = []row{
 	{"clock", "./cmd/heatlog", "TestFaultClockJumps|TestFaultClockDays"},
 	{"cache", "./cmd/heatlog", "TestTorture"},
 	{"identity", "./replay", "TestIdentity|TestKillEveryState"},
+	{"live", "./cmd/heatlog", "TestLiveCuts"},
 	{"mongodb", "./cmd/heatlog", "TestKillMongoDB"},
 	{"mongoset", "./cmd/heatlog", "TestKillMongoDBSet"},
 	{"mongostore", "./index/mongostore", "TestHistory|TestHistoryOfSet|TestPlantedBugsAreFound"},
