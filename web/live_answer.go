@@ -167,7 +167,7 @@ func (a *liveAnswer) applyPages(o *object, l *heatmap.PageList, version uint64) 
 	for i := range l.Pages {
 		key, row := object{}, object{}
 		key.dst = appendString(key.dst, l.Pages[i].Page)
-		pageCounts(&row, &l.Pages[i])
+		pageCounts(&row, a.query, &l.Pages[i])
 		a.listed.set(string(key.dst), string(row.dst), version)
 	}
 	a.listed.end(version)
@@ -181,7 +181,7 @@ func (a *liveAnswer) applyTrend(o *object, t *heatmap.Trend, version uint64) {
 	a.listed.whole()
 	for i := range t.Buckets {
 		var row object
-		bucketCounts(&row, &t.Buckets[i])
+		bucketCounts(&row, &t.Buckets[i], zone)
 		a.listed.set(string(appendTime(nil, t.Buckets[i].Start, zone)), string(row.dst), version)
 	}
 	a.listed.end(version)

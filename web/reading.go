@@ -185,7 +185,7 @@ func pagesMembers(o *object, q *heatmap.Query, a *heatmap.PageList, took time.Du
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
-		pageMembers(o, &a.Pages[i])
+		pageMembers(o, q, &a.Pages[i])
 	}
 	o.dst = append(o.dst, ']')
 	pagesFacts(o, q, a)
@@ -215,15 +215,15 @@ func windowMembers(o *object, q *heatmap.Query) {
 	}
 }
 
-func pageMembers(o *object, p *heatmap.PageCount) {
+func pageMembers(o *object, q *heatmap.Query, p *heatmap.PageCount) {
 	o.open()
 	o.text("url", p.Page)
-	pageCounts(o, p)
+	pageCounts(o, q, p)
 	o.close()
 }
 
-// pageCounts writes what was counted on a page.
-func pageCounts(o *object, p *heatmap.PageCount) {
+// pageCounts writes what was counted on a page. Its visitors are known in a window alone.
+func pageCounts(o *object, q *heatmap.Query, p *heatmap.PageCount) {
 	o.count("hits", p.Hits)
 	o.count("views", p.Views)
 	o.count("clicks", p.Clicks)
@@ -231,6 +231,9 @@ func pageCounts(o *object, p *heatmap.PageCount) {
 	o.count("moves", p.Move)
 	o.count("rage", p.Rage)
 	o.count("dead", p.Dead)
+	if q.Window > 0 {
+		o.count("visitors", p.Visitors)
+	}
 	sampledMember(o, p.Sampled)
 }
 

@@ -84,3 +84,32 @@ func TestRelativeTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowMembers checks what answers of a window have beside those of days.
+func TestWindowMembers(t *testing.T) {
+	o := wholeOptions()
+	reader := newFakeReader()
+	reader.pages.Pages[0].Visitors = 4
+	reader.trend.Buckets = []heatmap.TrendBucket{{Start: 1_767_205_800_000, End: 1_767_292_200_000, Clicks: 1}}
+	o.Reader = reader
+	h := start(t, o)
+	f := func(target string, has, lacks []string) {
+		t.Helper()
+		body := h.get(target).body
+		for _, part := range has {
+			if !strings.Contains(body, part) {
+				t.Errorf("%s lacks %s: %s", target, part, body)
+			}
+		}
+		for _, part := range lacks {
+			if strings.Contains(body, part) {
+				t.Errorf("%s has %s: %s", target, part, body)
+			}
+		}
+	}
+	f("/v1/pages?site=shop&window=24h&every=2m", []string{`"window":"1d","every":"2m"`, `"dead":1,"visitors":4}`}, nil)
+	f("/v1/pages?site=shop", nil, []string{`"window"`, `"visitors"`})
+	f("/v1/trend?site=shop&window=24h&every=2m", []string{`"window":"1d","every":"2m"`, `"start":"2026-01-01T00:00:00+05:30","end":"2026-01-02T00:00:00+05:30"`}, []string{`"by"`})
+	reader.trend.Buckets[0].End = 0
+	f("/v1/trend?site=shop", []string{`"by":"day"`}, []string{`"window"`, `"end"`})
+}

@@ -74,12 +74,16 @@ func bucketMembers(o *object, b *heatmap.TrendBucket, zone *time.Location) {
 	o.open()
 	o.key("start")
 	o.dst = appendTime(o.dst, b.Start, zone)
-	bucketCounts(o, b)
+	bucketCounts(o, b, zone)
 	o.close()
 }
 
-// bucketCounts writes what was counted in a bucket.
-func bucketCounts(o *object, b *heatmap.TrendBucket) {
+// bucketCounts writes what was counted in a bucket, and of a window its end.
+func bucketCounts(o *object, b *heatmap.TrendBucket, zone *time.Location) {
+	if b.End > 0 {
+		o.key("end")
+		o.dst = appendTime(o.dst, b.End, zone)
+	}
 	o.count("hits", b.Hits())
 	o.count("views", b.Views)
 	o.count("clicks", b.Clicks)
