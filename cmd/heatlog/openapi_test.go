@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,6 +69,16 @@ func TestDescribedAnswers(t *testing.T) {
 	f("/v1/elements", "Elements", page+"&cells=1", `"rest":{"hits":1,"cell":8,"points":[[512,1480,1]]}`)
 	f("/v1/trend", "Trend", page+"&by=hour", `"2026-01-01T01:00:00+01:00"`)
 	f("/v1/trend", "Error", page+"&by=hour&from=2020-01-01&to=2026-01-01", `"from"`)
+	f("/v1/trend", "Trend", page+"&window=24h&every=1h", `"window":"1d"`)
+	f("/v1/pages", "Pages", "site=shop&window=24h&every=1h", `"every":"1h"`)
+	f("/v1/timeline", "Timeline", page+"&from=2026-01-01&to=2026-01-01&step=1h", `"frames":[[1,[[512,1480,1]]]]`)
+	f("/v1/timeline", "Timeline", page+"&kind=move&from=2026-01-01&to=2026-01-01", `"frames":[]`)
+	var asked struct{ ID string }
+	if err := json.Unmarshal(p.Post("/v1/queries", `{"kind":"pages","params":{"site":"shop"}}`), &asked); err != nil {
+		t.Fatal(err)
+	}
+	f("/v1/queries", "Questions", "", asked.ID)
+	f("/v1/queries/"+asked.ID, "Question", "", `"start":"beginning"`)
 	f("/v1/sites", "Sites", "", `"quiet"`)
 	f("/v1/bots", "Bots", "", `"bots"`)
 	f("/v1/session", "Session", "", `"expires":null`)
@@ -83,7 +94,8 @@ func TestDescribedAnswers(t *testing.T) {
 	f("/v1/heatmap", "Heatmap", page+"&generation=g2", `"hits":0`)
 
 	for path := range root.(map[string]any)["paths"].(map[string]any) {
-		if status, body := p.Request("GET", strings.NewReplacer("{file}", "shop", "{id}", "g1").Replace(path), nil, nil, nil); status == http.StatusNotFound {
+		target := strings.NewReplacer("/queries/{id}", "/queries/"+asked.ID, "{file}", "shop", "{id}", "g1").Replace(path)
+		if status, body := p.Request("GET", target, nil, nil, nil); status == http.StatusNotFound {
 			t.Errorf("%s is described and not there: %s", path, body)
 		}
 	}

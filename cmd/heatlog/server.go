@@ -272,7 +272,7 @@ func (s *server) openWeb(c *serveCmd) error {
 	m.registry.MustRegister(&statsCollector{s.readStats})
 	s.web = web.New(web.Options{
 		Reader: s.counts, Generations: s.counts, Sites: register{s.sites}, Export: s.counts.Export, AppendLine: collector.AppendLine,
-		Difference: s.counts.Difference, Live: s.counts, CanonicalWhere: index.CanonicalWhere,
+		Difference: s.counts.Difference, Timeline: s.counts.Timeline, Live: s.counts, CanonicalWhere: index.CanonicalWhere,
 		Import: s.unlessStopping(s.taker.Import), In: s.unlessStopping(s.taker.In),
 		Around: m.measure, Metrics: m.handler(), Bots: index.Bots, Schema: index.RulesSchema(),
 		RefusedOrigins: s.taker.RefusedOrigins, CountedZone: s.counts.Zone,
