@@ -128,7 +128,8 @@ func (w exprWriter) is(depth int) string {
 	}
 	condition := pick(w.Rand,
 		`# == "a"`, `# startsWith "a" and x > 3`, `x % y == 0 or # in tags`, `len(#) > 1`, `hasPrefix(#, "b")`, `# matches "a"`, w.is(d))
-	return fmt.Sprintf("%s(tags, %s)%s", pick(w.Rand, "any", "all", "none", "one"), condition, pick(w.Rand, "", "", " and count(tags, # == \"b\") > 0"))
+	more := pick(w.Rand, "", "", ` and count(tags, # == "b") > 0`)
+	return fmt.Sprintf("%s(tags, %s)%s", pick(w.Rand, "any", "all", "none", "one"), condition, more)
 }
 
 // event gives one whose fields have few values, so that comparisons are often true.
