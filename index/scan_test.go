@@ -1,9 +1,11 @@
 package index
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"heatlog/heatmap"
@@ -152,4 +154,41 @@ func (w *scanWorld) appended(x *Index, position uint64) int64 {
 	var c heatmap.Chunk
 	w.must(reader.Next(w.Context(), &c))
 	return c.Appended
+}
+
+// TestScanDamage flips bytes of sealed segments: scans leave out what a recount does, or end with the damage if they must not pass it.
+func TestScanDamage(t *testing.T) {
+	t.Parallel()
+	w := newScanWorld(t, 70, "shop")
+	w.fill(150)
+	w.seal()
+	w.fill(20)
+	w.must(w.j.Close())
+	sealed := slices.DeleteFunc(w.fsys.Names(), func(name string) bool { return !strings.HasSuffix(name, ".hjs") })
+	for i := 1; i < len(sealed); i += 4 {
+		content := slices.Clone(w.fsys.Bytes(sealed[i]))
+		content[len(content)/2] ^= 1
+		w.fsys.Put(sealed[i], content)
+	}
+	w.open()
+	x := w.index("repeat_clicks: {window: 800, radius: 10}")
+	ends, err := x.scanEnds(t.Context())
+	w.must(err)
+	before := x.Stats().ScannedHits
+	for name, of := range w.aggregates(x, heatmap.Query{Site: "shop"}) {
+		w.checkScan(x, name, of, []uint64{0}, ends)
+	}
+	if read := x.Stats().ScannedHits - before; read == 0 || read >= 10*ends[0] {
+		t.Errorf("%d hits are read ten times, of %d: none is lost", read, ends[0])
+	}
+	y := &Index{options: x.options, feeds: []*feed{{source: JournalSource(w.j, nil)}}}
+	pl, err := x.newPlan(t.Context(), heatmap.Query{Site: "shop"})
+	w.must(err)
+	o := scanOptions{workers: 3, stretch: 1}.withDefaults()
+	s := y.newScanning(pl, pagesAggregate{newPageCounts(pl)}, &o, ends, y.pins.add())
+	defer s.pinned.release()
+	var damage *journal.CorruptError
+	if err := s.run(t.Context()); !errors.As(err, &damage) {
+		t.Errorf("%v, want the damage", err)
+	}
 }
