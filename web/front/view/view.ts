@@ -37,6 +37,9 @@ const SETTLED = 300;
 /** When the numbers of an answer are told whatever is drawn of it, ms. */
 const LATEST = 1000;
 
+/** How long new clicks by place are shown before clicks are asked for by element again, ms, and at most: twice as long each time that there are none. */
+const RELOOK = 250, MAX_RELOOK = 60_000;
+
 /** How often the page's address is looked at, ms: history.pushState has no event in every browser. */
 const LOOK_EVERY = 250;
 
@@ -72,6 +75,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   let rough = false; // points are merged cells
   let listed: ElementsAnswer | null = null, placed = -1; // what is drawn by element, and the version of its places
   let byPlace = false, unlisted = 0; // clicks are asked for by their places on the page: of so many none was at an element
+  let relook = 0, calm = 0; // to ask by element again; how many ms that waits
   let doubted = false; // by place because by element there was no answer
   let drawing: Drawing = null, marks: readonly Line[] = [];
   let version = 0; // of drawing and marks
@@ -146,8 +150,14 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   function askByPlace(hits: number): boolean {
     byPlace = true;
     unlisted = hits;
+    calm = Math.min(calm * 2 || RELOOK, MAX_RELOOK);
     setTimeout(feed.ask);
     return false;
+  }
+
+  function relooked(): void {
+    byPlace = false;
+    relook = 0;
   }
 
   function takeElements(a: ElementsAnswer): boolean {
@@ -176,7 +186,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
 
   function takeHeatmap(url: string, a: HeatmapAnswer): boolean {
     doubted = false;
-    if (a.hits > unlisted && !a.minus) byPlace = false; // there are new ones, which may be at elements
+    if (a.hits > unlisted && !a.minus) relook ||= setTimeout(relooked, calm); // there are new ones, which may be at elements
     if (listed) clear();
     const now = centres(a.points, a.cell), { minus } = a;
     const same = samePoints(now, points) && (!now.length || drawing !== null || flat !== null) && !minus === !sides;
@@ -244,6 +254,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   function choose(some: Partial<Choices>): void {
     const { map } = choices, compare = comparedWith(choices);
     byPlace = doubted = false;
+    calm = 0;
     if (some.width) widthChosen = true;
     Object.assign(choices, some, { cell: 8 });
     panel.choices(choices);
@@ -262,6 +273,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       page = now;
       counted = "";
       choices.alone = byPlace = doubted = false;
+      calm = 0;
       history.close();
       clear(); // heat of one page is no heat of another
       void fitWidth();
@@ -455,6 +467,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     clearInterval(looking);
     clearTimeout(fitting);
     clearTimeout(telling);
+    clearTimeout(relook);
     cancelAnimationFrame(frame);
     host.close();
     forgetOpen(link.site);
