@@ -47,7 +47,7 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .live.off::before,.live.held::before{background:var(--soft);box-shadow:none}
 .live.held{color:var(--ink);font-weight:600}
 .brief:not(.folded) .name{display:none}
-.brief:not(.folded) .live{margin-left:0;margin-right:auto}
+.brief:not(.folded) .live{margin:0 auto 0 -4px;padding:4px;min-width:0;overflow:hidden}
 .held .pause{background:var(--fill);color:var(--ink)}
 .plays .pause{display:none}
 .read{flex:none;height:3px;margin:-3px 16px 0;border-radius:2px;background:var(--line);overflow:hidden}

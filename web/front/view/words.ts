@@ -120,7 +120,7 @@ export function seconds(ms: number): string {
 
 /** Says how far history is read, and how long that will take. */
 export function readingText({ share, eta_ms }: History): string {
-  return `Reading · ${percent(share)}` + (eta_ms ? ` · ${seconds(eta_ms)} left` : "");
+  return `${percent(share)} read` + (eta_ms ? ` · ${seconds(eta_ms)} left` : "");
 }
 
 /** A share in per cent; what is not all never reads as 100%. */

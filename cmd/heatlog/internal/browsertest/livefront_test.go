@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,7 +69,8 @@ func (s *streams) count() (open, opened int) {
 // told speaks the protocol of answers that stay alive for whatever GET of a reading route answers: it asks again and again
 // and tells what changed. For tests that say what a route answers.
 type told struct {
-	reads http.Handler
+	reads   http.Handler
+	reading *atomic.Bool // says that history is read still; nil = it is
 }
 
 // toldEvery is how often told asks.
@@ -152,6 +154,7 @@ func (l *told) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := w.(http.Flusher).Flush
 	var before map[string]any
+	read := false
 	for version, said := 1, time.Now(); ; version++ {
 		status, body := l.read(r, string(uri))
 		var now map[string]any
@@ -161,12 +164,16 @@ func (l *told) stream(w http.ResponseWriter, r *http.Request) {
 		}
 		delete(now, "took_ms")
 		m := message(before, now)
-		if m == nil && time.Since(said) > 5*time.Second {
+		reads := l.reading != nil && l.reading.Load()
+		if m == nil && (read != reads || time.Since(said) > 5*time.Second) {
 			m = map[string]any{"event": "progress", "lag_hits": now["lag_hits"]}
 		}
 		if m != nil {
 			said = time.Now()
-			m["version"], m["token"], m["complete"] = version, fmt.Sprint(version), true
+			m["version"], m["token"], m["complete"] = version, fmt.Sprint(version), !reads
+			if read = reads; reads {
+				m["history"] = map[string]any{"done": 42, "total": 100, "share": 0.42, "hits_per_s": 5, "eta_ms": 12_000}
+			}
 			var data bytes.Buffer
 			json.NewEncoder(&data).Encode(m) // it was JSON
 			fmt.Fprintf(w, "event: %s\nid: %d\ndata: %s\n", m["event"], version, data.String())

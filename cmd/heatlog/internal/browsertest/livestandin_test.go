@@ -40,7 +40,7 @@ func standIn(t *testing.T, s *heatlogtest.Server) *heatlogtest.Server {
 		}
 		pass.ServeHTTP(w, r)
 	}
-	live := &told{reads}
+	live := &told{reads: reads}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if lacks && strings.HasPrefix(r.URL.Path, "/v1/queries") {
 			live.ServeHTTP(w, r)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // livePage has an element to click, and room beside it.
@@ -131,6 +132,62 @@ func (o *owner) waitStreams(want int) {
 			o.t.Fatalf("%d streams are open, want %d", open, want)
 		}
 	}
+}
+
+// TestOverlayReadsHistory wants a line that says how much of the log is read, for as long as it is, and no rings.
+func TestOverlayReadsHistory(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, map[string]ownedPage{"live": {html: livePage}})
+	o.reading.Store(true)
+	o.list(counted("body>main>a", "", 40))
+	p := o.open("/live", browser.Desktop)
+	panelSays(t, p, "42% read · 12 s left", "Clicks\n50")
+	inPanel[bool](p, countPulses)
+	if now := inPanel[string](p, `r => r.querySelector("[role=progressbar]").ariaValueNow`); now != "42" {
+		t.Errorf("the line is at %s, want 42", now)
+	}
+	for _, dark := range []bool{false, true} {
+		p.Dark(dark)
+		p.Keep(fmt.Sprintf("overlay-reading-%v", dark))
+	}
+	o.list(counted("body>main>a", "", 90))
+	panelSays(t, p, "42% read", "Clicks\n100")
+	o.reading.Store(false)
+	panelSays(t, p, "Live · ")
+	p.Wait(`pulses === 0`)
+	o.list(counted("body>main>a", "", 91))
+	p.Wait(`pulses === 1`)
+	if !inPanel[bool](p, `r => r.querySelector("[role=progressbar]").hidden`) {
+		t.Error("the line is there still")
+	}
+	silent(t, p)
+	p.Close()
+}
+
+// TestOverlayComesBackAfterARestart wants the map to go on where it was when the server is there again.
+func TestOverlayComesBackAfterARestart(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, nil)
+	o.send(o.click("/again", 60, 60, 1280))
+	p := o.open("/again", browser.Desktop)
+	panelSays(t, p, "Clicks\n1", "Live · ")
+	_, before := o.lives.count()
+	o.server.Stop()
+	again := o.in(t)
+	again.server = heatlogtest.Start(t, o.server.Data, "--listen", strings.TrimPrefix(o.server.Base, "http://"))
+	again.send(o.click("/again", 60, 300, 1280))
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		text := inPanel[string](p, `r => r.querySelector(".panel").innerText`)
+		_, opened := o.lives.count()
+		if strings.Contains(text, "Clicks\n2") && strings.Contains(text, "Live · ") && opened > before {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the panel says %q after %d streams, %d before the restart", text, opened, before)
+		}
+	}
+	wantPixel(t, p, "overlay-again", 60, 300, hottest)
+	p.Close()
 }
 
 // TestOverlayPlaysADay has clicks on two days, and compares what is drawn at a time with what was clicked until then.

@@ -27,17 +27,18 @@ const overlayHost = "[data-hl-ignore]"
 
 // owner is an owner's site: pages of another origin than the server's, with its tag.
 type owner struct {
-	t      *testing.T
-	server *heatlogtest.Server
-	base   string                  // origin of the pages
-	gate   string                  // origin that passes requests on to the server
-	outage *atomic.Pointer[outage] // what the gate does to reading routes instead
-	deaf   *atomic.Bool            // the gate keeps hits from the server
-	listed *atomic.Pointer[string] // what the gate answers for a page's elements instead
-	lives  *streams                // through the gate
-	mute   *atomic.Bool            // streams through the gate end at once and for good
-	asked  *atomic.Int64           // requests to reading routes through the gate
-	tells  func() bool             // the gate speaks for a server without answers that stay alive
+	t       *testing.T
+	server  *heatlogtest.Server
+	base    string                  // origin of the pages
+	gate    string                  // origin that passes requests on to the server
+	outage  *atomic.Pointer[outage] // what the gate does to reading routes instead
+	deaf    *atomic.Bool            // the gate keeps hits from the server
+	listed  *atomic.Pointer[string] // what the gate answers for a page's elements instead
+	lives   *streams                // through the gate
+	reading *atomic.Bool            // the gate says that history is read still, where it tells of what is listed
+	mute    *atomic.Bool            // streams through the gate end at once and for good
+	asked   *atomic.Int64           // requests to reading routes through the gate
+	tells   func() bool             // the gate speaks for a server without answers that stay alive
 }
 
 // outage is an answer in the server's place; status 0 breaks the connection off.
@@ -61,7 +62,7 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), asked: new(atomic.Int64)}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64)}
 	o.tells = sync.OnceValue(func() bool { return lacksLive(o.server) })
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +119,7 @@ func (o *owner) openGate() string {
 		w.WriteHeader(out.status)
 		io.WriteString(w, out.body)
 	}
-	live := &told{reads}
+	live := &told{reads, o.reading}
 	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && o.deaf.Load() && r.URL.Path == "/v1/in" {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
