@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -191,9 +192,7 @@ func (l *told) stream(w http.ResponseWriter, r *http.Request) {
 // message gives a snapshot, or a patch of what changed, nil for nothing.
 func message(before, now map[string]any) map[string]any {
 	m := map[string]any{}
-	for name, v := range now {
-		m[name] = v
-	}
+	maps.Copy(m, now)
 	if before == nil {
 		m["event"] = "snapshot"
 		return m
