@@ -84,7 +84,7 @@ func (a *appTest) see(selector, text string) {
 func (a *appTest) calm(tolerated ...int) {
 	a.t.Helper()
 	for _, line := range a.Console() {
-		if !toleratedStatus(line, tolerated) && !(strings.HasSuffix(line, "/v1/queries") && lacksLive(a.server)) {
+		if !toleratedStatus(line, tolerated) {
 			a.t.Errorf("console: %s", line)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,7 +37,6 @@ type owner struct {
 	reading *atomic.Bool            // the gate says that history is read still, where it tells of what is listed
 	mute    *atomic.Bool            // streams through the gate end at once and for good
 	asked   *atomic.Int64           // requests to reading routes through the gate
-	tells   func() bool             // the gate speaks for a server without answers that stay alive
 }
 
 // outage is an answer in the server's place; status 0 breaks the connection off.
@@ -63,7 +61,6 @@ func plainPage(width, height int) string {
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
 	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64)}
-	o.tells = sync.OnceValue(func() bool { return lacksLive(o.server) })
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -137,9 +134,7 @@ func (o *owner) openGate() string {
 			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
 			w.Header().Set("Content-Type", "text/event-stream")
 			io.WriteString(w, "event: bye\ndata: {\"event\":\"bye\",\"code\":\"too_many\"}\n\n")
-		case r.URL.Path == "/v1/timeline" && o.tells():
-			serveTimeline(o.server, w, r)
-		case strings.HasPrefix(r.URL.Path, "/v1/queries") && o.outage.Load() == nil && (o.listed.Load() != nil || o.tells()):
+		case strings.HasPrefix(r.URL.Path, "/v1/queries") && o.outage.Load() == nil && o.listed.Load() != nil:
 			live.ServeHTTP(w, r)
 		default:
 			if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/") && !isStream(r) {
