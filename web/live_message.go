@@ -61,6 +61,7 @@ func (n *node) message(from uint64) *liveMessage {
 	}
 	n.messages[from] = m
 	n.spent += time.Since(start)
+	n.all.pace.spend(time.Since(start))
 	return m
 }
 

@@ -179,8 +179,9 @@ func (n *node) follow(kept Kept) error {
 func (n *node) heard() (heard bool, idle time.Time, pause time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	least := n.all.limits.Tick
-	return n.listeners > 0, n.idle, min(max(least, 10*n.spent), max(least, maxTick))
+	tick := n.all.limits.Tick
+	stretched := time.Duration(float64(tick) * n.all.pace.factor(time.Now(), float64(maxTick)/float64(tick)))
+	return n.listeners > 0, n.idle, min(max(stretched, 10*n.spent), max(tick, maxTick))
 }
 
 // evaluate asks what changed and takes it in.
@@ -205,6 +206,7 @@ func (n *node) evaluate(kept Kept) error {
 		n.rouse()
 	}
 	n.spent = time.Since(start)
+	n.all.pace.spend(n.spent)
 	n.answer.took = n.spent
 	if !u.Complete && start.Sub(n.told) >= historyEvery {
 		n.told = start

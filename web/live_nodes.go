@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ type live struct {
 	base   context.Context // of all nodes
 	cancel context.CancelFunc
 	nodes  sync.WaitGroup // goroutines of nodes
+	pace   pace
 
 	evaluations, encodings, messages, bytes, resets, refused, cutOff atomic.Uint64
 
@@ -31,7 +33,7 @@ type live struct {
 func newLive(s *Server, limits LiveLimits) *live {
 	l := &live{
 		s: s, limits: limits.withDefaults(), byID: map[string]*node{}, streams: map[*subscriber]struct{}{}, callers: map[string]int{},
-		left: make(chan struct{}, 1),
+		left: make(chan struct{}, 1), pace: pace{processors: runtime.GOMAXPROCS(0)},
 	}
 	l.base, l.cancel = context.WithCancel(context.Background())
 	return l

@@ -62,6 +62,7 @@ type eventStream struct {
 	left []byte    // what is to be sent of the message
 	last bool      // there is none behind it
 	by   time.Time // when the client must have taken the message
+	gave time.Time // when Read gave the last bytes, which are written before it is called again
 }
 
 // sendEvents makes a stream of server-sent events the answer.
@@ -95,6 +96,9 @@ func (b *eventStream) take(frame []byte) {
 
 // Read gives the next bytes, which it waits for.
 func (b *eventStream) Read(p []byte) (int, error) {
+	if !b.gave.IsZero() {
+		b.u.node.all.pace.wrote(b.gave)
+	}
 	if len(b.left) == 0 {
 		if b.last {
 			return 0, io.EOF
@@ -110,6 +114,7 @@ func (b *eventStream) Read(p []byte) (int, error) {
 	if b.left = b.left[n:]; len(b.left) == 0 {
 		b.left = nil // the message may be large, and the next one late
 	}
+	b.gave = time.Now()
 	return n, nil
 }
 
@@ -215,7 +220,10 @@ func (s *Server) sendMessages(ws *websocket.Conn, u *subscriber) (code int, reas
 			}
 		}
 		_ = ws.SetWriteDeadline(by) // only keeps it for the next write
-		if ws.WritePreparedMessage(m.webSocket()) != nil {
+		begin := time.Now()
+		err := ws.WritePreparedMessage(m.webSocket())
+		s.live.pace.wrote(begin)
+		if err != nil {
 			if time.Now().After(by) {
 				s.live.cutOff.Add(1)
 			}

@@ -49,13 +49,15 @@ func (b *bench) liveDelay(server *child, d dataDir, bodies [][]byte) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), b.Time+time.Second)
+	looking, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var seen places
-	watch, err := subscribe(ctx, server, d, hotPage(), func(data []byte) error { return seen.note(data, time.Now()) })
+	watch, err := subscribe(looking, server, d, hotPage(), func(data []byte) error { return seen.note(data, time.Now()) })
 	if err != nil {
 		return err
 	}
+	ctx, end := context.WithTimeout(looking, b.Time+time.Second)
+	defer end()
 	failed := make(chan error, 1)
 	go func() {
 		_, err := b.newLoader(server, bodies, liveRate).run(ctx)
