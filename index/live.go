@@ -313,7 +313,7 @@ func (k *Kept) countShown() error {
 // countOf counts events of a chunk, but for those that the answer has.
 func (k *Kept) countOf(shown *shownEvents) error {
 	for _, i := range shown.picks {
-		ev := &shown.events[i].Event
+		ev := &shown.held.list[i].Event
 		if ev.Position < k.counted[shown.feed] || k.where != nil && !k.where.Match(ev) {
 			continue
 		}
@@ -326,6 +326,7 @@ func (k *Kept) countOf(shown *shownEvents) error {
 		w.errors = 0
 	}
 	k.counted[shown.feed] = max(k.counted[shown.feed], shown.end)
+	shown.held.release()
 	return nil
 }
 

@@ -286,7 +286,10 @@ func BenchmarkShow(b *testing.B) {
 					parts[0].reset()
 					in.split(&chunks[i], parts)
 					for _, k := range live.listening {
-						k.shown.take()
+						list, _ := k.shown.take()
+						for i := range list {
+							list[i].held.release()
+						}
 					}
 				}
 			}

@@ -50,7 +50,7 @@ type tap struct {
 	named      bool    // some of them want to know the names of elements
 	whole      bool    // some of them want to see all of the hit
 	size       int     // hits of the chunk
-	events     []heldEvent
+	held       *heldEvents
 	heard      []*Kept // those who are given some of events
 }
 
@@ -60,12 +60,28 @@ type heldEvent struct {
 	hit heatmap.Hit
 }
 
+// heldEvents are those of a chunk that some questions keep. Their memory is used again when all have counted them.
+type heldEvents struct {
+	list  []heldEvent
+	users atomic.Int32 // questions that are still to count them
+}
+
+var heldPool = sync.Pool{New: func() any { return new(heldEvents) }}
+
+// release says that one question has counted them.
+func (h *heldEvents) release() {
+	if h.users.Add(-1) == 0 {
+		h.list = h.list[:0]
+		heldPool.Put(h)
+	}
+}
+
 // shownEvents are events of one chunk of a feed, for one question.
 type shownEvents struct {
-	feed   int
-	end    uint64      // of the chunk
-	events []heldEvent // shared with others: nobody may change them
-	picks  []int32     // which of them
+	feed  int
+	end   uint64      // of the chunk
+	held  *heldEvents // shared with others: nobody may change them
+	picks []int32     // which of them
 }
 
 // begin begins to show a chunk, and reports whether anybody listens. The caller calls end.
@@ -129,11 +145,12 @@ func (t *tap) turnTo(ev *Event) {
 
 // hold adds a copy of an event to those that are held, without memory of its chunk, and gives its number.
 func (t *tap) hold(ev *Event) int32 {
-	if t.events == nil {
-		t.events = make([]heldEvent, 0, t.size)
+	if t.held == nil {
+		t.held = heldPool.Get().(*heldEvents)
+		t.held.list = slices.Grow(t.held.list, t.size)
 	}
-	t.events = append(t.events, heldEvent{Event: *ev, hit: *ev.Hit})
-	e := &t.events[len(t.events)-1]
+	t.held.list = append(t.held.list, heldEvent{Event: *ev, hit: *ev.Hit})
+	e := &t.held.list[len(t.held.list)-1]
 	e.Hit = nil
 	if h := &e.hit; t.whole {
 		cloneTexts(h)
@@ -144,7 +161,7 @@ func (t *tap) hold(ev *Event) int32 {
 			h.Selector = strings.Clone(selector)
 		}
 	}
-	return int32(len(t.events) - 1)
+	return int32(len(t.held.list) - 1)
 }
 
 // cloneTexts gives a hit texts of its own, all in one piece of memory.
@@ -169,16 +186,19 @@ func (t *tap) end(c *heatmap.Chunk) {
 	if t == nil {
 		return
 	}
-	for i := range t.events {
-		t.events[i].Hit = &t.events[i].hit
+	if h := t.held; h != nil {
+		for i := range h.list {
+			h.list[i].Hit = &h.list[i].hit
+		}
+		h.users.Store(int32(len(t.heard)))
 	}
 	for i, k := range t.heard {
-		k.shown.add(shownEvents{t.feed, c.End(), t.events, k.picks[t.feed]})
+		k.shown.add(shownEvents{t.feed, c.End(), t.held, k.picks[t.feed]})
 		k.picks[t.feed], t.heard[i] = nil, nil
 	}
 	t.next.Store(max(t.next.Load(), c.End()))
 	t.listeners, t.site, t.page, t.hear, t.heard = nil, "", "", t.hear[:0], t.heard[:0]
-	t.events = nil
+	t.held = nil
 	t.mu.Unlock()
 }
 
@@ -208,19 +228,29 @@ func newShown(live *liveSet, limit int) *shown {
 // add takes what was shown of a chunk.
 func (s *shown) add(e shownEvents) {
 	s.mu.Lock()
-	if !s.overflow {
+	if s.overflow {
+		e.held.release()
+	} else {
 		n := len(e.picks)
 		s.list, s.events = append(s.list, e), s.events+n
 		if s.live.held.Add(int64(n)) > maxHeld || s.events > s.limit {
 			s.overflow = true
-			s.drop()
+			s.forget()
 		}
 	}
 	s.mu.Unlock()
 	wake(s.came)
 }
 
-// drop forgets what is held. The caller holds mu.
+// forget gives back what is held. The caller holds mu.
+func (s *shown) forget() {
+	for i := range s.list {
+		s.list[i].held.release()
+	}
+	s.drop()
+}
+
+// drop leaves what is held to others. The caller holds mu.
 func (s *shown) drop() {
 	s.live.held.Add(-int64(s.events))
 	s.list, s.events = nil, 0
@@ -239,7 +269,7 @@ func (s *shown) take() (list []shownEvents, overflow bool) {
 func (s *shown) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop()
+	s.forget()
 	s.overflow = false
 }
 
