@@ -9,9 +9,9 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -243,10 +243,16 @@ func (o *cutClient) look(cut bool) {
 	err := follow(ctx, left)
 	switch {
 	case err == nil, errors.Is(err, errCut), errors.Is(err, errSettled):
-	case cut && (ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded)):
+	case cut && (ctx.Err() != nil || isTimeout(err)):
 	default:
 		o.c.t.Errorf("%s %v: %v", o.kind, o.params, err)
 	}
+}
+
+// isTimeout reports whether an error is that of a deadline, which may come before its context ends.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // errSettled ends looking on.
