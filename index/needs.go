@@ -94,9 +94,13 @@ func (a trendAggregate) needs() (journal.Fields, []heatmap.Kind) {
 	return journal.FieldFlags, listedKinds()
 }
 
-func (c *windowPages) needs() (journal.Fields, []heatmap.Kind) { return journal.FieldFlags, listedKinds() }
+func (c *windowPages) needs() (journal.Fields, []heatmap.Kind) {
+	return journal.FieldFlags, listedKinds()
+}
 
-func (t *windowTrend) needs() (journal.Fields, []heatmap.Kind) { return journal.FieldFlags, listedKinds() }
+func (t *windowTrend) needs() (journal.Fields, []heatmap.Kind) {
+	return journal.FieldFlags, listedKinds()
+}
 
 func (a sidesAggregate) needs() (journal.Fields, []heatmap.Kind) {
 	return kindFields(a[0].kinds) | a[0].pl.needs() | a[1].pl.needs(), a[0].kinds

@@ -79,6 +79,9 @@ func (s *Server) readQuestion(ctx *fasthttp.RequestCtx) (*liveQuestion, error) {
 	}
 	ask, ok := heatmap.ParseAsked(in.Kind)
 	if !ok {
+		if in.Kind == "" {
+			return nil, badParam("kind", "kind is missing, want heatmap, scroll, elements, pages or trend")
+		}
 		return nil, badParam("kind", "kind is "+shorten(in.Kind)+", want heatmap, scroll, elements, pages or trend")
 	}
 	query, err := queryString(in.Params)

@@ -51,7 +51,11 @@ func (p *params) add(pair []byte, known []string) {
 	rawName, rawValue, _ := bytes.Cut(pair, []byte("="))
 	name, ok := unescape(rawName)
 	if !ok || !slices.Contains(known, name) {
-		p.refuse(printable(name), "unknown parameter "+shorten(name)+"; this route has "+strings.Join(known, ", "))
+		has := "this route has none"
+		if len(known) > 0 {
+			has = "this route has " + strings.Join(known, ", ")
+		}
+		p.refuse(printable(name), "unknown parameter "+shorten(name)+"; "+has)
 		return
 	}
 	if _, again := p.values[name]; again {

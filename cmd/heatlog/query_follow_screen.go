@@ -12,20 +12,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rivo/uniseg"
+	"golang.org/x/term"
+
 	"heatlog/heatmap"
 )
 
 // Size of what a terminal shows.
 const (
 	screenRows  = 12 // of an answer's rows
-	screenWidth = 79 // columns: a longer line would break, and could not be drawn over
+	screenWidth = 79 // columns
 	barWidth    = 24 // of the progress of history
 )
 
 // newShown gives what shows the messages of a stream: each as a line, or on a terminal the answer as it is.
 func newShown(w io.Writer, kind string, query url.Values) (show func(*liveMessage) error) {
 	if file, ok := w.(*os.File); ok && isTerminal(file) {
-		return newLiveScreen(w, kind, query).show
+		s := newLiveScreen(w, kind, query)
+		s.size = func() (columns, rows int) { return terminalSize(file) }
+		return s.show
 	}
 	return func(m *liveMessage) error {
 		if _, err := fmt.Fprintf(w, "%s\n", m.raw); err != nil {
@@ -39,8 +44,9 @@ func newShown(w io.Writer, kind string, query url.Values) (show func(*liveMessag
 type liveScreen struct {
 	w      io.Writer
 	kind   string
-	what   string // that was asked
-	lines  int    // that are drawn
+	what   string                     // that was asked
+	size   func() (columns, rows int) // of the terminal
+	lines  int                        // that are drawn
 	state  string
 	facts  liveFacts
 	points map[[2]int]uint64
@@ -75,7 +81,7 @@ type liveRow struct {
 	Check                   *uint64
 	Fixed                   bool
 	URL                     string
-	Start                   string
+	Start, End              string
 	Hits                    uint64
 	Views, Clicks, Visitors *uint64
 	Rage, Dead              uint64
@@ -92,8 +98,26 @@ func (r *liveRow) key() string {
 	return fmt.Sprintf("%s\x00%s\x00%v", r.Sel, check, r.Fixed)
 }
 
+// name is what the row is of. Elements of one selector are told apart where there are several.
+func (r *liveRow) name(several bool) string {
+	switch {
+	case r.End != "":
+		return r.Start + " to " + r.End
+	case r.Sel == "" || !several:
+		return cmp.Or(r.Sel, r.URL, r.Start)
+	}
+	name := r.Sel
+	if r.Check != nil {
+		name += fmt.Sprintf(" #%d", *r.Check)
+	}
+	if r.Fixed {
+		name += " fixed"
+	}
+	return name
+}
+
 func newLiveScreen(w io.Writer, kind string, query url.Values) *liveScreen {
-	s := &liveScreen{w: w, kind: kind, what: strings.TrimSpace(kind + " of " + query.Get("site") + " " + query.Get("url"))}
+	s := &liveScreen{w: w, kind: kind, size: usualSize, what: strings.TrimSpace(kind + " of " + query.Get("site") + " " + query.Get("url"))}
 	s.clear()
 	return s
 }
@@ -169,20 +193,33 @@ func stateOf(f *liveFacts) string {
 	for _, n := range f.Positions {
 		below += n
 	}
-	return fmt.Sprintf("● live · hits below %s of %d sources · %s behind", heatmap.Grouped(below), len(f.Positions), heatmap.Grouped(f.Lag))
+	return fmt.Sprintf("● live · hits below %s of %s · %s behind", heatmap.Grouped(below), numbered(uint64(len(f.Positions)), "sources"), heatmap.Grouped(f.Lag))
 }
 
-// draw draws all lines over those that are there.
+// usualSize is taken for that of a terminal that does not tell.
+func usualSize() (columns, rows int) { return screenWidth + 1, screenRows + 4 }
+
+// terminalSize asks a terminal for its size.
+func terminalSize(f *os.File) (columns, rows int) {
+	columns, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns < 2 || rows < 2 {
+		return usualSize()
+	}
+	return columns, rows
+}
+
+// draw draws all lines over those that are there. No line may break and none may leave the terminal, or it could not be drawn over.
 func (s *liveScreen) draw() error {
+	columns, rows := s.size()
 	lines := append([]string{s.what, s.totals()}, s.table()...)
-	lines = append(lines, s.state)
+	lines = append(lines[:min(len(lines), max(rows-2, 0))], s.state)
 	var b bytes.Buffer
 	if s.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", s.lines)
 	}
 	b.WriteString("\r\x1b[J")
 	for _, line := range lines {
-		b.WriteString(cutTo(line, screenWidth) + "\n")
+		b.WriteString(cutTo(line, min(columns-1, screenWidth)) + "\n")
 	}
 	s.lines = len(lines)
 	if _, err := s.w.Write(b.Bytes()); err != nil {
@@ -193,16 +230,23 @@ func (s *liveScreen) draw() error {
 
 // cutTo cuts a line that is too wide, and leaves out what would move the cursor.
 func cutTo(line string, columns int) string {
-	runes := []rune(strings.Map(func(r rune) rune {
+	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return -1
 		}
 		return r
-	}, line))
-	if len(runes) > columns {
-		return string(runes[:columns-1]) + "…"
+	}, line)
+	if uniseg.StringWidth(line) <= columns {
+		return line
 	}
-	return string(runes)
+	width, end := 0, 0
+	for whole := uniseg.NewGraphemes(line); whole.Next(); {
+		if width += whole.Width(); width > columns-1 {
+			break
+		}
+		_, end = whole.Positions()
+	}
+	return line[:end] + "…"
 }
 
 func (s *liveScreen) totals() string {
@@ -212,10 +256,18 @@ func (s *liveScreen) totals() string {
 		name  string
 	}{{s.facts.Hits, "hits"}, {s.facts.Views, "views"}, {s.facts.Visitors, "visitors"}} {
 		if n.value != nil {
-			parts = append(parts, heatmap.Grouped(*n.value)+" "+n.name)
+			parts = append(parts, numbered(*n.value, n.name))
 		}
 	}
 	return strings.Join(parts, " · ")
+}
+
+// numbered writes a number of what name is the plural of.
+func numbered(n uint64, name string) string {
+	if n == 1 {
+		name = strings.TrimSuffix(name, "s")
+	}
+	return heatmap.Grouped(n) + " " + name
 }
 
 // table is the greatest rows, or of a trend the last ones.
@@ -236,10 +288,15 @@ func (s *liveScreen) table() (lines []string) {
 		}
 		return cmp.Or(cmp.Compare(b.Hits, a.Hits), strings.Compare(a.key(), b.key()))
 	})
-	for _, r := range rows[:min(len(rows), screenRows)] {
-		line := fmt.Sprintf("%12s  %s", heatmap.Grouped(r.Hits), cmp.Or(r.Sel, r.URL, r.Start))
+	rows = rows[:min(len(rows), screenRows)]
+	alike := map[string]int{}
+	for _, r := range rows {
+		alike[r.Sel]++
+	}
+	for _, r := range rows {
+		line := fmt.Sprintf("%12s  %s", heatmap.Grouped(r.Hits), r.name(alike[r.Sel] > 1))
 		if r.Visitors != nil {
-			line += "  " + heatmap.Grouped(*r.Visitors) + " visitors"
+			line += "  " + numbered(*r.Visitors, "visitors")
 		}
 		lines = append(lines, line)
 	}

@@ -148,7 +148,7 @@ func TestFollowScreen(t *testing.T) {
 			t.Errorf("%s (-want +got)\n%s", kind, d)
 		}
 	}
-	f("heatmap", []string{"1,205 hits · 3 views · 2 visitors", "       1,204  at 8, 16 px", "           1  at 0, 0 px", "● live · hits below 12 of 1 sources · 5 behind"},
+	f("heatmap", []string{"1,205 hits · 3 views · 2 visitors", "       1,204  at 8, 16 px", "           1  at 0, 0 px", "● live · hits below 12 of 1 source · 5 behind"},
 		`{"event":"snapshot","complete":true,"points":[[0,0,1],[8,16,7],[8,8,3]],"hits":11}`,
 		`{"event":"patch","complete":true,"points":[[8,16,1204],[8,8,0]],"hits":1205,"views":3,"visitors":2}`,
 		`{"event":"progress","complete":true,"positions":{"ja":12},"lag_hits":5}`)
@@ -157,8 +157,27 @@ func TestFollowScreen(t *testing.T) {
 		`{"event":"patch","elements":[{"sel":"main>a.buy","hits":3}],"gone":[{"sel":"#a","check":7,"fixed":true}],"hits":5}`,
 		`{"event":"progress","history":{"done":250,"total":1000,"share":0.25,"hits_per_s":500,"eta_ms":1500}}`)
 	f("pages", []string{"", "○ begins anew: day"}, `{"event":"snapshot","pages":[{"url":"a","hits":2}]}`, `{"event":"patch","gone":["a"]}`, `{"event":"reset","reason":"day"}`)
-	f("trend", []string{"", "           4  2026-01-02  3 visitors", "           2  2026-01-01  1 visitors", "◐ reading the log"},
+	f("trend", []string{"", "           4  2026-01-02  3 visitors", "           2  2026-01-01  1 visitor", "◐ reading the log"},
 		`{"event":"snapshot","buckets":[{"start":"2026-01-01","hits":2,"visitors":1},{"start":"2026-01-02","hits":4,"visitors":3}]}`)
+	f("trend", []string{"", "           4  08:00 to 09:00", "● live · hits below 0 of 0 sources · 0 behind"},
+		`{"event":"snapshot","complete":true,"buckets":[{"start":"08:00","end":"09:00","hits":4}]}`)
+	f("elements", []string{"", "           3  .a #7", "           2  .a fixed", "           1  .b", "◐ reading the log"},
+		`{"event":"snapshot","elements":[{"sel":".a","check":7,"hits":3},{"sel":".a","fixed":true,"hits":2},{"sel":".b","check":1,"hits":1}]}`)
 	f("scroll", []string{"3 views", "       0 px ████████████████████████ 100.0 %", "      50 px ████████████ 50.0 %", "○ the server is ending"},
 		`{"event":"snapshot","views":3,"reach":[[0,1],[50,0.9]]}`, `{"event":"patch","views":3,"reach":[[50,0.5]]}`, `{"event":"bye","reason":"the server is ending"}`)
+}
+
+// TestFollowSmallScreen draws on a terminal of few lines and columns.
+func TestFollowSmallScreen(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	s := newLiveScreen(&b, "pages", url.Values{"site": {"shop"}})
+	s.size = func() (columns, rows int) { return 21, 5 }
+	if err := s.show(&liveMessage{raw: json.RawMessage(`{"event":"snapshot","hits":6,"pages":[{"url":"地図地図地図","hits":3},{"url":"b","hits":2},{"url":"c","hits":1}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "\r\x1b[Jpages of shop\n6 hits\n           3  地図…\n◐ reading the log\n"
+	if b.String() != want {
+		t.Errorf("it draws %q, want %q", b.String(), want)
+	}
 }
