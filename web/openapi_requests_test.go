@@ -139,6 +139,7 @@ func (r *recorder) takes(o *operation) (names []string, told bool) {
 		return nil, false
 	}
 	_, list, told := strings.Cut(e.Error.Message, "; this route has ")
+	list = strings.TrimPrefix(list, "none")
 	return strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' }), told
 }
 
