@@ -47,8 +47,6 @@ type catalog struct {
 	frozen bool // the last segment does not grow
 	alone  bool // nobody tells it of what is sealed and pruned: another process may be doing so
 
-	parsers sync.Pool // of *parser, that closed readers have left
-
 	mu       sync.Mutex
 	segments []*segment // ascending, without overlap
 	start    uint64     // of a frozen source that has no segments left: the position after its last hit
@@ -59,14 +57,6 @@ type catalog struct {
 
 func newCatalog(fsys FS) *catalog {
 	return &catalog{fsys: fsys, changed: make(chan struct{}), added: make(chan struct{}, 1)}
-}
-
-// parser gives one for a new reader.
-func (c *catalog) parser() *parser {
-	if p, ok := c.parsers.Get().(*parser); ok {
-		return p
-	}
-	return new(parser)
 }
 
 // add puts a new last segment behind the others, which ends the one before at its base.

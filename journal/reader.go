@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"heatlog/heatmap"
 )
@@ -41,6 +42,9 @@ type parser struct {
 	block  *blockDecoder // of sealed segments, made when it is first needed; pos is behind the block that it holds
 }
 
+// parsers are those that closed readers have left. They are all readers' together: a pool inside a catalog would keep that alive.
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
 // forget lets go of all that was read.
 func (p *parser) forget() {
 	p.decode.s, p.decode.shared = "", heatmap.Hit{}
@@ -69,7 +73,7 @@ func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos, parser: c.parser()}
+	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos, parser: parsers.Get().(*parser)}
 	r.scan.buf = r.buf
 	if at.segment == nil {
 		return r, nil
@@ -89,7 +93,7 @@ func (r *Reader) Close() error {
 	r.closed = true
 	r.buf = r.scan.buf
 	r.parser.forget()
-	r.catalog.parsers.Put(r.parser)
+	parsers.Put(r.parser)
 	r.parser = nil
 	return r.leave()
 }
