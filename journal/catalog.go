@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"sync"
@@ -48,11 +49,35 @@ type catalog struct {
 	alone  bool // nobody tells it of what is sealed and pruned: another process may be doing so
 
 	mu       sync.Mutex
+	parsers  []*parser  // that closed readers have left, at most one a core
 	segments []*segment // ascending, without overlap
 	start    uint64     // of a frozen source that has no segments left: the position after its last hit
 	changed  chan struct{}
 	added    chan struct{} // holds a token when a segment was added
 	closed   error         // what readers get at the tail, nil while it can grow
+}
+
+// parser gives one for a new reader.
+func (c *catalog) parser() *parser {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.parsers) - 1
+	if last < 0 {
+		return new(parser)
+	}
+	p := c.parsers[last]
+	c.parsers[last] = nil
+	c.parsers = c.parsers[:last]
+	return p
+}
+
+// leave takes the parser of a reader that was closed.
+func (c *catalog) leave(p *parser) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.parsers) < runtime.GOMAXPROCS(0) {
+		c.parsers = append(c.parsers, p)
+	}
 }
 
 func newCatalog(fsys FS) *catalog {

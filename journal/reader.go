@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"heatlog/heatmap"
 )
@@ -42,9 +41,6 @@ type parser struct {
 	block  *blockDecoder // of sealed segments, made when it is first needed; pos is behind the block that it holds
 }
 
-// parsers are those that closed readers have left. They are all readers' together: a pool inside a catalog would keep that alive.
-var parsers = sync.Pool{New: func() any { return new(parser) }}
-
 // forget lets go of all that was read.
 func (p *parser) forget() {
 	p.decode.s, p.decode.shared = "", heatmap.Hit{}
@@ -73,7 +69,7 @@ func newReader(c *catalog, pos uint64, follow bool) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos, parser: parsers.Get().(*parser)}
+	r := &Reader{catalog: c, from: pos, follow: follow, fields: AllFields, pos: pos, parser: c.parser()}
 	r.scan.buf = r.buf
 	if at.segment == nil {
 		return r, nil
@@ -93,7 +89,7 @@ func (r *Reader) Close() error {
 	r.closed = true
 	r.buf = r.scan.buf
 	r.parser.forget()
-	parsers.Put(r.parser)
+	r.catalog.leave(r.parser)
 	r.parser = nil
 	return r.leave()
 }
