@@ -20,8 +20,9 @@ const (
 // contact reads the format record unless it is known, refuses another format's database, and marks an empty one if it is
 // about to be written.
 func (s *Store) contact(ctx context.Context, write bool) error {
+	known := s.formatKnown.Load() // before it is read: another may be marking the empty database meanwhile
 	format, err := s.record(ctx, formatRecord)
-	if err == nil && format == nil && s.formatKnown.Load() {
+	if err == nil && format == nil && known {
 		s.emptied.Store(true)
 	}
 	if err == nil && s.emptied.Load() {

@@ -1,10 +1,13 @@
 package mongostore
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"heatlog/index"
@@ -170,4 +173,23 @@ func TestEmptied(t *testing.T) {
 	emptied(err)
 	_, err = s.SwapRecord(t.Context(), "a", nil, []byte("b"))
 	emptied(err)
+}
+
+// TestFormatMarkedMeanwhile lets a call on an empty database learn that there is no format only when another has set it: that is none
+// that is gone.
+func TestFormatMarkedMeanwhile(t *testing.T) {
+	var s *Store
+	var begun atomic.Bool
+	monitor := &event.CommandMonitor{Succeeded: func(ctx context.Context, e *event.CommandSucceededEvent) {
+		if e.CommandName != "find" || begun.Swap(true) {
+			return
+		}
+		if err := s.contact(context.WithoutCancel(ctx), true); err != nil {
+			t.Errorf("the call that is first: %v", err)
+		}
+	}}
+	s = open(t, mongotest.Database(t), Options{monitor: monitor})
+	if err := s.contact(t.Context(), true); err != nil {
+		t.Errorf("the call that is second: %v", err)
+	}
 }
