@@ -33,7 +33,49 @@ func decodeJSON(body []byte, like string, v any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return badRequest("body has more than one JSON value")
 	}
-	return nil
+	return checkNames(body, reflect.TypeOf(v).Elem())
+}
+
+// checkNames refuses what [json.Decoder] takes in an object that it has read: a name of a member in other letters, and a name twice,
+// of which the last would count.
+func checkNames(body []byte, object reflect.Type) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	return checkValue(d, memberNames(object))
+}
+
+// checkValue reads a value. If it is an object, its members have known names, or any if known is nil.
+func checkValue(d *json.Decoder, known []string) error {
+	start, err := d.Token()
+	if start != json.Delim('{') && start != json.Delim('[') {
+		return err
+	}
+	names := map[string]bool{}
+	for d.More() {
+		if start == json.Delim('{') {
+			token, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name := token.(string)
+			switch {
+			case known != nil && !slices.Contains(known, name):
+				return badRequest(unknownMember(shorten(name), known))
+			case names[name]:
+				return badRequest("body has the member " + shorten(name) + " twice")
+			}
+			names[name] = true
+		}
+		if err := checkValue(d, nil); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the end of it
+	return err
+}
+
+// unknownMember says what an object cannot have; name is in quotes.
+func unknownMember(name string, known []string) string {
+	return "body has the unknown member " + name + ", known are " + strings.Join(known, ", ")
 }
 
 func whyNotJSON(err error, like string, object reflect.Type) string {
@@ -45,7 +87,7 @@ func whyNotJSON(err error, like string, object reflect.Type) string {
 		if member, err := strconv.Unquote(name); err == nil {
 			name = shorten(member)
 		}
-		return "body has the unknown member " + name + ", known are " + strings.Join(memberNames(object), ", ")
+		return unknownMember(name, memberNames(object))
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return wrongMember(wrong, object)
 	case errors.As(err, &wrong):

@@ -23,6 +23,8 @@ func TestBodyMistakes(t *testing.T) {
 	const replays = "/v1/generations"
 	f(replays, `{"rules":"","colour":1}`, `body has the unknown member "colour", known are activate, from, rules, sites, skip_damaged`)
 	f(replays, `{"rules":"","`+strings.Repeat("c", 100)+`":1}`, `unknown member "`+strings.Repeat("c", 60)+`"…, known`)
+	f(replays, `{"Rules":""}`, `body has the unknown member "Rules", known are activate`)
+	f(replays, `{"rules":"","rules":""}`, `body has the member "rules" twice`)
 	f(replays, `{"rules":7}`, `rules in body is a number, want a text`)
 	f(replays, `{"rules":["a"]}`, `rules in body is a list, want a text`)
 	f(replays, `{"rules":"","activate":"yes"}`, `activate in body is a text, want true or false`)

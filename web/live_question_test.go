@@ -123,6 +123,7 @@ func TestBadQuestions(t *testing.T) {
 	f(`{"kind":"heatmap"`, "bad_request", "", "breaks off")
 	f(`{"kind":7}`, "bad_request", "", "kind in body is a number, want a text")
 	f(`{"kind":"heatmap","params":[]}`, "bad_request", "", "params in body is a list")
+	f(`{"kind":"trend","params":{"site":"shop","by":"day","site":"other"}}`, "bad_request", "", `the member "site" twice`)
 	f(`{"kind":"heatmap","params":{},"since":1}`, "bad_request", "", "unknown member")
 	f(`{"kind":"heatmap","params":`+heatmapParams+`,"start":7}`, "bad_request", "", "start in body is a number")
 	f(`{"params":{}}`, "bad_param", "kind", "want heatmap, scroll, elements, pages or trend")
