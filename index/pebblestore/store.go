@@ -249,7 +249,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.retired.Wait()
 	if err := s.release(e); err != nil {
-		return fmt.Errorf("close store %s: %w", s.dir, err)
+		return fmt.Errorf("%s was not closed well, the next start reads what is missing from the journal again: %w", s.dir, err)
 	}
 	return nil
 }
