@@ -142,11 +142,17 @@ func codeOf(e mongo.ServerError) int {
 	return codes[0]
 }
 
+// nothingYet is said of a member that was asked and has neither answered nor failed.
+const nothingYet = "no answer yet"
+
 // explainSelection says why there is no member to ask.
 func explainSelection(e *topology.ServerSelectionError) (what, hint string) {
 	var silent []string
 	for _, s := range e.Desc.Servers {
 		if s.LastError == nil {
+			if s.Kind == 0 {
+				silent = append(silent, s.Addr.String()+" ("+nothingYet+")")
+			}
 			continue
 		}
 		if text := isTLS(s.LastError); text != "" {
