@@ -9,7 +9,7 @@ TORTURE     := $(GO) run ./cmd/heatlog/internal/torture
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 CONCURRENT  := ./journal/... ./index/... ./collector/... ./web/...
 # long tests in which nothing happens at once: the race detector would learn nothing from them
-SEQUENTIAL  := ^(TestEveryOperation.*|TestCutAtEveryByte|TestSeal(Memory|LargeBlocks)|TestWorkOfAURL|TestStreamWarmUp|TestParseRulesTime|TestSchemaValues|Test.*PlantedBugs.*|TestReplicaSetScript.*|TestStoreOfSet)$$
+SEQUENTIAL  := ^(TestEveryOperation.*|TestCutAtEveryByte|TestSeal(Memory|LargeBlocks)|TestWorkOfAURL|TestStreamWarmUp|TestParseRulesTime|TestSchemaValues|Test.*PlantedBugs.*|TestReplicaSetScript.*|TestStoreOfSet|TestImportBomb|TestReadFields.*|TestPayloadRoundTrip|TestLineReader.*|TestCommonMembers|TestOpenAPIMistakes|TestCanonIsItsOwn|TestMessagePack|TestDateCache)$$
 export CGO_ENABLED = 0
 
 .PHONY: run build web test bench accuracy lint check torture fuzz deps types

@@ -42,10 +42,10 @@ func TestRecount(t *testing.T) {
 	compareAll(t, "live", p, o, 8)
 	p.Kill()
 	p = startServer(t, dir)
-	compareAll(t, "after kill -9", p, o, 8)
+	compareAll(t, "after kill -9", p, o, 3)
 	p.Stop()
 	p = startServer(t, dir)
-	compareAll(t, "after SIGTERM", p, o, 2)
+	compareAll(t, "after SIGTERM", p, o, 1)
 	p.Stop()
 }
 

@@ -77,13 +77,13 @@ func main() {
 	part := flag.Float64("part", 1, "how much of the long form")
 	short := flag.Bool("short", false, "the short form")
 	flag.StringVar(&r.seed, "seed", "", "seed of a run that is to be done again")
-	flag.DurationVar(&r.fuzztime, "fuzztime", 0, "how long each decoder is fuzzed; 10 min, or 10 s in the short form")
+	flag.DurationVar(&r.fuzztime, "fuzztime", 0, "how long each decoder is fuzzed; 10 min, or 5 s in the short form")
 	flag.BoolVar(&r.all, "all", false, "fuzz every target, not only decoders")
 	flag.Parse()
 	form := fmt.Sprint(*part)
 	if *short {
 		form = "short"
-		r.fuzztime = cmp.Or(r.fuzztime, 10*time.Second)
+		r.fuzztime = cmp.Or(r.fuzztime, 5*time.Second)
 	}
 	r.fuzztime = cmp.Or(r.fuzztime, time.Duration(*part*float64(10*time.Minute)))
 	if err := os.Setenv(journaltest.FormEnv, form); err != nil {
