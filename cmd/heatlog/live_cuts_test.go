@@ -204,6 +204,7 @@ type cutClient struct {
 	told     int // times that it came back with a token and was told something
 	patched  int // times that this was a patch
 	returned bool
+	left     time.Time // when it looked on last
 }
 
 // ask puts the question, at first and when it has ended because nobody looked on.
@@ -227,6 +228,9 @@ var errCut = errors.New("cut")
 // errEnded says that nobody looked on at a question for so long that it must be put again.
 var errEnded = errors.New("the question has ended")
 
+// lingers is how long a question stays at least when nobody looks on; heatlog keeps it for half a minute.
+const lingers = 25 * time.Second
+
 // look looks on until the connection is cut or until the picture is as it is to be.
 func (o *cutClient) look(cut bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -246,11 +250,12 @@ func (o *cutClient) look(cut bool) {
 		follow = o.messages
 	}
 	err := follow(ctx, left)
-	if errors.Is(err, errEnded) {
+	if errors.Is(err, errEnded) && time.Since(o.left) > lingers {
 		if err = o.ask(); err == nil {
 			err = follow(ctx, left)
 		}
 	}
+	o.left = time.Now()
 	switch {
 	case err == nil, errors.Is(err, errCut), errors.Is(err, errSettled):
 	case cut && (ctx.Err() != nil || isTimeout(err)):
