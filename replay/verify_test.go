@@ -82,6 +82,7 @@ func change(blob []byte, fn func(d *heatmap.Delta, id heatmap.LayerID, hits uint
 func TestPlanted(t *testing.T) {
 	h := newHouse(t)
 	h.fill(400)
+	h.awaitDurable()
 	bent := &bentStore{}
 	var plant func(id string, b *bend)
 	var report *heatmap.Report
@@ -89,6 +90,11 @@ func TestPlanted(t *testing.T) {
 		bent.Store = h.store
 		o.Index.Store = bent
 		o.Verify = func(ctx context.Context, v Verification) (*heatmap.Report, error) {
+			for v.Generation.Lag() > 0 {
+				if err := pause(ctx, time.Millisecond); err != nil {
+					return nil, err
+				}
+			}
 			if err := v.Generation.Flush(ctx); err != nil { // nothing is read and written again with the error
 				return nil, err
 			}
