@@ -104,18 +104,12 @@ func TestLiveBye(t *testing.T) {
 	})
 }
 
-// startTCP starts a server with answers that stay alive on a real port: in memory a write does not end when its connection does.
-func startTCP(t *testing.T, f *fakeLive, limits LiveLimits) *harness {
+// startLiveTCP starts a server with answers that stay alive on a real port: in memory a write does not end when its connection does.
+func startLiveTCP(t *testing.T, f *fakeLive, limits LiveLimits) *harness {
 	t.Helper()
 	o := wholeOptions()
-	o.Token, o.Live, o.LiveLimits = testToken, f, limits
-	address, s := tcpServer(t, o, requestTime)
-	dial := func() (net.Conn, error) { return net.Dial("tcp", address) }
-	h := &harness{t: t, server: s, dial: dial, client: &http.Client{Transport: &http.Transport{
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return dial() },
-	}}}
-	t.Cleanup(h.client.CloseIdleConnections)
-	return h
+	o.Live, o.LiveLimits = f, limits
+	return startTCP(t, o)
 }
 
 // dialSocket opens a stream as a WebSocket.
@@ -131,7 +125,7 @@ func (h *harness) dialSocket(id, query string, headers ...string) (*websocket.Co
 func TestLiveWebSocket(t *testing.T) {
 	t.Parallel()
 	f := newFakeLive()
-	h := startTCP(t, f, quick())
+	h := startLiveTCP(t, f, quick())
 	id := h.askMap().ID
 	ws, _, err := h.dialSocket(id, "")
 	if err != nil {
@@ -366,7 +360,7 @@ func TestLiveStalled(t *testing.T) {
 			k.add(heatmap.Point{X: 8 * (i % 500), Y: 8 * (i / 500), Weight: 1_000_000_007})
 		}
 	}
-	h := startTCP(t, f, LiveLimits{Tick: time.Millisecond, Beat: 20 * time.Millisecond, WriteLimit: 300 * time.Millisecond})
+	h := startLiveTCP(t, f, LiveLimits{Tick: time.Millisecond, Beat: 20 * time.Millisecond, WriteLimit: 300 * time.Millisecond})
 	id := h.askMap().ID
 	target := "GET " + queriesPath + "/" + id + "/stream HTTP/1.1\r\nHost: heatlog\r\nAuthorization: Bearer " + testToken + "\r\n"
 	const each = 3

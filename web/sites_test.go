@@ -84,7 +84,7 @@ func TestSites(t *testing.T) {
 func TestBadSites(t *testing.T) {
 	var log logBuffer
 	sites := newFakeSites()
-	h := start(t, Options{Sites: sites, Logger: log.logger()})
+	h := startTCP(t, Options{Sites: sites, Logger: log.logger()})
 	f := func(body string, status int, code, field string, fragments ...string) {
 		t.Helper()
 		h.refused(h.do("POST", "/v1/sites", strings.NewReader(body)), status, code, field, fragments...)

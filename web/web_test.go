@@ -182,7 +182,7 @@ func testClock() func() time.Time {
 	}
 }
 
-// harness is a server on a listener in memory, and a client of it.
+// harness is a server and a client of it.
 type harness struct {
 	t      testing.TB
 	server *Server
@@ -190,7 +190,24 @@ type harness struct {
 	dial   func() (net.Conn, error)
 }
 
+// start serves on a listener in memory.
 func start(t testing.TB, o Options) *harness {
+	t.Helper()
+	l := fasthttputil.NewInmemoryListener()
+	return startOn(t, o, l, l.Dial)
+}
+
+// startTCP serves on a port, for clients that get an answer while they still send: it takes a connection of which one half closes.
+func startTCP(t testing.TB, o Options) *harness {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startOn(t, o, l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
+}
+
+func startOn(t testing.TB, o Options, l net.Listener, dial func() (net.Conn, error)) *harness {
 	t.Helper()
 	if o.Token == "" {
 		o.Token = testToken
@@ -201,10 +218,9 @@ func start(t testing.TB, o Options) *harness {
 	if r, ok := o.Reader.(*fakeReader); ok {
 		o.Difference = r.Difference
 	}
-	l := fasthttputil.NewInmemoryListener()
-	h := &harness{t: t, server: New(o), dial: l.Dial}
+	h := &harness{t: t, server: New(o), dial: dial}
 	h.client = &http.Client{Transport: &http.Transport{
-		DialContext:        func(context.Context, string, string) (net.Conn, error) { return l.Dial() },
+		DialContext:        func(context.Context, string, string) (net.Conn, error) { return dial() },
 		DisableCompression: true,
 	}}
 	served := make(chan error, 1)
