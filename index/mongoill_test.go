@@ -95,10 +95,17 @@ func TestMongoDBForeignDocuments(t *testing.T) {
 	sickenStore(t, illness{
 		store: store, reason: "another version", waits: true, pages: 1000, batches: 25, questions: 8,
 		begin: func() {
-			for foreign < 300 { // few may have been stored so far
-				_ = pause(t.Context(), 10*time.Millisecond)
-				foreign += rename("w", "other")
+			// few may have been stored so far, and none is any more once the index has met one of them
+			for stored := int64(0); stored < 300; {
+				err := pause(t.Context(), 10*time.Millisecond)
+				if err == nil {
+					stored, err = docs.CountDocuments(t.Context(), bson.D{{Key: "w", Value: bson.D{{Key: "$exists", Value: true}}}})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
+			foreign = rename("w", "other")
 		},
 		end: func() {
 			if n := rename("other", "w"); n != foreign {
