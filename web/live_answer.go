@@ -17,7 +17,7 @@ type liveAnswer struct {
 	head     []byte // members beside rows, each followed by a comma
 	known    bool   // there is an answer
 	complete bool
-	prefix   heatmap.Prefix
+	prefix   *heatmap.Prefix // of the log that is in it; another one with each update, as those who were told keep it
 	history  heatmap.Progress
 	took     time.Duration
 
@@ -39,16 +39,26 @@ func newLiveAnswer(ask heatmap.Asked, q *heatmap.Query) *liveAnswer {
 	return a
 }
 
-// clear forgets all rows.
+// clear forgets all rows, and holds nothing of the log then.
 func (a *liveAnswer) clear() {
+	a.prefix = nothingOf(a.prefix)
 	a.points, a.listed, a.most, a.known = newRows[cellKey, uint64](), newRows[string, string](), 0, false
 	a.bands = [2]*rows[int, string]{newRows[int, string](), newRows[int, string]()}
+}
+
+// nothingOf is the empty part of the log, of a generation.
+func nothingOf(p *heatmap.Prefix) *heatmap.Prefix {
+	if p == nil {
+		return &heatmap.Prefix{}
+	}
+	return &heatmap.Prefix{Generation: p.Generation}
 }
 
 // apply takes an update in as the version, and reports whether there is anything else than before to be told.
 func (a *liveAnswer) apply(u *heatmap.Update, version uint64) (changed bool) {
 	was, wasComplete, wasKnown := a.head, a.complete, a.known
-	a.complete, a.history, a.prefix = u.Complete, u.History, *u.Prefix()
+	prefix := *u.Prefix() // of its own: the update is large
+	a.complete, a.history, a.prefix = u.Complete, u.History, &prefix
 	o := object{dst: make([]byte, 0, len(was)+64)}
 	switch {
 	case u.Heatmap != nil:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -259,6 +260,81 @@ func TestLiveTokens(t *testing.T) {
 	}
 }
 
+// TestLiveTokenTells cuts a stream at its reset, and lets another one end before it took what changed: the token and the positions of the
+// last message are those of what was told by then, whatever the answer is meanwhile, and whoever comes back lacks nothing.
+func TestLiveTokenTells(t *testing.T) {
+	t.Parallel()
+	h, f := startLive(t, quick())
+	id := h.askMap().ID
+	looker := h.listen(id, "")
+	defer looker.close()
+	looker.event("snapshot")
+	token := looker.last.Token
+	f.last().change(func(k *fakeKept) { k.err = heatmap.ErrSwitched })
+	looker.event("snapshot")
+	k := f.last()
+	k.hit(8, 8, 3)
+	looker.event("patch")
+	late := h.listen(id, token)
+	m := late.event("reset")
+	late.close()
+	if len(m.Positions) != 0 {
+		t.Errorf("a reset holds %s", m.raw)
+	}
+	late = h.listen(id, m.Token)
+	defer late.close()
+	if m, _ := late.read(); m.Event != "snapshot" {
+		t.Errorf("behind its reset it is told %s", m.raw)
+	}
+	late.equals(k.at(1))
+
+	h.server.live.mu.Lock()
+	n := h.server.live.byID[id]
+	h.server.live.mu.Unlock()
+	secret := h.server.sessions.create("")
+	slow, err := h.server.live.listen(n, caller{session: secret}, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.server.live.leave(slow)
+	is := func(m *liveMessage, event string) (is told) {
+		if err := json.Unmarshal(m.text, &is); err != nil || is.Event != event {
+			t.Errorf("want %s, it is told %s, %v", event, m.text, err)
+		}
+		return is
+	}
+	was := is(slow.next(), "snapshot")
+	k.hit(16, 8, 1)
+	looker.event("patch")
+	if err := h.server.sessions.revoke(secret); err != nil {
+		t.Fatal(err)
+	}
+	n.beat()
+	bye := is(slow.next(), "bye")
+	if bye.Positions["ja"] != was.Positions["ja"] {
+		t.Errorf("bye of who was told up to %v is at %v", was.Positions, bye.Positions)
+	}
+	back := h.listen(id, bye.Token)
+	defer back.close()
+	if m, _ := back.read(); m.Event != "patch" || len(m.Points) != 1 {
+		t.Errorf("who comes back is told %s", m.raw)
+	}
+}
+
+// TestLivePositions lets the log grow by what changes nothing in the answer: its positions follow.
+func TestLivePositions(t *testing.T) {
+	t.Parallel()
+	h, f := startLive(t, quick())
+	l := h.listen(h.askMap().ID, "")
+	defer l.close()
+	l.event("snapshot")
+	k := f.last()
+	k.mu.Lock()
+	k.ahead = 50 // nobody is told of it
+	k.mu.Unlock()
+	l.until("positions of 50", func(m told) bool { return m.Event == "progress" && m.Positions["ja"] == 50 })
+}
+
 // TestLiveRights ends streams whose callers may not read any more.
 func TestLiveRights(t *testing.T) {
 	t.Parallel()
@@ -360,7 +436,7 @@ func TestLiveStalled(t *testing.T) {
 			k.add(heatmap.Point{X: 8 * (i % 500), Y: 8 * (i / 500), Weight: 1_000_000_007})
 		}
 	}
-	h := startLiveTCP(t, f, LiveLimits{Tick: time.Millisecond, Beat: 20 * time.Millisecond, WriteLimit: 300 * time.Millisecond})
+	h := startLiveTCP(t, f, LiveLimits{Tick: time.Millisecond, Beat: 20 * time.Millisecond, WriteLimit: time.Second})
 	id := h.askMap().ID
 	target := "GET " + queriesPath + "/" + id + "/stream HTTP/1.1\r\nHost: heatlog\r\nAuthorization: Bearer " + testToken + "\r\n"
 	const each = 3

@@ -79,6 +79,7 @@ type fakeKept struct {
 	err      error // of Update
 	updates  int
 	whole    bool // the next update has all points
+	ahead    int  // hits of the log that are not asked for
 }
 
 func (k *fakeKept) signal() {
@@ -145,7 +146,7 @@ func (k *fakeKept) Update(context.Context) (*heatmap.Update, error) {
 	if k.fixed != nil {
 		return k.fixed(k.question), nil
 	}
-	h := &heatmap.Heatmap{Prefix: heatmap.Prefix{Generation: "g1", Positions: map[string]uint64{"ja": uint64(len(k.log))}}, Page: k.question.Query.URL, Cell: 8}
+	h := &heatmap.Heatmap{Prefix: heatmap.Prefix{Generation: "g1", Positions: map[string]uint64{"ja": uint64(len(k.log) + k.ahead)}}, Page: k.question.Query.URL, Cell: 8}
 	u := &heatmap.Update{Heatmap: h, Complete: k.complete, History: k.history, Whole: k.updates == 1 || k.whole}
 	k.whole = false
 	changed := map[[2]int]bool{}

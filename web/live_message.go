@@ -51,7 +51,7 @@ func (n *node) message(from uint64) *liveMessage {
 	if from == 0 {
 		event = "snapshot"
 	}
-	m := n.encode(event, func(o *object) {
+	m := n.encode(event, n.version, n.answer.prefix, func(o *object) {
 		o.count("version", n.version)
 		o.boolean("complete", n.answer.complete)
 		n.answer.appendMembers(o, from)
@@ -65,10 +65,11 @@ func (n *node) message(from uint64) *liveMessage {
 	return m
 }
 
-// encode makes a message with what every one has. n.mu is held.
-func (n *node) encode(event string, members func(*object)) *liveMessage {
+// encode makes a message with what every one has. Whoever is sent it was told the version by then, 0 for nothing, which holds the
+// prefix of the log. n.mu is held.
+func (n *node) encode(event string, version uint64, prefix *heatmap.Prefix, members func(*object)) *liveMessage {
 	n.all.encodings.Add(1)
-	token := n.token()
+	token := n.token(version)
 	dst := append([]byte("event: "), event...)
 	dst = append(append(dst, "\nid: "...), token...)
 	dst = append(dst, "\ndata: "...)
@@ -78,10 +79,10 @@ func (n *node) encode(event string, members func(*object)) *liveMessage {
 	o.text("event", event)
 	o.text("id", n.id)
 	o.text("token", token)
-	o.text("generation", n.answer.prefix.Generation)
+	o.text("generation", prefix.Generation)
 	o.key("positions")
-	positions(&o, n.answer.prefix.Positions)
-	o.count("lag_hits", n.answer.prefix.Lag)
+	positions(&o, prefix.Positions)
+	o.count("lag_hits", prefix.Lag)
 	members(&o)
 	o.close()
 	end := len(o.dst)
@@ -114,9 +115,13 @@ func shareDone(h *heatmap.Progress) float64 {
 	return min(1, float64(h.Hits)/float64(h.Of))
 }
 
-// bye ends a stream. When many are told to come back, each is told another time. n.mu is held.
-func (n *node) bye(g goodbye) *liveMessage {
-	m := n.encode("bye", func(o *object) {
+// bye ends a stream, which can go on where it was. When many are told to come back, each is told another time. n.mu is held.
+func (n *node) bye(u *subscriber, g goodbye) *liveMessage {
+	told := u.told
+	if told == nil {
+		told = nothingOf(n.answer.prefix)
+	}
+	m := n.encode("bye", u.version, told, func(o *object) {
 		o.text("code", g.code)
 		o.text("reason", g.reason)
 		if g.retryMax > 0 {
@@ -127,12 +132,8 @@ func (n *node) bye(g goodbye) *liveMessage {
 	return m
 }
 
-// token is what a stream goes on by behind the version. n.mu is held.
-func (n *node) token() string {
-	version := n.version
-	if !n.answer.known {
-		version = 0
-	}
+// token is what a stream goes on by that was told a version, 0 for nothing.
+func (n *node) token(version uint64) string {
 	id, _ := tokenBytes(n.id)
 	subject := make([]byte, 0, resumeBytes)
 	subject = append(subject, id...)

@@ -143,6 +143,7 @@ func (n *node) follow(kept Kept) error {
 	beat := time.NewTicker(n.all.limits.Beat)
 	defer beat.Stop()
 	due, last := true, time.Time{} // whether there is something to ask for, and when it was asked for last
+	beating := false               // whether all are to be told how far the answer is, changed or not
 	for {
 		var changed <-chan struct{}
 		var tick, unheard <-chan time.Time
@@ -165,11 +166,15 @@ func (n *node) follow(kept Kept) error {
 				return errUnheard
 			}
 		case <-beat.C:
-			n.beat()
+			due, beating = true, true // the log may have grown by what changes nothing here
 		case <-tick:
 			due, last = false, time.Now()
 			if err := n.evaluate(kept); err != nil {
 				return err
+			}
+			if beating {
+				beating = false
+				n.beat()
 			}
 		}
 	}
@@ -288,23 +293,23 @@ func (n *node) next(u *subscriber) (m *liveMessage, wait <-chan struct{}) {
 	defer n.mu.Unlock()
 	switch {
 	case u.beats != n.beats && !u.caller.isGood(n.all.s):
-		return n.bye(goodbye{code: byeExpired, reason: "what the stream was opened with is not good any more"}), nil
+		return n.bye(u, goodbye{code: byeExpired, reason: "what the stream was opened with is not good any more"}), nil
 	case n.ended != nil:
-		return n.bye(*n.ended), nil
+		return n.bye(u, *n.ended), nil
 	case u.version > 0 && u.version < n.resetAt:
-		u.version = 0
-		return n.encode("reset", func(o *object) { o.text("reason", n.resetReason) }), nil
+		u.version, u.told = 0, nil
+		return n.encode("reset", 0, nothingOf(n.answer.prefix), func(o *object) { o.text("reason", n.resetReason) }), nil
 	case n.answer.known && u.version == 0, n.answer.known && u.version < n.version && u.version < n.answer.oldest():
-		u.version = n.version
+		u.version, u.told = n.version, n.answer.prefix
 		return n.message(0), nil
 	case n.answer.known && u.version < n.version:
 		from := u.version
-		u.version = n.version
+		u.version, u.told = n.version, n.answer.prefix
 		return n.message(from), nil
 	case u.beats != n.beats:
-		u.beats = n.beats
+		u.beats, u.told = n.beats, n.answer.prefix
 		if n.progress == nil {
-			n.progress = n.encode("progress", n.progressMembers)
+			n.progress = n.encode("progress", u.version, u.told, n.progressMembers) // the same for all: who stands elsewhere has a patch first
 		}
 		return n.progress, nil
 	}

@@ -124,7 +124,7 @@ func (n *node) stateMembers(o *object) {
 	o.count("version", n.version)
 	o.boolean("complete", n.answer.complete)
 	o.count("evaluations", n.counts.evaluations)
-	prefixMembers(o, &n.answer.prefix, nil)
+	prefixMembers(o, n.answer.prefix, nil)
 }
 
 func (s *Server) listQuestions(ctx *fasthttp.RequestCtx) error {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/fasthttp/websocket"
 	"github.com/valyala/fasthttp"
+
+	"heatlog/heatmap"
 )
 
 // A subscriber is a stream that listens to a node. It has no queue: what it is sent next is made of the version that it was sent
@@ -15,10 +17,11 @@ import (
 type subscriber struct {
 	node    *node
 	caller  caller
-	version uint64        // that it was told last; guarded by node.mu
-	beats   uint64        // of node, when it was told last that there is nothing new; guarded by node.mu
-	conn    *conn         // nil in a test without a network
-	gone    chan struct{} // closed when the client is
+	version uint64          // that it was told last; guarded by node.mu
+	told    *heatmap.Prefix // of the log, that it was told last, nil = none; guarded by node.mu
+	beats   uint64          // of node, when it was told last that there is nothing new; guarded by node.mu
+	conn    *conn           // nil in a test without a network
+	gone    chan struct{}   // closed when the client is
 	once    sync.Once
 }
 

@@ -206,7 +206,7 @@ func TestLiveQuiet(t *testing.T) {
 
 func TestLiveList(t *testing.T) {
 	t.Parallel()
-	h, f := startLive(t, quick())
+	h, f := startLive(t, LiveLimits{Tick: time.Millisecond, Beat: time.Hour})
 	q := h.askMap()
 	l := h.listen(q.ID, "")
 	defer l.close()
