@@ -189,8 +189,9 @@
 // holds a hit, so from there on blocks are read, for names alone if nothing is derived. A hit's time may be days before that of its
 // append, which changes nothing here: what is known of a block are its hits' times themselves.
 //
-// MaxScans run at a time and MaxScansWaiting wait. A scan holds one stretch a worker, some 7 MB, what tells repeats, and the answer:
-// maps bound their cells themselves, MaxScanRows bounds the others. It ends when its context does, in the middle of a stretch.
+// MaxScans run at a time and MaxScansWaiting wait, beside those of kept answers, of which there are MaxKept. A scan holds one stretch
+// a worker, some 7 MB, what tells repeats, and the answer: maps bound their cells themselves, MaxScanRows bounds the others. It ends
+// when its context does, in the middle of a stretch.
 //
 // A map by where=vw < 800 && y > 1000 over sealed segments takes 190 to 210 ns of a core for a hit, so two cores that do nothing else
 // scan some 10 million hits/s; decoding the same columns alone, chunk by chunk, takes 40 (-bench ScanWhere). Of the hundred: decoding

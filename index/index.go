@@ -35,7 +35,7 @@ type Options struct {
 	CheckpointEvery time.Duration // default 5 s
 	MaxLag          uint64        // hits behind which the index is not ready, default 100,000
 	MaxScans        int           // scans of the journal at a time, default 2
-	MaxScansWaiting int           // scans that wait for their turn; more are refused, default 16
+	MaxScansWaiting int           // scans that wait for their turn, but for those of kept answers; more are refused, default 16
 	MaxScanRows     int           // pages, or cells of a timeline, that a scan counts, default 2 million; maps bound their cells themselves
 	KeptBytes       int           // memory of what is kept for answers of a store that is Versioned, default 32 MiB: 4 million cells, or 18,000 pages of lists with 60 days of each
 	MaxKept         int           // answers that are kept alive at a time, see Keep, default 256
@@ -150,7 +150,7 @@ type Index struct {
 	still   still
 	stats   counters
 	scans   chan struct{} // one token a scan that may run
-	waiting atomic.Int64  // scans that wait for a token
+	waiting atomic.Int64  // scans that wait for a token, but for those of kept answers
 	turns   turns         // of answers from counts
 	kept    *keptCache
 	pins    pins

@@ -221,17 +221,18 @@ func TestKeptDayTurns(t *testing.T) {
 	}
 }
 
-// TestKeptTellsBeforeHistory asks what has to be read of a journal that nobody gets to read: there is a first answer all the same.
+// TestKeptTellsBeforeHistory asks what has to be read of a journal that nobody gets to read: there is a first answer all the same, and
+// each waits for its turn, however many they are.
 func TestKeptTellsBeforeHistory(t *testing.T) {
 	t.Parallel()
-	w := newLiveWorld(t, 3, Options{MaxScans: 1})
+	w := newLiveWorld(t, 3, Options{MaxScans: 1, MaxScansWaiting: 1})
 	w.grow(10)
 	waitApplied(t, w.index)
 	w.index.scans <- struct{}{} // the only turn
 	q := pagesQuestion()
 	q.Query.Where = "x >= 0"
 	var kept []*Kept
-	for range 2 {
+	for range 5 {
 		k, err := w.index.Keep(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
@@ -247,11 +248,13 @@ func TestKeptTellsBeforeHistory(t *testing.T) {
 		t.Errorf("hits below %d may be deleted while they are still to be read", at)
 	}
 	<-w.index.scans
-	for u := (*heatmap.Update)(nil); u == nil || !u.Complete; {
-		var err error
-		<-kept[1].Changed()
-		if u, err = kept[1].Update(t.Context()); err != nil {
-			t.Fatal(err)
+	for _, k := range kept[1:] {
+		for u := (*heatmap.Update)(nil); u == nil || !u.Complete; {
+			var err error
+			<-k.Changed()
+			if u, err = k.Update(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	for w.index.pins.least(0) != math.MaxUint64 { // it is let go of when all was read

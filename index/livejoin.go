@@ -16,7 +16,7 @@ const (
 	// joinHits is how many hits may be left to read when a question begins to listen: what it is shown meanwhile has room.
 	joinHits = 8 << 10
 
-	// scanAgain is the pause before a question tries again to read what it missed, while there are too many scans.
+	// scanAgain is the pause before a question tries again to read what it missed, if hits were deleted meanwhile.
 	scanAgain = time.Second
 )
 
@@ -153,16 +153,16 @@ func (k *Kept) left() (hits uint64) {
 	return hits
 }
 
-// scan reads the journal from where the answer ends up to what is applied. If there are too many scans, an answer that was told
-// already waits.
+// scan reads the journal from where the answer ends up to what is applied, when it is its turn. If hits are deleted meanwhile, one that
+// was told as complete already tries again.
 func (k *Kept) scan() error {
 	k.pinRest()
 	k.mu.Lock()
 	from := slices.Clone(k.counted)
 	k.history.begin(k.left())
 	k.mu.Unlock()
-	prefix, err := k.index.scanRange(k.ctx, k.plan, k.living, scanOptions{from: from, lock: &k.mu, moved: k.moved})
-	if full := (*heatmap.UnavailableError)(nil); errors.As(err, &full) && k.isComplete() {
+	prefix, err := k.index.scanRange(k.ctx, k.plan, k.living, scanOptions{from: from, lock: &k.mu, moved: k.moved, patient: true})
+	if deleted := (*heatmap.UnavailableError)(nil); errors.As(err, &deleted) && k.isComplete() {
 		return pause(k.ctx, scanAgain)
 	}
 	if err != nil {

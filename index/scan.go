@@ -65,6 +65,7 @@ type scanOptions struct {
 	lock  sync.Locker      // held whenever the aggregate changes, nil = none
 	moved func(at scanned) // called under lock whenever hits were added: the aggregate then holds exactly those from `from` up to at.positions
 
+	patient bool   // it waits for its turn however many do
 	workers int    // that read side by side, 0 = one a core
 	stretch uint64 // hits that are read in one go if spans are smaller, 0 = stretchHits
 }
@@ -99,7 +100,7 @@ func (o *scanOptions) begins(feed int) uint64 {
 // scanRange counts the hits that the plan asks for, from o.from up to what is applied now, which the prefix names. An error of
 // the aggregate ends the scan and is returned as it is.
 func (x *Index) scanRange(ctx context.Context, pl *plan, a aggregate, o scanOptions) (heatmap.Prefix, error) {
-	if err := x.beginScan(ctx); err != nil {
+	if err := x.beginScan(ctx, o.patient); err != nil {
 		return heatmap.Prefix{}, err
 	}
 	defer func() { <-x.scans }()
@@ -139,17 +140,19 @@ func (s *scanning) pruned() bool {
 	return false
 }
 
-// beginScan waits for the turn of a scan. The error is a *heatmap.UnavailableError if too many wait.
-func (x *Index) beginScan(ctx context.Context) error {
+// beginScan waits for the turn of a scan. The error is a *heatmap.UnavailableError if too many wait that are not patient.
+func (x *Index) beginScan(ctx context.Context, patient bool) error {
 	select {
 	case x.scans <- struct{}{}:
 		return nil
 	default:
 	}
-	defer x.waiting.Add(-1)
-	if x.waiting.Add(1) > int64(x.options.MaxScansWaiting) {
-		return &heatmap.UnavailableError{Message: fmt.Sprintf(
-			"%d questions that must be read from the journal are being answered and %d wait: ask again in some seconds", x.options.MaxScans, x.options.MaxScansWaiting)}
+	if !patient {
+		defer x.waiting.Add(-1)
+		if x.waiting.Add(1) > int64(x.options.MaxScansWaiting) {
+			return &heatmap.UnavailableError{Message: fmt.Sprintf(
+				"%d questions that must be read from the journal are being answered and %d wait: ask again in some seconds", x.options.MaxScans, x.options.MaxScansWaiting)}
+		}
 	}
 	select {
 	case x.scans <- struct{}{}:
