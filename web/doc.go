@@ -108,7 +108,7 @@
 //	y0, y1               heatmap as field         px from the top: samples from y0 on and above y1; left out: all
 //	q                    pages                    text that the page's URL contains
 //	offset, limit        pages                    pages to skip; pages at most, 1 to 10,000 (default 100)
-//	by                   trend                    day (default) or hour
+//	by                   trend                    day (default) or hour; more than 10,000 of them, also between the first hit and the last, are 400
 //	window, every        trend, pages             lengths of time (90s, 2m, 24h, 7d), 1s to 90d: a window that slides, in place of by, and for
 //	                                              pages of from, to and last. window is a multiple of every, at most 2,000 times as long
 //	step                 timeline                 length of time, 1s to 31d; left out: as the range is long
@@ -198,8 +198,9 @@
 //	          ({"done","total" (hits), "share","hits_per_s","eta_ms"}). "complete" as in a patch
 //	reset     the answer begins anew with a snapshot, which follows: "reason" is generation (another one is active), day (a range
 //	          with last= moved on) or restart
-//	bye       the stream ends: "code" shutdown, ended (by DELETE), expired (the token or session), too_many (more than limits allow)
-//	          or gone, "reason" for a person, and "retry_ms", when to come back; without it coming back is in vain
+//	bye       the stream ends, with the token and positions of what it was told: "code" shutdown, ended (by DELETE), expired (the token
+//	          or session), too_many (more than limits allow) or gone, "reason" for a person, and "retry_ms", when to come back;
+//	          without it coming back is in vain
 //
 // A stream that was cut goes on by the header Last-Event-ID or after=TOKEN, with one patch of all that changed meanwhile; or with a
 // snapshot, if the node is another one by now or has forgotten rows that went so long ago. A token says nothing but where its stream

@@ -168,7 +168,7 @@ func (l *liveQuestion) setStart(text string, now time.Time) error {
 	b, err := parseBound(text)
 	switch {
 	case err != nil || b.IsDate || !inCalendar(b):
-		return badParam("start", "start is "+shorten(text)+`, want "beginning", "now" or an RFC 3339 instant with a zone (2026-01-31T08:00:00Z)`)
+		return badParam("start", "start is "+shorten(text)+`, want "beginning", "now" or an RFC 3339 instant with a zone (2026-01-31T08:00:00Z) from the year 2000 on`)
 	case b.Instant > now.Add(startTolerance).UnixMilli():
 		return badParam("start", "start is "+shorten(text)+", which is in the future")
 	}
