@@ -1,6 +1,6 @@
 // Answers that stay alive: a question is put once, and what changes comes by itself, over one connection that comes back
-// where it was cut. A browser has six connections to a server over HTTP/1.1, so a page has a few streams at most, and none
-// while nobody sees it.
+// where it was cut. A browser has six connections to a server over HTTP/1.1 for all its windows, so who can dial, who needs no
+// header, reads over a WebSocket; others have a few streams at most. Nobody has one while nobody sees the page.
 
 import { type Message, makeTold, type News } from "./told";
 
@@ -32,6 +32,12 @@ export interface Stream {
   close(): void;
 }
 
+/**
+ * Opens a WebSocket at an address of http, and tells the texts that come until it ends or the signal does. Gives whether it was
+ * open at all; it never throws.
+ */
+export type Dial = (url: string, signal: AbortSignal, hear: (text: string) => void) => Promise<boolean>;
+
 // Times in ms.
 const SILENCE = 20_000; // the server gives a sign of life every 5 s
 const FIRST_WAIT = 500;
@@ -40,11 +46,15 @@ const RARELY = 60_000; // between tries after MANY failures
 /** Failures in a row after which a stream is tried rarely. */
 const MANY = 3;
 
+/** WebSockets that did not open where events came, after which none is tried any more: something between lets none through. */
+const MISSES = 2;
+let missed = 0;
+
 /** Statuses that the same question has again: it cannot be put, not so, or not by this one. */
 const FINAL = [400, 401, 403, 405, 410, 501];
 
-/** Opens a stream. init is what goes along with each request, such as who asks. */
-export function openStream<A>(base: string, q: Question, init: RequestInit, ears: Ears<A>): Stream {
+/** Opens a stream. init is what goes along with each request, such as who asks; dial is for who is known without it. */
+export function openStream<A>(base: string, q: Question, init: RequestInit, ears: Ears<A>, dial?: Dial): Stream {
   const told = makeTold(q.kind);
   let id = "", token = "", tries = 0, ended = false;
   let heard = false; // this connection has told something
@@ -103,8 +113,11 @@ export function openStream<A>(base: string, q: Question, init: RequestInit, ears
 
   /** Puts the question if the server does not know it, and hears what it tells. */
   async function connect(signal: AbortSignal): Promise<Next> {
-    let failed = id ? null : await ask(signal);
+    const dials = dial && missed < MISSES;
+    let failed = id && !dials ? null : await ask(signal); // a WebSocket that does not open does not say why
     if (failed) return failed;
+    const talked = dials ? await talk(dial, signal) : null;
+    if (talked) return talked;
     let response = await listen(signal);
     if (response.status === 404) { // the question has ended, or the server was started anew
       token = "";
@@ -116,26 +129,51 @@ export function openStream<A>(base: string, q: Question, init: RequestInit, ears
       response = await listen(signal);
     }
     if (!response.ok || !response.body) return refused(response);
+    if (dials) missed++;
     return hear(response.body.getReader());
   }
 
-  const listen = (signal: AbortSignal) => {
+  const address = () => {
     const u = new URL(`v1/queries/${id}/stream`, base);
     if (token) u.searchParams.set("after", token);
-    return fetch(u.href, { ...init, signal, cache: "no-store", headers: { ...init.headers, Accept: "text/event-stream" } });
+    return u.href;
   };
+
+  const listen = (signal: AbortSignal) =>
+    fetch(address(), { ...init, signal, cache: "no-store", headers: { ...init.headers, Accept: "text/event-stream" } });
 
   async function ask(signal: AbortSignal): Promise<Next | null> {
     const headers = { ...init.headers, "Content-Type": "application/json" };
     const response = await fetch(new URL("v1/queries", base).href, { ...init, signal, method: "POST", cache: "no-store", headers, body: JSON.stringify(q) });
     if (!response.ok) return response.status === 404 ? { wait: -1, status: 404 } : refused(response);
+    const before = id;
     id = String((await response.json()).id);
+    if (id !== before) token = "";
     return null;
   }
 
   function refused(response: Response): Next {
     const later = Number(response.headers.get("Retry-After")) * 1000;
     return { wait: FINAL.includes(response.status) ? -1 : later, status: response.status };
+  }
+
+  /** Hears messages over a WebSocket until it ends or falls silent; null if it does not open. */
+  async function talk(by: Dial, signal: AbortSignal): Promise<Next | null> {
+    let last: Next | null = null;
+    const alarm = () => setTimeout(() => cut?.abort(), SILENCE);
+    let timer = alarm();
+    const opened = await by(address(), signal, (text) => {
+      clearTimeout(timer);
+      if (ended) return;
+      timer = alarm();
+      try {
+        last ??= take(JSON.parse(text) as Message);
+      } catch {
+        cut?.abort();
+      }
+    });
+    clearTimeout(timer);
+    return opened || signal.aborted ? (last ?? { wait: 0, status: 0 }) : null;
   }
 
   /** Reads messages until the stream ends or falls silent. */

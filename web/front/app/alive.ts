@@ -3,6 +3,7 @@ import { openStream, type Question } from "../stream";
 import type { History, News } from "../told";
 import { pathOf, reachable } from "./api";
 import { keep, known, usePoll, type Polled } from "./poll";
+import { dial } from "./socket";
 
 /** What is known of an answer that stays alive. */
 export interface Alive<T> extends Polled<T> {
@@ -21,7 +22,7 @@ let none = false;
 
 /**
  * Follows the answer of a reading route for as long as the page is visible: by a stream, and where there is none by asking every
- * so many ms. While it is paused, data stays as it was. It takes one of the six connections of a browser to the server.
+ * so many ms. While it is paused, data stays as it was.
  */
 export function useAlive<T extends { hits: number }>(kind: Question["kind"], query: Query, paused = false, every = 5000): Alive<T> {
   const path = pathOf(kind, query);
@@ -45,7 +46,7 @@ export function useAlive<T extends { hits: number }>(kind: Question["kind"], que
         if (status === 404 || status === 405) none = true;
         setPolls(true);
       },
-    });
+    }, dial);
     again.current = stream.again;
     return stream.close;
   }, [path]);

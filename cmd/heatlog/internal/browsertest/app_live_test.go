@@ -55,3 +55,31 @@ func TestAppLives(t *testing.T) {
 	}
 	a.calm()
 }
+
+// TestAppLeavesConnectionsFree has more windows of the app than a browser has connections to a server, and wants the server's pages
+// to load beside them; and numbers to come by themselves where no WebSocket gets through.
+func TestAppLeavesConnectionsFree(t *testing.T) {
+	t.Parallel()
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "#/site/shop?range=all")
+	a.see(".live-switch", "Live")
+	for range 4 {
+		tab := &appTest{t, a.Tab(browser.Desktop), server}
+		tab.Goto(server.Base + "/#/site/shop?range=all")
+		tab.see(".live-switch", "Live")
+	}
+	last := &appTest{t, a.Tab(browser.Desktop), server}
+	last.Goto(server.Base + "/demo/")
+	last.see("h1", "")
+	last.calm()
+	last.BeforeLoad(`window.WebSocket = class { constructor() { setTimeout(() => this.onclose()) } }`)
+	last.Goto(server.Base + "/#/site/shop?range=all")
+	last.see(".live-switch", "Live")
+	if requestsOf(last.Page, "/stream") == 0 {
+		t.Error("without WebSockets the app says that it is live, and reads no stream")
+	}
+	if n := requestsOf(a.Page, "/stream"); n > 0 {
+		t.Errorf("%d streams of the app are no WebSockets", n)
+	}
+	a.calm()
+}
