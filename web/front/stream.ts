@@ -211,7 +211,10 @@ export function openStream<A>(base: string, q: Question, init: RequestInit, ears
   addEventListener("online", seen);
   void run();
   return {
-    again: () => wake(),
+    again() {
+      tries = 0; // what is being tried may have begun before
+      wake();
+    },
     close() {
       ended = true;
       document.removeEventListener("visibilitychange", seen);

@@ -48,7 +48,11 @@ export function useAlive<T extends { hits: number }>(kind: Question["kind"], que
       },
     }, dial);
     again.current = stream.again;
-    return stream.close;
+    const stop = reachable.follow((on) => on && stream.again());
+    return () => {
+      stop();
+      stream.close();
+    };
   }, [path]);
 
   const polled = usePoll<T>(polls ? path : null, every);

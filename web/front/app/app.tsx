@@ -7,7 +7,7 @@ import { PageView } from "./page";
 import { Mark, Title, Trouble, useTabTitle } from "./parts";
 import { GenerationView } from "./generation";
 import { NewRules } from "./newrules";
-import { forget, usePoll, type Polled } from "./poll";
+import { forget, usePoll, useReturn, type Polled } from "./poll";
 import { go, newLink, rulesLink, useRoute, useScroll, type PageRoute, type SiteRoute } from "./route";
 import { Rules } from "./rules";
 import { SignIn } from "./signin";
@@ -39,6 +39,7 @@ function Start() {
 }
 
 function Offline() {
+  useReturn();
   if (useStore(reachable)) return null;
   return <p class="offline" role="status"><span class="lamp" /> The server does not answer. Trying again…</p>;
 }

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ask, Failure } from "./api";
+import { ask, Failure, reachable } from "./api";
+import { useStore } from "./store";
 
 /** What is known of an answer that is asked for again and again. */
 export interface Polled<T> {
@@ -35,6 +36,16 @@ export function keep(path: string, data: unknown): void {
 /** Forgets all answers. */
 export function forget(): void {
   seen.clear();
+}
+
+/** Asks every other second whether the server is there again, as long as it is not: who waits longer between tries is woken then. */
+export function useReturn(): void {
+  const up = useStore(reachable);
+  useEffect(() => {
+    if (up) return;
+    const timer = setInterval(() => document.hidden || ask("v1/session").catch(() => {}), 2000);
+    return () => clearInterval(timer);
+  }, [up]);
 }
 
 /**
@@ -73,9 +84,11 @@ export function usePoll<T>(path: string | null, every = 5000, get: (path: string
       run();
     };
     run();
+    const stop = reachable.follow((on) => on && failed > 0 && void run());
     document.addEventListener("visibilitychange", run);
     addEventListener("online", run);
     return () => {
+      stop();
       abort.abort();
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", run);

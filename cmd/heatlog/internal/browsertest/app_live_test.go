@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heatlog/cmd/heatlog/internal/browser"
+	"heatlog/cmd/heatlog/internal/heatlogtest"
 )
 
 // TestAppLives wants numbers to change as hits come, with a tint of the row that changed; to stay as they are while they are
@@ -21,7 +22,7 @@ func TestAppLives(t *testing.T) {
 	asked := requestsOf(a.Page, "/v1/pages") + requestsOf(a.Page, "/v1/trend?site=shop&by")
 	view := func(page string) {
 		t.Helper()
-		server.Import(strings.NewReader(fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720,"visitor":"new"}`, time.Now().UnixMilli(), page)+"\n"), "")
+		server.Import(strings.NewReader(viewOf(page)), "")
 	}
 	browser.Eval[bool](a.Page, `(() => {
 		window.tinted = []
@@ -82,4 +83,35 @@ func TestAppLeavesConnectionsFree(t *testing.T) {
 		t.Errorf("%d streams of the app are no WebSockets", n)
 	}
 	a.calm()
+}
+
+// TestAppComesBackAtOnce has a server that goes for longer than tries follow one another quickly, and comes back: the first answer
+// is to wake whatever waits, as no timer of 10 s or more ever ends here.
+func TestAppComesBackAtOnce(t *testing.T) {
+	t.Parallel()
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "")
+	a.BeforeLoad(`(real => { window.resting = 0; window.setTimeout = (f, ms, ...more) => ms >= 10_000 ? (resting += ms > 30_000, 0) : real(f, ms, ...more) })(setTimeout)`)
+	a.Goto(server.Base + "/?again#/site/shop?range=all")
+	a.see(".live-switch.on", "Live")
+	a.see(".figures", "Views110")
+	server.Kill()
+	a.see(".offline", "The server does not answer.")
+	a.see(".live-switch", "Trying again")
+	a.Wait(`resting >= 2`) // both streams
+	if browser.Eval[bool](a.Page, `document.querySelector(".live-switch").classList.contains("on")`) {
+		t.Error("the switch says that all is well while the server does not answer")
+	}
+	a.Keep("app-offline")
+	again := heatlogtest.Start(t, server.Data, "--listen", strings.TrimPrefix(server.Base, "http://"))
+	a.Wait(`!document.querySelector(".offline")`)
+	a.see(".live-switch.on", "Live")
+	again.Import(strings.NewReader(viewOf(appHome)), "")
+	a.see(".figures", "Views111")
+	a.Wait(`[...document.querySelectorAll(".pages tbody tr")].some(r => r.querySelector("[data-name=Views]").textContent === "61")`)
+}
+
+// viewOf is a line of an import: one view of a page, now.
+func viewOf(page string) string {
+	return fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720,"visitor":"new"}`, time.Now().UnixMilli(), page) + "\n"
 }
