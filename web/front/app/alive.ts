@@ -9,7 +9,9 @@ import { dial } from "./socket";
 export interface Alive<T> extends Polled<T> {
   /** It comes by itself; else it is asked for again and again. */
   streams: boolean;
-  /** How far history is read, null: it is. */
+  /** All of history is in data. */
+  complete: boolean;
+  /** How far history is read, null: it is, or it is not known yet. */
   history: History | null;
   /** Hits that came since it was paused. */
   fresh: number;
@@ -22,22 +24,22 @@ let none = false;
 
 /**
  * Follows the answer of a reading route for as long as the page is visible: by a stream, and where there is none by asking every
- * so many ms. While it is paused, data stays as it was.
+ * so many ms. While it is paused, data stays as it was once it was complete.
  */
 export function useAlive<T extends { hits: number }>(kind: Question["kind"], query: Query, paused = false, every = 5000): Alive<T> {
   const path = pathOf(kind, query);
-  const [heard, setHeard] = useState<{ path: string; data: T; history: History | null } | null>(null);
+  const [heard, setHeard] = useState<{ path: string; data: T; complete: boolean; history: History | null } | null>(null);
   const [polls, setPolls] = useState(none);
   const again = useRef(() => {}), shown = useRef<{ path: string; data: T } | null>(null);
 
   useEffect(() => {
     setPolls(none);
     if (none) return;
-    const show = (data: T, { history }: News) => {
+    const show = (data: T, { complete, history }: News) => {
       setPolls(false);
       reachable.set(true);
-      keep(path, data);
-      setHeard({ path, data, history });
+      if (complete) keep(path, data);
+      setHeard({ path, data, complete, history });
     };
     const stream = openStream<T>(document.baseURI, questionOf(kind, query), { credentials: "same-origin" }, {
       told: show,
@@ -60,12 +62,14 @@ export function useAlive<T extends { hits: number }>(kind: Question["kind"], que
   const now: Polled<T> = polls ? polled : { stale: !streams && before === undefined, again: () => again.current() };
   if (!polls && (streams || before !== undefined || heard)) now.data = streams ? heard.data : (before ?? heard!.data);
   const { data } = now, kept = shown.current;
-  let fresh = 0;
+  let fresh = 0, history = streams ? heard.history : null, complete = streams ? heard.complete : !!now.error || (!!data && !now.stale);
   if (paused && kept?.path === path) {
+    complete = true;
+    history = null;
     fresh = Math.max(0, (data?.hits ?? 0) - kept.data.hits);
     now.data = kept.data;
-  } else if (data && !now.stale) shown.current = { path, data };
-  return { ...now, streams, history: streams ? heard.history : null, fresh };
+  } else if (data && !now.stale && complete) shown.current = { path, data };
+  return { ...now, streams: !polls, complete, history, fresh };
 }
 
 function questionOf(kind: Question["kind"], query: Query): Question {

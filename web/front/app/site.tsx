@@ -5,7 +5,7 @@ import { metrics, Spark, TrendChart, type Metric, type Names } from "./chart";
 import { asStored, compact, count, date, daysOf, plural } from "./format";
 import { ByGeneration } from "./generation";
 import { Install } from "./install";
-import { LiveSwitch } from "./liveswitch";
+import { LiveSwitch, together, useLife, type Life } from "./liveswitch";
 import { Choice, Figure, Ghost, PageName, Sampled, Title, Trouble, useSeen, useTabTitle, useTint } from "./parts";
 import { askCalmly, usePoll, type Polled } from "./poll";
 import { go, pageLink, ranges, siteLink, trendings, type Device, type Range, type SiteRoute } from "./route";
@@ -27,6 +27,7 @@ export function SiteView({ site, route, who, changed }: { site: Site; route: Sit
   const hits = trend.stale ? undefined : trend.data?.hits;
   // Both stay as they are once set, so that the sign that the first hit came does not go away with it.
   const [total, setTotal] = useState<number>(); // of pages
+  const [list, setList] = useState<Life>(); // of pages, below the numbers
   const isNew = useRef(false), started = useRef(false);
   if (hits === 0 && neverHit.includes(trend.data?.why?.reason ?? "")) isNew.current = true;
   if (hits) started.current = true;
@@ -42,14 +43,14 @@ export function SiteView({ site, route, who, changed }: { site: Site; route: Sit
     <>
       <header class="head">
         <Title crumb={<a href="#/">Sites</a>}>{site.key}</Title>
-        {!waits && <div class="head-tools"><LiveSwitch of={trend} paused={paused} pause={pause} /><Choice label="Range" value={range} options={ranges.map(([r, name]) => [r, name, siteLink(site.key, { ...route, range: r, offset: 0 })])} /></div>}
+        {!waits && <div class="head-tools"><LiveSwitch of={together(trend, list)} paused={paused} pause={pause} /><Choice label="Range" value={range} options={ranges.map(([r, name]) => [r, name, siteLink(site.key, { ...route, range: r, offset: 0 })])} /></div>}
       </header>
       <ByGeneration id={route.generation} back={siteLink(site.key, { ...route, generation: "" })} />
       {isNew.current && install}
       {!waits && (
         <>
           <Numbers trend={trend} site={site} range={range} />
-          <PageCard site={site} route={route} days={days} paused={paused} total={total} listed={setTotal} />
+          <PageCard site={site} route={route} days={days} paused={paused} total={total} listed={setTotal} lives={setList} />
         </>
       )}
       {!isNew.current && install}
@@ -97,10 +98,12 @@ interface TableProps {
   paused: boolean;
   /** Called with how many pages there are. */
   listed: (total: number | undefined) => void;
+  /** Called with what the switch is to say of the list. */
+  lives: (life: Life) => void;
 }
 
 /** The pages of the range, or those that most happens on now. */
-function PageCard({ site, route, days, paused, total, listed }: TableProps & { total: number | undefined }) {
+function PageCard({ site, route, days, paused, total, listed, lives }: TableProps & { total: number | undefined }) {
   const { trending } = route;
   return (
     <section class="card" aria-labelledby="pages">
@@ -109,16 +112,17 @@ function PageCard({ site, route, days, paused, total, listed }: TableProps & { t
         <Choice label="Which pages" value={trending} options={trendings.map(([v, name]) => [v, name, siteLink(site.key, { ...route, trending: v, q: "", offset: 0 })])} />
         {!trending && <Search route={route} />}
       </div>
-      {trending ? <TrendingPages key={trending} site={site} route={route} window={trending} paused={paused} /> : <PageTable site={site} route={route} days={days} paused={paused} listed={listed} />}
+      {trending ? <TrendingPages key={trending} site={site} route={route} window={trending} paused={paused} lives={lives} /> : <PageTable site={site} route={route} days={days} paused={paused} listed={listed} lives={lives} />}
     </section>
   );
 }
 
-function PageTable({ site, route, days, paused, listed }: TableProps) {
+function PageTable({ site, route, days, paused, listed, lives }: TableProps) {
   const query = { site: site.key, ...days, q: asStored(route.q), offset: route.offset || undefined, limit: pagesAtOnce, generation: route.generation };
   const pages: Alive<Pages> = useAlive<Pages>("pages", query, paused), data = pages.data;
   const move = (offset: number) => siteLink(site.key, { ...route, offset });
   useEffect(() => listed(data?.total), [data?.total]);
+  useLife(pages, lives);
   return (
     <>
       {pages.error && !data && <div class="pad"><Trouble error={pages.error} again={pages.again} /></div>}

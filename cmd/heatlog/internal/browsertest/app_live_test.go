@@ -111,6 +111,42 @@ func TestAppComesBackAtOnce(t *testing.T) {
 	a.Wait(`[...document.querySelectorAll(".pages tbody tr")].some(r => r.querySelector("[data-name=Views]").textContent === "61")`)
 }
 
+// TestAppTellsWhatIsHalfRead has a list of which history is still read: it is said to be, and nothing of it is kept by a pause.
+func TestAppTellsWhatIsHalfRead(t *testing.T) {
+	t.Parallel()
+	server := appServer(t)
+	a := openApp(t, server, browser.Desktop, true, "")
+	a.BeforeLoad(`window.WebSocket = class extends WebSocket {
+		set onmessage(f) {
+			super.onmessage = f && (({data}) => {
+				const m = JSON.parse(data)
+				f({data: JSON.stringify(window.reads && m.event !== "bye" ? {...m, complete: false, history: {done: 42, total: 100, share: 0.42, eta_ms: 12000}} : m)})
+			})
+		}
+	}`)
+	a.Goto(server.Base + "/?again#/site/shop?range=all")
+	a.see(".live-switch", "Live")
+	browser.Eval[bool](a.Page, `window.reads = true`)
+	a.press(".choice a", "Last hour")
+	a.see(".trending-sum", "4 pages in the last hour, so far")
+	a.see(".live-switch", "Reading · 42 % · 12 s left")
+	a.press(".live-switch", "Reading")
+	a.see(".live-switch", "Paused · reading · 42 %")
+	browser.Eval[bool](a.Page, `(window.reads = false, true)`)
+	server.Import(strings.NewReader(viewOf("https://shop.example/new")), "")
+	a.see(".trending", "/new")
+	a.Wait(`document.querySelector(".trending-sum").textContent.endsWith("5 pages in the last hour")`)
+	a.see(".live-switch", "Paused · 1 new hit")
+	server.Import(strings.NewReader(viewOf("https://shop.example/newer")), "")
+	a.see(".live-switch", "Paused · 2 new hits")
+	if browser.Eval[bool](a.Page, `document.querySelector(".trending").textContent.includes("/newer")`) {
+		t.Error("a list that is complete goes on while it is paused")
+	}
+	a.press(".live-switch", "Paused")
+	a.see(".trending", "/newer")
+	a.calm()
+}
+
 // viewOf is a line of an import: one view of a page, now.
 func viewOf(page string) string {
 	return fmt.Sprintf(`{"t":%d,"site":"shop","url":%q,"kind":"view","vw":1280,"vh":720,"visitor":"new"}`, time.Now().UnixMilli(), page) + "\n"
