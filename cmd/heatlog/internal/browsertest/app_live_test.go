@@ -44,7 +44,13 @@ func TestAppLives(t *testing.T) {
 	a.press(".live-switch", "Paused")
 	a.see(".figures", "Views112")
 
-	a.press(".choice a", "Last hour")
+	for range 2 {
+		a.holds(".choice a", "Last hour", `document.querySelector(".trending tbody")`)
+		a.holds(".choice a", "In the range", `document.querySelector(".search") && document.querySelectorAll(".pages tbody tr").length === 4`)
+	}
+	a.Resize(browser.Phone)
+	a.holds(".choice a", "Last hour", `document.querySelector(".trending tbody")`)
+	a.Resize(browser.Desktop)
 	a.see(".card-head h2", "Trending")
 	a.see(".trending tbody tr", "1/")
 	view("https://shop.example/new")

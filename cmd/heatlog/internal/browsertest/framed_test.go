@@ -33,6 +33,10 @@ func TestAppFramesAPage(t *testing.T) {
 	o.send(o.click("/framed", 300, 400, 390), o.click("/framed", 304, 400, 390))
 	a := o.appAt(browser.Desktop, "/framed", "")
 	a.Wait(`document.querySelector(".sheet-map img")`) // what comes later moves what is pressed
+	for range 2 {
+		a.holds(".choice a", "On the page", `document.querySelector(".frame-says")?.textContent.includes("Clicks9")`)
+		a.holds(".choice a", "From above", `document.querySelector(".sheet-map img")`)
+	}
 	a.press(".choice a", "On the page")
 	a.see(".frame-says", "Clicks9")
 	inFrame := func(expression string) string {
