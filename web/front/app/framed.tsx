@@ -171,7 +171,7 @@ function useOverlay(frame: { current: HTMLIFrameElement | null }, address: strin
 
 /** What the map in the frame says. */
 function Caption({ news, site, route, again }: { news: FrameNews | null; site: Site; route: PageRoute; again: () => void }) {
-  if (!news) return <div class="frame-says" />;
+  if (!news) return <div class="frame-says" role="status"><p class="hint">Looking at the page…</p></div>;
   const { figures, notice, life, absent } = news;
   const whole = (url: string) => url.replace(/\/$/, "");
   const other = news.page !== "" && whole(news.page) !== whole(route.url) && !route.url.includes("*");

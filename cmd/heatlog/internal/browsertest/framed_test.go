@@ -93,8 +93,18 @@ func TestAppSaysThatAPageCannotBeFramed(t *testing.T) {
 	o := ownSite(t, framedPages)
 	for page, sizes := range map[string][]browser.Size{"/walled": {browser.Desktop, browser.Phone}, "/untold": {browser.Desktop}} {
 		for _, size := range sizes {
-			a := o.appAt(size, page, "&frame=768")
+			a := openApp(t, o.server, size, true, "")
+			a.Wait(`document.querySelector(".site")`)
+			browser.Eval[bool](a.Page, `(() => {
+				window.said = ""
+				new MutationObserver(() => said += document.querySelector(".frame-says")?.textContent ?? "").observe(document.body, {childList: true, subtree: true})
+				location.hash = "#/site/shop/page?frame=768&url=" + encodeURIComponent("`+o.base+page+`")
+				return true
+			})()`)
 			a.see(".silent", "This page does not show its map in a frame")
+			if said := browser.Eval[string](a.Page, `said`); !strings.HasPrefix(said, "Looking at the page…") {
+				t.Errorf("while the page loads, the app says %q of it", said)
+			}
 			a.see(".silent", "frame-ancestors 'self' "+o.server.Base)
 			a.fits("unframed"+strings.ReplaceAll(page, "/", "-"), size)
 			a.Wait(`document.querySelectorAll(".bar").length > 0 || document.querySelector(".chart-empty")`)
@@ -160,6 +170,9 @@ func TestAppFramesTheDemo(t *testing.T) {
 		a.press(".frame-wide a", "390")
 		browser.Eval[bool](a.Page, `new Promise(done => setTimeout(() => done(true), 1500))`)
 		a.fits("framed-demo-390", size)
+		if low := browser.Eval[[]float64](a.Page, `[...document.querySelectorAll(".frame-tools :is(label, input[type=range])")].map(e => e.offsetHeight).filter(h => h < 36)`); size.Touch && len(low) > 0 {
+			t.Errorf("fingers have %v px to touch", low)
+		}
 		a.calm()
 		a.Close()
 	}
