@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import type { PageCount, Pages, Site } from "./api";
 import { useAlive } from "./alive";
-import { compact, count, plural } from "./format";
+import { compact, count, percent, plural } from "./format";
 import { useLife, type Life } from "./liveswitch";
 import { Ghost, PageName, Trouble, useTint } from "./parts";
 import { pageLink, type SiteRoute, type Trending } from "./route";
@@ -21,26 +21,25 @@ export function TrendingPages({ site, route, window, paused, lives }: { site: Si
   if (!data || pages.stale) return <div class="pad"><Ghost tall={120} /></div>;
   if (!pages.complete && data.hits === 0) return <div class="pad"><Ghost tall={120} /></div>;
   if (data.pages.length === 0) return <div class="empty"><h3>Nothing in the last {span}</h3><p>Pages appear here as soon as somebody is on them.</p></div>;
-  const top = data.pages[0]!.hits;
   return (
     <>
       <table class={pages.complete ? "pages trending" : "pages trending stale"} aria-label={`Trending pages of the last ${span}`}>
         <thead><tr><th scope="col">Page</th><th scope="col">Share</th><th scope="col">Visitors</th><th scope="col">Views</th><th scope="col">Clicks</th><th scope="col">Hits</th></tr></thead>
-        <tbody>{data.pages.map((p, i) => <Row key={p.url} page={p} rank={i + 1} top={top} site={site} route={route} />)}</tbody>
+        <tbody>{data.pages.map((p, i) => <Row key={p.url} page={p} rank={i + 1} all={data.hits} site={site} route={route} />)}</tbody>
       </table>
       <p class="hint trending-sum">{plural(data.hits, "hit")} on {plural(data.total, "page")} in the last {span}{!pages.complete && ", so far"}</p>
     </>
   );
 }
 
-function Row({ page, rank, top, site, route }: { page: PageCount; rank: number; top: number; site: Site; route: SiteRoute }) {
+function Row({ page, rank, all, site, route }: { page: PageCount; rank: number; all: number; site: Site; route: SiteRoute }) {
   const ref = useRef<HTMLTableRowElement>(null);
   useTint(ref, page.hits);
-  const { visitors } = page;
+  const { visitors } = page, share = page.hits / Math.max(all, 1);
   return (
     <tr ref={ref}>
       <th scope="row"><span class="rank">{rank}</span><a href={pageLink(site.key, page.url, { range: "1", generation: route.generation })}><PageName url={page.url} own={site.origins} /></a></th>
-      <td class="cell-share" aria-hidden="true"><i style={{ width: `${Math.max(2, (page.hits / Math.max(top, 1)) * 100)}%` }} /></td>
+      <td class="cell-share" title="Of all hits"><i style={{ width: `${Math.max(1, share * 60)}%` }} />{percent(share)}</td>
       <td data-name="Visitors">{visitors === undefined ? "–" : <span title={count(visitors)}>{compact(visitors)}</span>}</td>
       <td data-name="Views" title={count(page.views)}>{compact(page.views)}</td>
       <td data-name="Clicks" title={count(page.clicks)}>{compact(page.clicks)}</td>

@@ -53,6 +53,7 @@ func TestAppLives(t *testing.T) {
 	a.Resize(browser.Desktop)
 	a.see(".card-head h2", "Trending")
 	a.see(".trending tbody tr", "1/")
+	a.Wait(`[...document.querySelectorAll(".cell-share")].reduce((sum, e) => sum + parseInt(e.textContent), 0) > 97`)
 	view("https://shop.example/new")
 	a.see(".trending", "/new")
 	a.see(".trending-sum", "in the last hour")
