@@ -11,8 +11,10 @@ export interface FrameHere {
 /** What the app wants the overlay in its frame to show. */
 export interface FrameOrder {
   readonly hl: "show";
-  /** The token of the link that the page was opened by. */
+  /** The token to read with: of the link that the page was opened by, or a newer one in its place. */
   readonly token: string;
+  /** Tokens that came before it, by one of which the overlay knows who speaks. */
+  readonly before?: readonly string[];
   readonly choices: Pick<Choices, "map" | "clicks" | "compare" | "given">;
   /** Hits from windows of all widths, else of the group of widths that the frame's is in. */
   readonly allWidths: boolean;

@@ -1,14 +1,17 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { FrameNews, FrameOrder } from "../frame";
-import { Failure, type Site } from "./api";
+import { type Failure, type Site } from "./api";
 import { count, sentence, urlParts } from "./format";
-import { linkTo, standsForMany, whyClosed } from "./openmap";
+import { linkTo, standsForMany, whyClosed, type MapLink } from "./openmap";
 import { Choice, Ghost, Sampled, useWidth } from "./parts";
 import { frameBounds, go, pageLink, siteLink, type Device, type PageRoute } from "./route";
 
 const widths = [390, 768, 1280, 1920]; // px, those that are offered
 const patience = 5000; // ms that a page which has loaded may take to say that its map is there
 const longest = 20_000; // ms until a page must have loaded
+const early = 60_000; // ms before the end of a link's token that another one is asked for
+const lifeOf = [60_000, 840_000] as const; // ms after which it is at the soonest and at the latest
+const pause = 30_000; // ms between tries
 const opacityOf = { least: 0.1, most: 1, usual: 0.85 };
 
 /** The width of a frame that is like the windows of a device, px. */
@@ -34,21 +37,11 @@ export function Framed(props: FramedProps) {
 }
 
 function Linked({ site, route, given, to, address }: FramedProps & { address: string }) {
-  const [link, setLink] = useState<{ link: string; token: string } | null>(null);
-  const [problem, setProblem] = useState("");
-  const [round, setRound] = useState(0);
+  const ask = () => linkTo(site.key, address, route.generation, given.minus_generation);
+  const { link, problem, again, ended } = useLink(ask);
   const [opacity, setOpacity] = useState(opacityOf.usual);
   const [numbers, setNumbers] = useState(true);
   const [allWidths, setAllWidths] = useState(false);
-  useEffect(() => {
-    let current = true;
-    setLink(null);
-    setProblem("");
-    linkTo(site.key, address, route.generation, given.minus_generation)
-      .then((got) => current && setLink(got), (err: Failure) => current && setProblem(sentence(err.message)));
-    return () => void (current = false);
-  }, [round]);
-  const again = () => setRound((n) => n + 1);
   const compare = given.minus_generation ? "rules" : given.minus_from ? "before" : "";
   const wanted = JSON.stringify({ choices: { map: route.layer || "clicks", clicks: route.kind, compare, given }, allWidths, opacity, numbers });
   return (
@@ -61,9 +54,52 @@ function Linked({ site, route, given, to, address }: FramedProps & { address: st
       </div>
       {problem && <div class="notice bad" role="alert"><p>{problem}</p><button type="button" class="button small" onClick={again}>Try again</button></div>}
       {!problem && !link && <Ghost tall={480} />}
-      {link && <Page key={link.link} site={site} route={route} address={address} {...link} wanted={wanted} again={again} />}
+      {link && <Page key={link.link} site={site} route={route} address={address} {...link} wanted={wanted} again={again} ended={ended} />}
     </div>
   );
+}
+
+/** A link to a page in the frame. Its token lasts minutes: others take its place while the page stays, by which its map goes on. */
+interface Opened {
+  readonly link: string;
+  readonly tokens: readonly string[]; // the last one is good
+  readonly due: number; // when it is to have another
+}
+
+/** Has a link that stays good: ask gives one. The frame that says that it has ended gets another, unless it just got one. */
+function useLink(ask: () => Promise<MapLink>) {
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const [problem, setProblem] = useState("");
+  const [round, setRound] = useState(0);
+  const renewed = useRef(0); // when it was tried
+  const [soonest, latest] = lifeOf;
+  const take = ({ link, token, expires }: MapLink, before: Opened | null): Opened => {
+    const life = Math.min(Math.max(Date.parse(expires) - Date.now() - early, soonest), latest); // our clock may be wrong
+    return { link: before?.link ?? link, tokens: [...(before?.tokens.slice(-8) ?? []), token], due: Date.now() + life };
+  };
+  useEffect(() => {
+    let current = true;
+    setOpened(null);
+    setProblem("");
+    ask().then((got) => current && setOpened(take(got, null)), (err: Failure) => current && setProblem(sentence(err.message)));
+    return () => void (current = false);
+  }, [round]);
+  const renew = () => {
+    if (Date.now() - renewed.current < pause) return;
+    renewed.current = Date.now();
+    ask().then((got) => setOpened((old) => old === opened ? take(got, old) : old), () => {}); // it is tried again
+  };
+  useEffect(() => {
+    if (!opened) return;
+    const look = () => document.hidden || Date.now() < opened.due || renew();
+    const timer = setInterval(look, 10_000); // and not once: computers sleep
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [opened]);
+  return { link: opened, problem, again: () => setRound((n) => n + 1), ended: renew };
 }
 
 /** Chooses how wide the page is. */
@@ -89,15 +125,19 @@ interface PageProps {
   route: PageRoute;
   address: string;
   link: string;
-  token: string;
+  tokens: readonly string[];
   wanted: string; // JSON of the rest of a FrameOrder
   again: () => void;
+  ended: () => void; // called when the frame says that it asks no more
 }
 
-function Page({ site, route, address, link, token, wanted, again }: PageProps) {
+function Page({ site, route, address, link, tokens, wanted, again, ended }: PageProps) {
   const [ref, room] = useWidth<HTMLDivElement>();
   const frame = useRef<HTMLIFrameElement>(null);
-  const { news, silent, refused, loaded } = useOverlay(frame, address, token, wanted);
+  const { news, silent, refused, loaded } = useOverlay(frame, address, tokens, wanted);
+  useEffect(() => {
+    if (news?.life === "off") ended();
+  }, [news?.life]);
   const wide = route.frame, tall = heightOf(wide), scale = Math.min(1, room / wide);
   const away = silent || refused; // it loads still, and may come back
   const own = new URL(address).origin === location.origin; // of the demo: a frame of our own origin cannot be shut in
@@ -120,13 +160,13 @@ function Page({ site, route, address, link, token, wanted, again }: PageProps) {
 }
 
 /** Talks to the overlay in a frame: says what it is to show, and hears what it shows. */
-function useOverlay(frame: { current: HTMLIFrameElement | null }, address: string, token: string, wanted: string) {
+function useOverlay(frame: { current: HTMLIFrameElement | null }, address: string, tokens: readonly string[], wanted: string) {
   const [news, setNews] = useState<FrameNews | null>(null);
   const [silent, setSilent] = useState(false);
   const [refused, setRefused] = useState(false);
   const origin = useMemo(() => new URL(address).origin, [address]);
   const heard = useRef({ now: 0, atLoad: 0, timer: 0 }); // pages whose overlay said that it is here
-  const order = () => frame.current?.contentWindow?.postMessage({ hl: "show", token, ...JSON.parse(wanted) } satisfies FrameOrder, origin);
+  const order = () => frame.current?.contentWindow?.postMessage({ hl: "show", token: tokens.at(-1)!, before: tokens.slice(0, -1), ...JSON.parse(wanted) } satisfies FrameOrder, origin);
 
   useEffect(() => {
     const hear = ({ source, origin: from, data }: MessageEvent) => {
@@ -142,7 +182,7 @@ function useOverlay(frame: { current: HTMLIFrameElement | null }, address: strin
     addEventListener("message", hear);
     if (heard.current.now > 0) order();
     return () => removeEventListener("message", hear);
-  }, [wanted]);
+  }, [wanted, tokens]);
 
   useEffect(() => {
     const violated = (e: SecurityPolicyViolationEvent) => e.effectiveDirective === "frame-src" && setRefused(true);

@@ -5,9 +5,16 @@ import { go, pageLink, siteLink, type PageRoute } from "./route";
 
 const hintTime = 120_000; // ms, of which some go by on the page that was opened
 
+/** A link that opens a page with its map, and the token in it. */
+export interface MapLink {
+  readonly link: string;
+  readonly token: string;
+  readonly expires: string;
+}
+
 /** Asks for the link that opens a page with its map. Throws a Failure. */
-export async function linkTo(site: string, url: string, generation = "", other = ""): Promise<{ link: string; token: string }> {
-  const answer = await send<{ link: string; token: string }>("POST", "v1/overlay-links", { site, url, ...(generation && { generation }), ...(other && { minus_generation: other }) });
+export async function linkTo(site: string, url: string, generation = "", other = ""): Promise<MapLink> {
+  const answer = await send<MapLink>("POST", "v1/overlay-links", { site, url, ...(generation && { generation }), ...(other && { minus_generation: other }) });
   if (!/^https?:\/\//i.test(answer.link)) throw new Failure(0, "The server gave no link to open.");
   return answer;
 }

@@ -18,10 +18,13 @@ export interface Frame {
 
 /**
  * Asks who has this page in a frame what to show, and calls open when it is the app that answers: who knows the link's
- * token. Gives how to stop waiting. What is done in the app's frame is not recorded: it is no visitor who looks.
+ * token. A newer token from it opens the overlay anew, which gives how to close it. Gives how to stop. What is done in
+ * the app's frame is not recorded: it is no visitor who looks.
  */
-export function awaitApp(link: Link, open: (frame: Frame) => void): () => void {
-  const [token] = partsOf(link.token), here: FrameHere = { hl: "here" };
+export function awaitApp(link: Link, open: (now: Link, frame: Frame) => () => void): () => void {
+  const here: FrameHere = { hl: "here" };
+  let [token] = partsOf(link.token), close: (() => void) | null = null;
+  const shown = link.token.slice(token.length);
   let order: FrameOrder | null = null, origin = "", ordered: (o: FrameOrder) => void = () => {};
   let news: FrameNews = { hl: "shown", page: "", life: "late", figures: [], notice: null, sampled: null, absent: { hits: 0, elements: [] } };
   let told = "";
@@ -34,13 +37,14 @@ export function awaitApp(link: Link, open: (frame: Frame) => void): () => void {
   }
 
   const hear = guard(({ data, source, origin: from }: MessageEvent) => {
-    if (source !== parent || data?.hl !== "show" || data.token !== token) return;
-    const first = !order;
+    if (source !== parent || data?.hl !== "show" || ![data.token, ...(data.before ?? [])].includes(token)) return;
     order = data as FrameOrder;
     origin = from;
-    if (first) {
+    if (!close || order.token !== token) {
+      close?.();
+      token = order.token;
       link.record(false);
-      open({ panel, order: () => order!, tell, follow: (f) => (ordered = f) });
+      close = open({ ...link, token: token + shown, recording: false }, { panel, order: () => order!, tell, follow: (f) => (ordered = f) });
     } else {
       told = "";
       ordered(order);
@@ -63,5 +67,8 @@ export function awaitApp(link: Link, open: (frame: Frame) => void): () => void {
 
   addEventListener("message", hear);
   parent.postMessage(here, "*");
-  return () => removeEventListener("message", hear);
+  return () => {
+    removeEventListener("message", hear);
+    close?.();
+  };
 }

@@ -15,18 +15,7 @@ function start(): void {
   if (!link) return;
   const place = window as unknown as Place;
   place[OPEN]?.();
-  const closed = () => delete place[OPEN];
-  if (window === parent) place[OPEN] = openView(link, closed);
-  else {
-    const stop = awaitApp(link, (frame) => {
-      const close = openView(link, closed, frame);
-      place[OPEN] = () => {
-        stop();
-        close();
-      };
-    });
-    place[OPEN] = stop;
-  }
+  place[OPEN] = window === parent ? openView(link, () => delete place[OPEN]) : awaitApp(link, (now, frame) => openView(now, () => {}, frame));
 }
 
 try {

@@ -73,6 +73,55 @@ func TestAppFramesAPage(t *testing.T) {
 	}
 }
 
+// TestAppFrameOutlivesItsLink has a map in the app's frame go on when its link ends, without loading the page again: with the token
+// that the app asks for before, and with another one when the end comes unexpected.
+func TestAppFrameOutlivesItsLink(t *testing.T) {
+	t.Parallel()
+	o := ownSite(t, framedPages)
+	o.send(o.click("/framed", 200, 200, 1280))
+	a := openApp(t, o.server, browser.Desktop, true, "")
+	a.Wait(`document.querySelector(".site")`)
+	browser.Eval[bool](a.Page, `(() => {
+		window.tokens = [], window.loads = 0, window.later = 0
+		const {fetch, Date: {now}} = window
+		window.fetch = async (...args) => {
+			for (;;) {
+				const r = await fetch(...args)
+				if (!String(args[0]).includes("overlay-links")) return r
+				const {token} = await r.clone().json()
+				if (tokens.includes(token)) continue // of the same second
+				tokens.push(token)
+				return r
+			}
+		}
+		Date.now = () => now() + later
+		document.addEventListener("load", e => loads += e.target.tagName === "IFRAME", true)
+		location.hash = "#/site/shop/page?frame=1280&url=" + encodeURIComponent("`+o.base+`/framed")
+		return true
+	})()`)
+	a.see(".frame-says", "Clicks1")
+	expire := func(i int) {
+		t.Helper()
+		old := browser.Eval[string](a.Page, fmt.Sprintf(`tokens[%d]`, i))
+		o.expired.Store(&old)
+		o.lives.cut()
+	}
+	browser.Eval[bool](a.Page, `(window.later = 870_000, document.dispatchEvent(new Event("visibilitychange")))`)
+	a.Wait(`tokens.length === 2`)
+	expire(0)
+	o.send(o.click("/framed", 204, 200, 1280))
+	a.see(".frame-says", "Clicks2")
+	browser.Eval[bool](a.Page, `(window.later += 60_000, true)`)
+	expire(1)
+	a.Wait(`tokens.length === 3`)
+	o.send(o.click("/framed", 200, 204, 1280))
+	a.see(".frame-says", "Clicks3")
+	if loads := browser.Eval[int](a.Page, `loads`); loads != 1 {
+		t.Errorf("the page was loaded %d times", loads)
+	}
+	a.Close()
+}
+
 // calmFramed is calm but for what the frame asks of the owner's site and of the gate.
 func (a *appTest) calmFramed(o *owner) {
 	a.t.Helper()

@@ -37,6 +37,7 @@ type owner struct {
 	reading *atomic.Bool            // the gate says that history is read still, where it tells of what is listed
 	mute    *atomic.Bool            // streams through the gate end at once and for good
 	asked   *atomic.Int64           // requests to reading routes through the gate
+	expired *atomic.Pointer[string] // a token that the gate takes for too old
 }
 
 // outage is an answer in the server's place; status 0 breaks the connection off.
@@ -60,7 +61,8 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64)}
+	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64),
+		expired: new(atomic.Pointer[string])}
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -103,6 +105,9 @@ func (o *owner) openGate() string {
 			return
 		}
 		out := o.outage.Load()
+		if old := o.expired.Load(); old != nil && strings.Contains(r.Header.Get("Authorization"), *old) {
+			out = &outage{http.StatusUnauthorized, `{"error":{"code":"expired","message":"the overlay link has expired"}}`}
+		}
 		if out == nil || !strings.HasPrefix(r.URL.Path, "/v1/") || (r.Method != http.MethodGet && r.URL.Path != "/v1/queries") {
 			pass.ServeHTTP(w, r)
 			return
