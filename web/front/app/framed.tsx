@@ -218,7 +218,7 @@ function Caption({ news, site, route, again }: { news: FrameNews | null; site: S
   return (
     <div class="frame-says" role="status">
       {notice && <div class="notice"><p><strong>{notice.title}.</strong> {notice.text}</p>{life === "off" && <button type="button" class="button small" onClick={again}>Load again</button>}</div>}
-      {!notice && figures.length > 0 && <dl class="counted">{figures.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>}
+      {!notice && figures.length > 0 && <dl class="counted">{figures.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value.replace(/(\d)%/, "$1 %")}</dd></div>)}</dl>}
       {!notice && figures.length === 0 && <p class="hint">Looking at the page…</p>}
       {news.sampled !== null && <Sampled of={{ share: news.sampled, hits: 0 }} />}
       {other && <p class="hint">The frame shows <a href={pageLink(site.key, news.page, { ...route, url: news.page, at: "" })}>{urlParts(news.page).path}</a>, not {urlParts(route.url).path}.</p>}

@@ -213,7 +213,7 @@ func TestAppFramesTheDemo(t *testing.T) {
 	o.server.WaitCounted("demo")
 	for _, size := range []browser.Size{browser.Desktop, browser.Phone} {
 		a := openApp(t, o.server, size, true, "#/site/demo/page?frame=1280&url="+url.QueryEscape(o.server.Base+"/demo/"))
-		a.see(".frame-says", "On elements")
+		a.see(".frame-says", "On elements100 %")
 		browser.Eval[bool](a.Page, `new Promise(done => setTimeout(() => done(true), 1500))`)
 		a.fits("framed-demo", size)
 		a.press(".frame-wide a", "390")
