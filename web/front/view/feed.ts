@@ -82,7 +82,7 @@ const EVERY = 1000;
 const IDLE_EVERY = 5000;
 const IDLE_AFTER = 60_000;
 const PATIENCE = 20_000;
-const MAX_WAIT = 10_000;
+const MAX_WAIT = 5000;
 
 /**
  * Most cells of a map that come by a stream, which has all of them: each message draws the whole map anew, 5 ms for so many on a

@@ -76,7 +76,6 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   let listed: ElementsAnswer | null = null, placed = -1; // what is drawn by element, and the version of its places
   let byPlace = false, unlisted = 0; // clicks are asked for by their places on the page: of so many none was at an element
   let relook = 0, calm = 0; // to ask by element again; how many ms that waits
-  let doubted = false; // by place because by element there was no answer
   let drawing: Drawing = null, marks: readonly Line[] = [];
   let version = 0; // of drawing and marks
   let scrolled = 0; // when
@@ -125,11 +124,6 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   function trouble(t: Trouble): boolean {
-    if ((t.status === 404 || t.status === 0) && choices.map === "clicks" && comparedWith(choices) === "" && !byPlace && !doubted) {
-      doubted = true; // it may be a server before there were elements, which lets nobody ask for them
-      return askByPlace(Infinity);
-    }
-    if (doubted) byPlace = doubted = false; // it is not reached at all
     const coarser = t.status === 400 && t.field === "cell" ? Number(/cell=(\d+)/.exec(t.message)?.[1]) : 0;
     if (coarser > choices.cell) { // the server keeps this map coarser than usual
       choices.cell = coarser;
@@ -185,7 +179,6 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   function takeHeatmap(url: string, a: HeatmapAnswer): boolean {
-    doubted = false;
     if (a.hits > unlisted && !a.minus) relook ||= setTimeout(relooked, calm); // there are new ones, which may be at elements
     if (listed) clear();
     const now = centres(a.points, a.cell), { minus } = a;
@@ -253,7 +246,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
 
   function choose(some: Partial<Choices>): void {
     const { map } = choices, compare = comparedWith(choices);
-    byPlace = doubted = false;
+    byPlace = false;
     calm = 0;
     if (some.width) widthChosen = true;
     Object.assign(choices, some, { cell: 8 });
@@ -272,7 +265,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     if (now !== page) {
       page = now;
       counted = "";
-      choices.alone = byPlace = doubted = false;
+      choices.alone = byPlace = false;
       calm = 0;
       history.close();
       clear(); // heat of one page is no heat of another

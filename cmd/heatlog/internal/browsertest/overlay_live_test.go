@@ -164,7 +164,8 @@ func TestOverlayReadsHistory(t *testing.T) {
 	p.Close()
 }
 
-// TestOverlayComesBackAfterARestart wants the map to go on where it was when the server is there again.
+// TestOverlayComesBackAfterARestart wants the map to go on where it was when the server is there again, and a server that is
+// not there to be asked more and more rarely.
 func TestOverlayComesBackAfterARestart(t *testing.T) {
 	t.Parallel()
 	o := ownSite(t, nil)
@@ -172,7 +173,17 @@ func TestOverlayComesBackAfterARestart(t *testing.T) {
 	p := o.open("/again", browser.Desktop)
 	panelSays(t, p, "Clicks\n1", "Live · ")
 	_, before := o.lives.count()
+	tries := func() int { return requestsOf(p, "/v1/") - requestsOf(p, "OPTIONS ") }
+	asked, stopped := tries(), time.Now()
 	o.server.Stop()
+	for end := time.Now().Add(60 * time.Second); tries() < asked+6; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a server that is not there was asked %d times", tries()-asked)
+		}
+	}
+	if took := time.Since(stopped); took < 3*time.Second { // they wait 250 ms at least, 500, 1 s; and 1 s, 2 s
+		t.Errorf("a server that is not there was asked 6 times within %v", took)
+	}
 	again := o.in(t)
 	again.server = heatlogtest.Start(t, o.server.Data, "--listen", strings.TrimPrefix(o.server.Base, "http://"))
 	again.send(o.click("/again", 60, 300, 1280))
