@@ -7,7 +7,7 @@ export interface Hold {
   take(url: string, answer: Answer, news: News | null): boolean;
   /** Lets no newer answer to the shown question through, or lets them through again. */
   pause(on: boolean): void;
-  /** Lets nothing through, or shows what came meanwhile. */
+  /** Lets nothing through; or shows what came meanwhile, of a map that is paused what it showed before. */
   hide(on: boolean): void;
   /** What is shown is gone: nothing is newer than it. */
   forget(): void;
@@ -17,42 +17,50 @@ export interface Hold {
 
 type Told = { readonly url: string; readonly answer: Answer; readonly news: News | null };
 
-/** Makes a Hold. show shows an answer; waits is told how many hits more than the shown answer the one that waits has. */
-export function makeHold(show: (url: string, answer: Answer, news: News | null) => boolean, waits: (hits: number) => void): Hold {
-  let latest: Told | null = null, held = false; // latest is not shown
-  let paused = false, hidden = false, shown = "", hits = 0;
+/**
+ * Makes a Hold. show shows an answer; waits is told how many hits more than the shown answer the one that waits has; asked
+ * gives the question of now: what answered another one is shown no more.
+ */
+export function makeHold(show: (url: string, answer: Answer, news: News | null) => boolean, waits: (hits: number) => void, asked: () => string): Hold {
+  let latest: Told | null = null, shown: Told | null = null; // shown: or it was before it was hidden
+  let paused = false, hidden = false;
 
   function take(url: string, answer: Answer, news: News | null): boolean {
-    latest = { url, answer, news: held && latest?.url === url ? both(latest.news, news) : news };
-    held = hidden || (paused && url === shown);
-    if (!held) return release();
-    if (!hidden) waits(Math.max(hitsOf(answer) - hits, 0));
+    const waited = latest !== shown && latest?.url === url;
+    latest = { url, answer, news: waited ? both(latest!.news, news) : news };
+    if (!hidden && !(paused && shown?.url === url)) return put(latest);
+    if (!hidden) wait();
     return true;
   }
 
-  function release(): boolean {
-    held = false;
-    if (!latest) return false;
-    const { url, answer, news } = latest, differs = show(url, answer, news);
-    latest = { url, answer, news: null };
-    shown = url; // what was shown before is forgotten meanwhile
-    hits = hitsOf(answer);
+  /** Shows an answer, if that is asked still. */
+  function put(t: Told | null): boolean {
+    if (!t || t.url !== asked()) return false;
+    const told = { ...t, news: null };
+    if (t === latest) latest = told;
+    const differs = show(t.url, t.answer, t.news);
+    shown = told; // what was shown before is forgotten meanwhile
+    if (paused) wait();
     return differs;
+  }
+
+  function wait(): void {
+    waits(latest && shown ? Math.max(hitsOf(latest.answer) - hitsOf(shown.answer), 0) : 0);
   }
 
   function pause(on: boolean): void {
     paused = on;
-    if (on) waits(0);
-    else if (!hidden && latest) release();
+    if (on) wait();
+    else if (!hidden) put(latest);
   }
 
   function hide(on: boolean): void {
     hidden = on;
-    if (!on && latest) release();
+    if (!on) put(paused && shown?.url === asked() ? shown : latest);
   }
 
   function forget(): void {
-    shown = "";
+    if (!hidden) shown = null;
   }
 
   return { take, pause, hide, forget, get hidden() { return hidden; }, get paused() { return paused; } };
@@ -74,4 +82,5 @@ function lastOf<R>(a: readonly Change<R>[], b: readonly Change<R>[]): Change<R>[
   return [...was.values(), ...now];
 }
 
-const hitsOf = (a: Answer): number => ("hits" in a ? a.hits : a.views);
+/** Hits of an answer, of a scroll map views. */
+export const hitsOf = (a: Answer): number => ("hits" in a ? a.hits : a.views);

@@ -46,7 +46,7 @@ export interface Figures {
   readonly sampled?: number | undefined;
 }
 
-/** How the connection is; held: what is new waits. */
+/** How the connection is; held: what is new waits; off: it has ended. */
 export type Life = "live" | "late" | "off" | "held";
 
 /** The overlay's panel: at the lower right, on phones a sheet at the bottom that can be folded. */
@@ -106,6 +106,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     make("div", "head", {}, make("span", "mark"), name, live, pause, out, turn, button("tool", "Close the map", actions.close, icon(CROSS))), read, body);
   let folded = phone;
   let chosen = false; // somebody folded or unfolded it
+  let ended = false, plays = false; // there is nothing new, or it is not shown
   let summary = "heatlog", waiting = "", shown = "", told = "";
 
   function choices(c: Choices): void {
@@ -182,6 +183,12 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   }
 
   function life(state: Life, text: string): void {
+    ended = state === "off";
+    element.classList.toggle("ended", ended);
+    head(state, text);
+  }
+
+  function head(state: Life, text: string): void {
     live.className = "live " + state;
     write(live, text);
     waiting = state === "held" ? text : "";
@@ -190,6 +197,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   }
 
   function hold(on: boolean): void {
+    if (ended || plays) return;
     pause.ariaPressed = String(on);
     pause.title = on ? "Go on (P)" : "Pause the map (P)";
     pause.querySelector("path")!.setAttribute("d", on ? GO : HOLD);
@@ -206,8 +214,9 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
 
   function playing(on: boolean): void {
     write(play, on ? "Back to the live map" : "Play a day");
+    plays = on;
     element.classList.toggle("plays", on);
-    if (on) life("off", "History");
+    head("off", on ? "History" : "Loading");
     if (on && matchMedia("(max-width: 1100px)").matches) setFolded(true); // the bar is where the panel would be
     if (!on) play.focus();
   }

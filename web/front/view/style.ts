@@ -49,7 +49,7 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .brief:not(.folded) .name{display:none}
 .brief:not(.folded) .live{margin:0 auto 0 -4px;padding:4px;min-width:0;overflow:hidden}
 .held .pause{background:var(--fill);color:var(--ink)}
-.plays .pause{display:none}
+.plays .pause,.plays .read,.ended .pause,.ended:not(.plays) .play{display:none}
 .read{flex:none;height:3px;margin:-3px 16px 0;border-radius:2px;background:var(--line);overflow:hidden}
 .read i{display:block;height:100%;border-radius:2px;background:var(--accent);transition:width .3s linear}
 .play{flex:1 0 100%;height:36px;border-radius:10px;background:var(--fill);font-weight:600}

@@ -23,7 +23,7 @@ import { appURL, type Choices, comparedWith, groupOf, historyURL, pageURL, parts
 import { makeStrip, MAX_ERROR } from "./strip";
 import type { Scene, TimelineAnswer } from "./reel";
 import { type Sides, tipOfElement, tipOfSides } from "./tips";
-import { count, countOf, emptyDay, emptyNotice, nameOfHits, nothingBefore, percent, readingText, seconds, sideNames, troubleNotice } from "./words";
+import { count, countOf, emptyDay, emptyNotice, type Failing, nameOfHits, nothingBefore, percent, readingText, seconds, sideNames, troubleNotice } from "./words";
 
 /** Opacity of the picture at the start. */
 const OPACITY = 0.85;
@@ -55,8 +55,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   const host = openHost();
   const hover = makeHover(textAt, () => choices.map === "clicks" && !!outline.hidden, host.owns);
   const placing = makePlacing(link.site, () => schedule());
-  const hold = makeHold(take, (hits) => panel.life("held", `Paused · ${count(hits)} new`));
-  const feed = makeFeed(link.base, token, { question, answer: hold.take, lives, trouble });
+  const hold = makeHold(take, (hits) => tellTrouble() || panel.life("held", `Paused · ${count(hits)} new`), question);
+  const feed = makeFeed(link.base, token, { question, answer: heard, lives, trouble });
   const history = makeHistory(token, {
     question: (route, day) => historyURL(questionURL(link.base, link.site, { ...choices, compare: "" }, zone), route, day),
     name: () => nameOfHits(choices), show: playScene, opened: showHistory,
@@ -81,6 +81,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   let scrolled = 0; // when
   let frame = 0, drawn = ""; // what the canvas shows: version and slice
   let landing: (() => void) | null = null; // shows where something new landed, once elements are where they belong
+  let failing: Failing | null = null; // what stands in the way of answers
   let answered = ""; // the address that what is shown is the answer of
   let told = ""; // that and its numbers
 
@@ -88,15 +89,21 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     return questionURL(link.base, link.site, choices, zone, choices.map === "clicks" && comparedWith(choices) === "" && !byPlace);
   }
 
+  /** Takes an answer that has come. */
+  function heard(url: string, a: Answer, news: News | null): boolean {
+    failing = null;
+    return hold.take(url, a, news);
+  }
+
   /** Shows an answer. */
   function take(url: string, a: Answer, news: News | null): boolean {
-    answered = url;
     counted = a.url;
     panel.scope({ page: standsForMore(counted) ? counted : "", alone: choices.alone, bots: choices.bots });
     app?.tell({ page: counted });
     const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(url, a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
+    answered = url;
     tellLife(a, news);
     if (news && !news.whole && news.complete && !("reach" in a)) {
       landing = () => pulses.show(landedOf(a, news, placing));
@@ -106,12 +113,14 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   /** Says how far the answer is behind. */
-  function lives(url: string, a: Answer, news: News): void {
+  function lives(_: string, a: Answer, news: News): void {
+    failing = null;
     panel.reading(news.history);
-    if (url === answered && !hold.paused && !hold.hidden) tellLife(a, news);
+    if (!hold.paused && !hold.hidden) tellLife(a, news);
   }
 
   function tellLife(a: Answer, news: News | null): void {
+    if (tellTrouble()) return;
     const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB"), by = generation && `by ${generation} · `;
     panel.reading(news?.history ?? null);
     if (news?.history) panel.life("late", `${by}${readingText(news.history)}`);
@@ -130,14 +139,20 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
       setTimeout(feed.ask);
       return false;
     }
-    const notice = troubleNotice(t, link.base, choices), again = !notice.final;
-    if (!again) forgetOpen(link.site);
-    panel.life(again ? "late" : "off", again ? "Trying again" : "Ended");
-    if (hold.hidden) return again;
+    failing = troubleNotice(t, link.base, choices);
+    if (failing.final) forgetOpen(link.site);
+    tellTrouble();
+    return !failing.final;
+  }
+
+  /** Says what stands in the way of answers, and whether anything does. */
+  function tellTrouble(): boolean {
+    if (!failing || hold.hidden) return failing !== null;
     const current = answered === question(); // what is on the page is true still, as of the last answer
+    panel.life(failing.final ? "off" : "late", failing.final ? "Ended" : "Trying again");
     if (!current) clear();
-    if (!current || !notice.passing) panel.notice(notice);
-    return again;
+    if (!current || !failing.passing) panel.notice(failing);
+    return true;
   }
 
   /** Asks for places on the page: none of so many clicks is at an element. */
@@ -150,8 +165,8 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   function relooked(): void {
-    byPlace = false;
     relook = 0;
+    if (!hold.paused) byPlace = false; // else what is shown when it goes on looks again
   }
 
   function takeElements(a: ElementsAnswer): boolean {
@@ -325,7 +340,9 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     if (on) hold.hide(true);
     clear();
     panel.playing(on);
-    if (!on) hold.hide(false);
+    if (on) return;
+    hold.hide(false);
+    tellTrouble();
   }
 
   /** Shows what landed until a time of a day. */

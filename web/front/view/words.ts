@@ -67,8 +67,11 @@ function remedies(why: Why, c: Choices): Remedy[] {
   return all;
 }
 
+/** What stands in the way of an answer: for good (final), or for a while (passing). */
+export type Failing = Notice & { readonly final: boolean; readonly passing: boolean };
+
 /** Says what stands in the way of an answer: for good, for a while, or until something else is asked. */
-export function troubleNotice(t: Trouble, base: string, c: Choices): Notice & { readonly final: boolean; readonly passing: boolean } {
+export function troubleNotice(t: Trouble, base: string, c: Choices): Failing {
   const of = (title: string, text: string, final: boolean, passing = false) => ({ alarming: true, title, text, final, passing });
   const { status, code } = t, message = sentence(t.message || `it answered with status ${status}`);
   const anew = "Open the map again from heatlog.";

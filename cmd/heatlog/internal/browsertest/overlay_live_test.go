@@ -219,6 +219,7 @@ func TestOverlayPlaysADay(t *testing.T) {
 	o.send(click(3, 0, 100, 100), click(9, 30, 200, 200), click(9, 59, 200, 200), click(14, 0, 300, 300), click(-20, 0, 500, 500))
 	p := o.open("/day", browser.Desktop)
 	panelSays(t, p, "Clicks\n5")
+	press(p, "Pause the map")
 	press(p, "Play a day")
 	said := func(texts ...string) {
 		t.Helper()
@@ -236,6 +237,7 @@ func TestOverlayPlaysADay(t *testing.T) {
 	p.Keep("overlay-day-plays")
 	inPanel[bool](p, `r => { const s = r.querySelector("[aria-label=Speed]"); s.value = "21600"; s.dispatchEvent(new Event("change")); return true }`)
 	panelSays(t, p, "Of the day\n4")
+	o.send(click(-20, 0, 600, 600))
 	if date := inPanel[string](p, `r => r.querySelector("[type=date]").value`); date != day.Format(time.DateOnly) {
 		t.Errorf("it plays %s, want the last day with clicks, %s", date, day.Format(time.DateOnly))
 	}
@@ -267,15 +269,18 @@ func TestOverlayPlaysADay(t *testing.T) {
 	panelSays(t, p, "No clicks on this day")
 	p.Keep("overlay-day-empty")
 	press(p, "Back to the live map")
-	panelSays(t, p, "Clicks\n5", "Live · ")
+	panelSays(t, p, "Clicks\n5", "Paused · 1 new")
 	wantPixel(t, p, "overlay-day-left", 204, 204, hottest)
+	wantPixel(t, p, "overlay-day-left", 604, 604, white)
+	press(p, "Pause the map")
+	panelSays(t, p, "Clicks\n6", "Live")
 	silent(t, p)
 	p.Close()
 
 	p = o.open("/day", browser.Phone)
 	panelSays(t, p, "No clicks to show")
 	pick(p, "Width of the windows", "all")
-	panelSays(t, p, "Clicks\n5")
+	panelSays(t, p, "Clicks\n6")
 	press(p, "Play a day")
 	said("clicks")
 	for _, dark := range []bool{false, true} {

@@ -469,12 +469,25 @@ func (o *owner) testTroubles(t *testing.T) {
 	for _, out := range []outage{{}, {503, `{"error":{"code":"unavailable","message":"the server is ending"}}`}} {
 		o.fail(&out)
 		panelSays(t, p, "Trying again")
+		if says := twice(p, ".pause"); strings.Contains(says, "Live") {
+			t.Errorf("without a server the map that goes on says %q", says)
+		}
 		o.fail(nil)
 		panelSays(t, p, "Live")
 	}
+	press(p, "Play a day")
+	panelSays(t, p, "Of the day\n1")
 	o.fail(&outage{401, `{"error":{"code":"expired","message":"the overlay link has expired"}}`})
+	p.Wait(`!Object.values(sessionStorage).some(kept => kept.startsWith("hlo_"))`)
+	press(p, "Back to the live map")
 	panelSays(t, p, "This link has expired", "Open the map again from heatlog.", "Ended")
 	wantPixel(t, p, "overlay-expired", 204, 204, hottest) // as of the last answer
+	if says := twice(p, ".pause"); says != "Ended" {
+		t.Errorf("a map that has ended says %q after a pause", says)
+	}
+	if left := inPanel[int](p, `r => [...r.querySelectorAll(".pause, .play")].filter(b => b.offsetWidth).length`); left != 0 {
+		t.Errorf("%d buttons for a live map are there still", left)
+	}
 	pick(p, "Kind of clicks", "rage")
 	wantPixel(t, p, "overlay-expired-changed", 204, 204, white)
 	o.fail(nil)
@@ -496,6 +509,11 @@ func (o *owner) testTroubles(t *testing.T) {
 		p.Keep("overlay-" + strings.ReplaceAll(name, " ", "-"))
 		p.Close()
 	}
+}
+
+// twice presses a button of the panel two times, and gives what its head says then.
+func twice(p *browser.Page, button string) string {
+	return inPanel[string](p, fmt.Sprintf(`r => { for (let i = 0; i < 2; i++) r.querySelector(%q).click(); return r.querySelector(".live").innerText }`, button))
 }
 
 // testCost measures what a redraw costs while a page with 100,000 points is scrolled.
