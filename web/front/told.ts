@@ -73,10 +73,11 @@ const compare = (a: unknown, b: unknown) => (String(a) < String(b) ? -1 : 1);
 export function makeTold(kind: string): Told {
   const list = LISTS[kind], rows = makeTable<Row>(list?.order), points = makeTable<Point>();
   const bands = { reach: makeTable<Point>((a, b) => a[0]! - b[0]!), attention_ms: makeTable<Point>((a, b) => a[0]! - b[0]!) };
-  let scalars: Row = {}, rest: Row = {}, known = false;
+  let scalars: Row = {}, rest: Row = {}, known = false, history: History | null = null;
 
   function take(m: Message): News | null {
-    const history = m.history ?? null, complete = m.complete ?? !history;
+    const complete = m.complete ?? !m.history;
+    history = complete ? null : m.history ?? history; // progress alone says it
     if (m.event === "snapshot") clear();
     else if (!known || m.event === "reset") return null;
     scalars = m.event === "progress" ? { ...scalars, ...membersOf(m) } : membersOf(m);

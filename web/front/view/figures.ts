@@ -14,7 +14,7 @@ export const figuresOfElements = (a: ElementsAnswer, name: string, max: number):
 
 export const figuresOfPlaces = (a: HeatmapAnswer, c: Choices, name: string, max: number): Figures => ({
   numbers: [[capital(name), count(a.hits)], [visitors(c), count(a.visitors)], ["Views", count(a.views)]],
-  ticks: ["0", quarter(max), `${countOf(max, name)} in a spot`],
+  ticks: ["0", quarter(max), max ? `${countOf(max, name)} in a spot` : "–"],
 });
 
 /** Of two sides, the second of which has so many hits; max is a share. */

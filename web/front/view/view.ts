@@ -9,7 +9,7 @@ import { centres, heatNear, hitsNear, makeField, type Points, samePoints } from 
 import type { FrameOrder } from "../frame";
 import type { Frame } from "./framed";
 import { makeHistory } from "./history";
-import { makeHold } from "./hold";
+import { hitsOf, makeHold } from "./hold";
 import { openHost } from "./host";
 import { makeHover } from "./hover";
 import { makeAbsent, makeNumbers } from "./numbers";
@@ -84,6 +84,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   let failing: Failing | null = null; // what stands in the way of answers
   let answered = ""; // the address that what is shown is the answer of
   let told = ""; // that and its numbers
+  let partial = false, most = 0, mostOf = ""; // history is still read; hits that were shown, and of what
 
   function question(): string {
     return questionURL(link.base, link.site, choices, zone, choices.map === "clicks" && comparedWith(choices) === "" && !byPlace);
@@ -95,15 +96,26 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     return hold.take(url, a, news);
   }
 
+  /** What is asked for, whether by element or by place. */
+  function asked(): string {
+    return questionURL(link.base, link.site, choices, zone);
+  }
+
   /** Shows an answer. */
   function take(url: string, a: Answer, news: News | null): boolean {
+    partial = news !== null && !news.complete;
     counted = a.url;
     panel.scope({ page: standsForMore(counted) ? counted : "", alone: choices.alone, bots: choices.bots });
     app?.tell({ page: counted });
+    if (partial && asked() === mostOf && hitsOf(a) <= most) { // it is read anew: what is shown is nearer to the answer
+      tellLife(a, news);
+      return false;
+    }
     const changed = "elements" in a ? takeElements(a) : "points" in a ? takeHeatmap(url, a) : takeScroll(a);
     const now = [url, a.views, a.visitors].join(), fresh = now !== told;
     told = now;
     answered = url;
+    if (drawing) [most, mostOf] = [hitsOf(a), asked()];
     tellLife(a, news);
     if (news && !news.whole && news.complete && !("reach" in a)) {
       landing = () => pulses.show(landedOf(a, news, placing));
@@ -113,17 +125,18 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   /** Says how far the answer is behind. */
-  function lives(_: string, a: Answer, news: News): void {
+  function lives(url: string, a: Answer, news: News): void {
     failing = null;
-    panel.reading(news.history);
-    if (!hold.paused && !hold.hidden) tellLife(a, news);
+    if (partial && news.complete) hold.take(url, a, news);
+    else if (!hold.paused && !hold.hidden) tellLife(a, news);
   }
 
   function tellLife(a: Answer, news: News | null): void {
     if (tellTrouble()) return;
     const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB"), by = generation && `by ${generation} · `;
-    panel.reading(news?.history ?? null);
-    if (news?.history) panel.life("late", `${by}${readingText(news.history)}`);
+    const reads = news !== null && !news.complete; // what is not read yet is no lag
+    if (!reads || news.history) panel.reading(reads ? news.history : null);
+    if (reads) panel.life("late", by + (news.history ? readingText(news.history) : "Reading"));
     else panel.life(late ? "late" : "live", `Live · ${by}${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
   }
 
@@ -170,7 +183,10 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   function takeElements(a: ElementsAnswer): boolean {
-    if (!a.elements.length) return askByPlace(a.hits);
+    if (!a.elements.length && !partial) {
+      askByPlace(a.hits);
+      if (!listed) return false;
+    }
     const same = listed !== null && listed.hits === a.hits && equal(listed.elements, a.elements) && equal(listed.rest, a.rest);
     listed = a;
     if (same) tellElements();
@@ -194,7 +210,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
   }
 
   function takeHeatmap(url: string, a: HeatmapAnswer): boolean {
-    if (a.hits > unlisted && !a.minus) relook ||= setTimeout(relooked, calm); // there are new ones, which may be at elements
+    if (a.hits > unlisted && !a.minus && !partial) relook ||= setTimeout(relooked, calm); // there are new ones, which may be at elements
     if (listed) clear();
     const now = centres(a.points, a.cell), { minus } = a;
     const same = samePoints(now, points) && (!now.length || drawing !== null || flat !== null) && !minus === !sides;
@@ -255,7 +271,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
 
   /** Shows an answer's numbers, or why there are none. */
   function settle(a: Answer, n: number, name: string, figures: Figures, summary = countOf(n, name)): void {
-    if (n > 0) panel.figures({ ...figures, sampled: a.sampled?.share }, summary);
+    if (n > 0 || partial) panel.figures({ ...figures, sampled: a.sampled?.share }, summary);
     else panel.notice(emptyNotice(a.why, choices));
   }
 
@@ -365,7 +381,7 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
     strip.clear();
     absent.show([], 0, "");
     numbers.clear();
-    answered = told = "";
+    answered = told = mostOf = "";
     show(null, []);
   }
 

@@ -39,7 +39,7 @@ func (o *owner) list(elements ...map[string]any) {
 	for _, e := range elements {
 		hits += e["hits"].(int)
 	}
-	b, err := json.Marshal(map[string]any{"site": "shop", "url": o.base + "/elements", "kind": "click", "hits": hits + 10, "anchored": hits, "views": 100, "elements": elements,
+	b, err := json.Marshal(map[string]any{"site": "shop", "url": o.base + "/elements", "kind": "click", "hits": hits + 10, "anchored": hits, "views": 100, "elements": append([]map[string]any{}, elements...),
 		"others": map[string]int{"elements": 2, "hits": 4}, "rest": map[string]any{"hits": 6, "cell": 8, "points": [][3]int{{600, 600, 6}}},
 		"generation": "g1", "positions": map[string]int{}, "lag_hits": 0, "took_ms": 1})
 	if err != nil {

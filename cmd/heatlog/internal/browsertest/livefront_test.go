@@ -166,13 +166,16 @@ func (l *told) stream(w http.ResponseWriter, r *http.Request) {
 		delete(now, "took_ms")
 		m := message(before, now)
 		reads := l.reading != nil && l.reading.Load()
-		if m == nil && (read != reads || time.Since(said) > 5*time.Second) {
+		if m == nil && (read != reads || time.Since(said) > 5*time.Second || reads && time.Since(said) > 250*time.Millisecond) {
 			m = map[string]any{"event": "progress", "lag_hits": now["lag_hits"]}
 		}
 		if m != nil {
 			said = time.Now()
 			m["version"], m["token"], m["complete"] = version, fmt.Sprint(version), !reads
 			if read = reads; reads {
+				m["lag_hits"] = 5000
+			}
+			if reads && m["event"] == "progress" {
 				m["history"] = map[string]any{"done": 42, "total": 100, "share": 0.42, "hits_per_s": 5, "eta_ms": 12_000}
 			}
 			var data bytes.Buffer

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,15 +135,24 @@ func (o *owner) waitStreams(want int) {
 	}
 }
 
-// TestOverlayReadsHistory wants a line that says how much of the log is read, for as long as it is, and no rings.
+// TestOverlayReadsHistory wants a line that says how much of the log is read, for as long as it is, and no rings; clicks to be
+// none only when all is read, and never fewer than were shown before.
 func TestOverlayReadsHistory(t *testing.T) {
 	t.Parallel()
 	o := ownSite(t, map[string]ownedPage{"live": {html: livePage}})
 	o.reading.Store(true)
-	o.list(counted("body>main>a", "", 40))
+	o.list()
 	p := o.open("/live", browser.Desktop)
+	panelSays(t, p, "42% read · 12 s left", "Clicks\n10")
+	o.list(counted("body>main>a", "", 40))
 	panelSays(t, p, "42% read · 12 s left", "Clicks\n50")
 	inPanel[bool](p, countPulses)
+	inPanel[bool](p, `r => { window.said = ""; const look = () => { said += r.querySelector(".head").innerText + r.querySelector("dd").innerText + (r.querySelector(".read").hidden ? "no line" : "") + ";" }
+		new MutationObserver(look).observe(r.querySelector(".panel"), {subtree: true, childList: true, characterData: true, attributes: true}); return true }`)
+	o.list(counted("body>main>a", "", 20))
+	for told, end := o.lists.Load()+3, time.Now().Add(60*time.Second); o.lists.Load() < told && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
 	if now := inPanel[string](p, `r => r.querySelector("[role=progressbar]").ariaValueNow`); now != "42" {
 		t.Errorf("the line is at %s, want 42", now)
 	}
@@ -152,6 +162,14 @@ func TestOverlayReadsHistory(t *testing.T) {
 	}
 	o.list(counted("body>main>a", "", 90))
 	panelSays(t, p, "42% read", "Clicks\n100")
+	if n := requestsOf(p, "/v1/queries/"+base64.RawURLEncoding.EncodeToString([]byte("/v1/heatm"))); n > 0 {
+		t.Errorf("clicks were asked for by place %d times before those by element were read", n)
+	}
+	for _, wrong := range []string{"behind", "Live", "30", "no line"} {
+		if said := browser.Eval[string](p, `said`); strings.Contains(said, wrong) {
+			t.Errorf("while the log is read the panel says %q", said)
+		}
+	}
 	o.reading.Store(false)
 	panelSays(t, p, "Live · ")
 	p.Wait(`pulses === 0`)

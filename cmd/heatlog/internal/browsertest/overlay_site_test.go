@@ -34,6 +34,7 @@ type owner struct {
 	deaf    *atomic.Bool            // the gate keeps hits from the server
 	listed  *atomic.Pointer[string] // what the gate answers for a page's elements instead
 	lives   *streams                // through the gate
+	lists   *atomic.Int64           // how often it did
 	reading *atomic.Bool            // the gate says that history is read still, where it tells of what is listed
 	mute    *atomic.Bool            // streams through the gate end at once and for good
 	asked   *atomic.Int64           // requests to reading routes through the gate
@@ -61,8 +62,11 @@ func plainPage(width, height int) string {
 
 func ownSite(t *testing.T, pages map[string]ownedPage) *owner {
 	t.Helper()
-	o := &owner{t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64),
-		expired: new(atomic.Pointer[string])}
+	o := &owner{
+		t: t, server: heatlogtest.Start(t, t.TempDir()), outage: new(atomic.Pointer[outage]), deaf: new(atomic.Bool), listed: new(atomic.Pointer[string]),
+		lists: new(atomic.Int64), lives: new(streams), mute: new(atomic.Bool), reading: new(atomic.Bool), asked: new(atomic.Int64),
+		expired: new(atomic.Pointer[string]),
+	}
 	o.gate = o.openGate()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page, ok := pages[strings.TrimPrefix(r.URL.Path, "/")]
@@ -102,6 +106,7 @@ func (o *owner) openGate() string {
 			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, *list)
+			o.lists.Add(1)
 			return
 		}
 		out := o.outage.Load()
