@@ -20,7 +20,7 @@ export const figuresOfPlaces = (a: HeatmapAnswer, c: Choices, name: string, max:
 /** Of two sides, the second of which has so many hits; max is a share. */
 export const figuresOfDifference = (a: HeatmapAnswer, minus: number, [shown, before]: Sides["names"], name: string, max: number): Figures => ({
   numbers: [[`${capital(name)} ${shown}`, count(a.hits)], [capital(before), count(minus)], ["Elsewhere", finePercent(a.moved ?? 0)]],
-  ticks: [`more ${before}`, max > 0 ? `${finePercent(max)} of ${name} in a spot` : "no difference", `more ${shown}`],
+  ticks: [`more ${before}`, max > 0 ? `up to ${finePercent(max)} of ${name} in a spot` : "no difference", `more ${shown}`],
   signed: true,
 });
 

@@ -1,5 +1,6 @@
 import { button, choice, guard, icon, make, write } from "./dom";
 import { get, type Trouble } from "./feed";
+import { today } from "./question";
 import { makeReel, type Reel, type Scene, type TimelineAnswer } from "./reel";
 import { capital, countOf } from "./words";
 
@@ -14,6 +15,8 @@ const DAY = 86_400_000;
 
 /** Shares of the day that have their time below the bar. */
 const QUARTERS = [0, 0.25, 0.5, 0.75, 1];
+
+const BY_PLACE = "Hits are where they were on the page then, not at elements as these are now";
 
 /** Parts of the day that the bar has a column for. */
 const COLUMNS = 96;
@@ -42,10 +45,10 @@ export interface History {
 
 /** Makes the bar. */
 export function makeHistory(token: string, stage: Stage): History {
-  const play = button("round", "Play", () => run(!playing), icon(PLAY));
+  const play = button("round", "Play", () => run((wanted = !playing)), icon(PLAY));
   const date = make("input", "", { type: "date", "aria-label": "Day" });
   const back = button("tool", "Day before", () => turn(-1), icon(BACK)), on = button("tool", "Day after", () => turn(1), icon(ON));
-  const clock = make("output", "clock", {}, "00:00"), said = make("span", "said", { role: "status" });
+  const clock = make("output", "clock", {}, "00:00"), said = make("span", "said", { role: "status", title: BY_PLACE });
   const speed = choice("Speed", SPEEDS.map(([factor, name]) => [String(factor), name] as const), () => {});
   const spans = (["so far", "last hour"] as const).map((name) => {
     const input = make("input", "", { type: "radio", name: "span", value: name });
@@ -60,13 +63,15 @@ export function makeHistory(token: string, stage: Stage): History {
       make("div", "pick speed", {}, speed, icon(CHEVRON)), make("fieldset", "seg", { "aria-label": "Hits" }, ...spans.map((s) => s.parentElement!)),
       button("tool", "Back to the live map", close, icon(CROSS))),
     make("div", "scrub", {}, columns, at), hours);
-  let open = false, playing = false, day = "", url = "";
+  let open = false, playing = false, wanted = false; // by who looks: a day that ends or is empty stops by itself
+  let day = "", url = "";
   let answer: TimelineAnswer | null = null, reel: Reel | null = null, asked: AbortController | null = null;
   let time = 0, before = 0, frame = 0, shown = ""; // ms since the day began; when the last frame was; what is shown
 
   function toggle(): void {
     if (open) return close();
     open = true;
+    wanted = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     element.hidden = false;
     stage.opened(true);
     play.focus();
@@ -97,7 +102,7 @@ export function makeHistory(token: string, stage: Stage): History {
     if ("status" in got) return fail(got);
     const kind = { "rage clicks": "rage", "dead clicks": "dead" }[stage.name()] ?? "clicks", days = got.buckets.map((b) => [String(b.start).slice(0, 10), b[kind]] as const);
     const last = [...days].reverse().find(([, hits]) => hits) ?? days[days.length - 1];
-    await load(last?.[0] ?? new Date().toISOString().slice(0, 10));
+    await load(last?.[0] ?? today(undefined));
   }
 
   function begin(): AbortController {
@@ -117,12 +122,14 @@ export function makeHistory(token: string, stage: Stage): History {
     reel = makeReel(got);
     at.max = String(got.steps);
     at.disabled = play.disabled = got.hits === 0;
-    if (other) time = 0;
+    date.max = today(got.timezone);
+    on.disabled = to >= date.max;
+    time = other && wanted ? 0 : Math.min(time, got.steps * got.step_ms);
     columnsOf(reel.parts(COLUMNS));
     QUARTERS.forEach((q, i) => write(hours.children[i]!, clockOf(got, Math.round(q * got.steps)))); // a day may have 23 hours
     draw(true);
     if (got.hits === 0) run(false);
-    else if (other) run(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+    else if (other) run(wanted);
   }
 
   function fail({ status, message }: Trouble): void {
@@ -181,7 +188,7 @@ export function makeHistory(token: string, stage: Stage): History {
     at.style.setProperty("--at", `${(steps / Math.max(answer.steps, 1)) * 100}%`);
     columns.style.setProperty("--at", at.style.getPropertyValue("--at"));
     write(clock, text);
-    say(answer.hits ? `${countOf(scene.hits, stage.name())}${hour ? " in the last hour" : ""}` : `No ${stage.name()} on this day`);
+    say(answer.hits ? `${countOf(scene.hits, stage.name())}${hour ? " in the last hour" : ""}, by place on the page` : `No ${stage.name()} on this day`);
     stage.show(scene, answer, text);
   }
 
@@ -191,11 +198,11 @@ export function makeHistory(token: string, stage: Stage): History {
 
   at.addEventListener("input", guard(() => {
     if (!answer) return;
-    run(false);
+    run((wanted = false));
     time = at.valueAsNumber * answer.step_ms;
     draw();
   }));
-  date.addEventListener("change", guard(() => date.value && date.value !== day && void load(date.value)));
+  date.addEventListener("change", guard(() => date.value && date.validity.valid && date.value !== day && void load(date.value)));
   element.addEventListener("keydown", guard((e) => {
     if (e.key !== "Escape") return;
     e.preventDefault();

@@ -25,7 +25,7 @@ export function makeNumbers(): Numbers {
 
   function draw({ placed }: Placing, hits: number): void {
     if (!on) return;
-    const shown = placed.slice(0, LABELS), places = apart(shown.map(placeOf)); // all is read before anything is written: else the page is laid out for each
+    const right = document.documentElement.clientWidth || innerWidth, shown = placed.slice(0, LABELS), places = apart(shown.map(placeOf)); // all is read before anything is written: else the page is laid out for each
     while (labels.length < shown.length) element.append((labels[labels.length] = make("div", "number", {}, make("b"), make("span"))));
     labels.forEach((label, i) => {
       const p = shown[i], place = places[i];
@@ -33,7 +33,7 @@ export function makeNumbers(): Numbers {
       if (!p || !place) return;
       write(label.firstElementChild!, String(p.rank));
       write(label.lastElementChild!, finePercent(p.hits / Math.max(hits, 1)));
-      label.style.transform = `translate(${place[0]}px,${place[1]}px)`;
+      label.style.transform = `translate(${within(place[0], right)},${within(place[1], innerHeight)})`;
     });
   }
 
@@ -55,10 +55,13 @@ type Place = readonly [x: number, y: number] | null;
 /** Where the number of an element is in the viewport, px; null where the element cannot be seen: it is scrolled out of the window or a box around it. */
 function placeOf({ element, carrier, left, top, width, height }: Placed): Place {
   const [ox, oy] = carrier.origin(), clip = carrier.clip(), x = ox + left, y = oy + top, cx = x + width / 2, cy = y + height / 2;
-  if (!element.isConnected || y + height < 0 || y > innerHeight) return null;
+  if (!element.isConnected || y + height < 0 || y > innerHeight || x + width < 0 || x > innerWidth) return null;
   if (clip && (cx < clip.left || cx > clip.right || cy < clip.top || cy > clip.bottom)) return null;
   return [Math.max(x, 0), Math.max(y - 10, 0)];
 }
+
+/** A way of so many px that does not lead beyond an edge of the window; per cent are of what is moved. */
+const within = (px: number, edge: number): string => `min(${px}px,calc(${edge}px - 100%))`;
 
 /** What a number takes on the page, px. */
 const WIDE = 60, TALL = 22;

@@ -10,7 +10,7 @@ const CROSS = "M5.5 5.5l9 9m0-9l-9 9";
 const OUT = "M8 5H5.5A1.5 1.5 0 0 0 4 6.5v8A1.5 1.5 0 0 0 5.5 16h8a1.5 1.5 0 0 0 1.5-1.5V12M11 4h5v5m0-5l-7 7";
 
 /** Characters about the connection that have room beside the panel's name. */
-const BRIEF = 16;
+const BRIEF = 8;
 
 /** What the panel does. */
 export interface Actions {
@@ -63,8 +63,8 @@ export interface Panel {
   figures(f: Figures, summary: string): void;
   /** Shows a notice in the place of numbers and legend. */
   notice(n: Notice): void;
-  /** Shows how the connection is. */
-  life(state: Life, text: string): void;
+  /** Shows how the connection is; more is told to who points at it. */
+  life(state: Life, text: string, more?: string): void;
   /** Shows how far history is read; null: it is. */
   reading(h: History | null): void;
   /** A day is played, or the live map is shown again. */
@@ -82,7 +82,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
   const width = choice("Width of the windows", [["phones"], ["tablets"], ["desktops"], ["this"], ["all"]], (v) => actions.choose({ width: v as Width }));
   const compare = choice("Compare with", [["", "Compare with nothing"], ["before"], ["rules", c.other && `Compare with ${c.other}`]], (v) => actions.choose({ compare: v as Compare }));
   const tag = make("input", "", { type: "text", placeholder: "Only hits with tag…", "aria-label": "Only hits with tag", spellcheck: "false", autocapitalize: "none", maxlength: "64" });
-  const clicksPick = pick(clicks), rangePick = pick(range), comparePick = pick(compare, "wide");
+  const clicksPick = pick(clicks), rangePick = pick(range, "days"), comparePick = pick(compare, "wide days");
   const numbersSwitch = toggle("Numbers", "On: elements have their rank and share", false, actions.numbers);
   const names = ["Clicks", "Visitors", "Views"].map((text) => make("dt", "", {}, text)), values = names.map(() => make("dd", "", {}, "–"));
   const numbers = make("dl", "", {}, ...names.map((e, i) => make("div", "", {}, e, values[i]!)));
@@ -124,7 +124,7 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     clicksPick.hidden = c.map !== "clicks";
     play.hidden = c.map !== "clicks" || comparedWith(c) !== "";
     numbersSwitch.hidden = c.map !== "clicks" || comparedWith(c) !== "";
-    rangePick.className = c.map === "clicks" ? "pick" : "pick wide";
+    rangePick.classList.toggle("wide", c.map !== "clicks");
   }
 
   function scope(s: Scope): void {
@@ -182,14 +182,15 @@ export function makePanel(c: Choices, opacity: number, recording: boolean, phone
     if (n.remedies?.length) message.append(make("div", "acts", {}, ...n.remedies.map((r) => button("act", r.label, () => actions.choose(r.choose)))));
   }
 
-  function life(state: Life, text: string): void {
+  function life(state: Life, text: string, more = ""): void {
     ended = state === "off";
     element.classList.toggle("ended", ended);
-    head(state, text);
+    head(state, text, more);
   }
 
-  function head(state: Life, text: string): void {
+  function head(state: Life, text: string, more = text): void {
     live.className = "live " + state;
+    live.title = more || text;
     write(live, text);
     waiting = state === "held" ? text : "";
     element.classList.toggle("brief", text.length > BRIEF);

@@ -165,6 +165,9 @@ export function daysOf(range: "today" | "7" | "30"): number {
   return range === "today" ? 1 : Number(range);
 }
 
+/** Today as the clocks in a zone have it; without a zone, as those of this browser do. */
+export const today = (zone: string | undefined): string => daysAgo(0, zone);
+
 /** The day that was so many days ago, as the clocks in a zone have it; without a zone, those of this browser. */
 function daysAgo(back: number, zone: string | undefined): string {
   const [year, month, day] = dayIn(new Date(), zone);

@@ -41,15 +41,17 @@ canvas{position:absolute;inset:0;width:100%;height:100%}
 .head{display:flex;align-items:center;gap:8px;flex:none;height:48px;padding:0 8px 0 16px}
 .mark{flex:none;width:20px;height:20px;border-radius:6px;background:radial-gradient(circle at 38% 60%,#e01b30 0 12%,#ff8f1f 30%,#f6dd3b 45%,#1cc7b4 68%,#3f7df8 100%)}
 .name{font-weight:650;font-size:14px;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;font-variant-numeric:tabular-nums}
-.live{display:flex;align-items:center;gap:6px;margin-left:auto;color:var(--soft);font-size:12px;white-space:nowrap;font-variant-numeric:tabular-nums}
-.live::before{content:"";flex:none;width:8px;height:8px;border-radius:50%;background:var(--live);box-shadow:0 0 0 3px rgb(18 161 80/.2)}
+.panel:not(.folded) .name{flex:none}
+.live{margin-left:auto;padding:4px;min-width:0;overflow:hidden;text-overflow:ellipsis;color:var(--soft);font-size:12px;white-space:nowrap;font-variant-numeric:tabular-nums}
+.live::before{content:"";display:inline-block;width:8px;height:8px;margin-right:6px;border-radius:50%;background:var(--live);box-shadow:0 0 0 3px rgb(18 161 80/.2)}
 .live.late::before{background:var(--warn);box-shadow:0 0 0 3px rgb(217 119 6/.2)}
 .live.off::before,.live.held::before{background:var(--soft);box-shadow:none}
 .live.held{color:var(--ink);font-weight:600}
 .brief:not(.folded) .name{display:none}
-.brief:not(.folded) .live{margin:0 auto 0 -4px;padding:4px;min-width:0;overflow:hidden}
+.brief:not(.folded) .live{margin:0 auto 0 -4px}
 .held .pause{background:var(--fill);color:var(--ink)}
-.plays .pause,.plays .read,.ended .pause,.ended:not(.plays) .play{display:none}
+.plays .pause,.plays .read,.ended .pause,.ended:not(.plays) .play,.plays .days{display:none}
+.plays .pick{grid-column:1/-1}
 .read{flex:none;height:3px;margin:-3px 16px 0;border-radius:2px;background:var(--line);overflow:hidden}
 .read i{display:block;height:100%;border-radius:2px;background:var(--accent);transition:width .3s linear}
 .play{flex:1 0 100%;height:36px;border-radius:10px;background:var(--fill);font-weight:600}
@@ -79,7 +81,8 @@ button,select,input{font:inherit;color:inherit}
 button{border:0;cursor:pointer;background:none}
 .tool{display:grid;place-items:center;flex:none;width:32px;height:32px;padding:0;border-radius:8px;color:var(--soft)}
 .tool+.tool{margin-left:-4px}
-.tool:hover{background:var(--hover);color:var(--ink)}
+.tool:disabled{opacity:.4;cursor:default}
+.tool:enabled:hover,a.tool:hover{background:var(--hover);color:var(--ink)}
 :focus{outline:none}
 :focus-visible,.seg :focus-visible+span,.switch :focus-visible+i{outline:2px solid var(--accent);outline-offset:2px}
 .body{display:flex;flex-direction:column;gap:12px;padding:4px 16px 16px;overflow:auto;overscroll-behavior:contain}
@@ -144,7 +147,8 @@ input[type=range]:focus-visible::-moz-range-thumb{outline:2px solid var(--accent
 .folded{width:auto}
 .folded .body{display:none}
 .folded .head{height:44px}
-.folded .live{font-size:0;margin:0 auto 0 0;padding:4px}
+.folded .live{flex:none;font-size:0;margin:0 auto 0 0}
+.folded .live::before{margin:0}
 .folded .out{display:none}
 .folded .turn svg{transform:rotate(180deg)}
 @media(max-width:1100px){.history{right:16px;bottom:72px}}
@@ -154,14 +158,19 @@ input[type=range]:focus-visible::-moz-range-thumb{outline:2px solid var(--accent
 .history{left:8px;right:8px;bottom:calc(60px + env(safe-area-inset-bottom));padding:12px}
 .row{gap:8px}
 .said{flex-basis:100%;order:1}
-.speed{flex:1}
+.speed{flex:1 1 96px}
 input[type=date]{height:40px;font-size:16px}
 .clock{margin-left:auto}
 .panel{left:0;right:0;bottom:0;width:auto;max-width:none;max-height:50%;border-radius:20px 20px 0 0;padding-bottom:env(safe-area-inset-bottom)}
 .head,.folded .head{height:52px;padding:0 8px 0 16px}
 .tool{width:40px;height:40px}
-.seg span{height:34px;line-height:34px}
+.seg span{height:36px;line-height:36px}
 select,input[type=text]{height:40px;font-size:16px}
+input[type=range],.switch,.less,.act{height:36px}
+.foot{row-gap:4px}
+.play{height:40px}
+.absent summary{padding:8px 12px;margin:-8px -12px}
+.history .scrub input{bottom:-8px}
 .body{padding-bottom:12px}
 }
 @media print{.all{display:none}}

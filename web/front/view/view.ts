@@ -133,11 +133,11 @@ export function openView(link: Link, closed: () => void, app?: Frame): () => voi
 
   function tellLife(a: Answer, news: News | null): void {
     if (tellTrouble()) return;
-    const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB"), by = generation && `by ${generation} · `;
+    const late = a.lag_hits > 0, time = new Date().toLocaleTimeString("en-GB"), by = generation && ` · by ${generation}`;
     const reads = news !== null && !news.complete; // what is not read yet is no lag
     if (!reads || news.history) panel.reading(reads ? news.history : null);
-    if (reads) panel.life("late", by + (news.history ? readingText(news.history) : "Reading"));
-    else panel.life(late ? "late" : "live", `Live · ${by}${time}` + (late ? ` · ${count(a.lag_hits)} behind` : ""));
+    if (reads) panel.life("late", (news.history ? readingText(news.history) : "Reading") + by);
+    else panel.life(late ? "late" : "live", "Live" + (late ? ` · ${count(a.lag_hits)} behind` : "") + by, `As of ${time}`);
   }
 
   function land(): void {

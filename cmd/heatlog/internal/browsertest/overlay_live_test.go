@@ -44,7 +44,7 @@ func TestOverlayLives(t *testing.T) {
 	o := ownSite(t, map[string]ownedPage{"live": {html: livePage}, "place": {html: livePage}})
 	o.send(at(o.click("/live", 180, 140, 1280)))
 	p := o.open("/live", browser.Desktop)
-	panelSays(t, p, "Clicks\n1", "Live · ")
+	panelSays(t, p, "Clicks\n1", "Live")
 	inPanel[bool](p, countPulses)
 	asked := o.asked.Load()
 	soonest := time.Hour
@@ -74,12 +74,12 @@ func TestOverlayLives(t *testing.T) {
 	}
 	inPanel[bool](p, `r => { r.querySelector(".pause").focus(); return true }`)
 	p.Press("p")
-	panelSays(t, p, "Clicks\n16", "Live · ")
+	panelSays(t, p, "Clicks\n16", "Live")
 	p.Wait(fmt.Sprintf(`pulses > %d`, pulsed))
 
 	o.lives.cut()
 	o.send(at(o.click("/live", 180, 140, 1280)), o.click("/live", 600, 500, 1280))
-	panelSays(t, p, "Clicks\n18", "Live · ")
+	panelSays(t, p, "Clicks\n18", "Live")
 	if inPanel[bool](p, `r => r.querySelector(".pause").ariaPressed === "true"`) {
 		t.Error("the map is paused still")
 	}
@@ -171,7 +171,7 @@ func TestOverlayReadsHistory(t *testing.T) {
 		}
 	}
 	o.reading.Store(false)
-	panelSays(t, p, "Live · ")
+	panelSays(t, p, "Live")
 	p.Wait(`pulses === 0`)
 	o.list(counted("body>main>a", "", 91))
 	p.Wait(`pulses === 1`)
@@ -189,7 +189,7 @@ func TestOverlayComesBackAfterARestart(t *testing.T) {
 	o := ownSite(t, nil)
 	o.send(o.click("/again", 60, 60, 1280))
 	p := o.open("/again", browser.Desktop)
-	panelSays(t, p, "Clicks\n1", "Live · ")
+	panelSays(t, p, "Clicks\n1", "Live")
 	_, before := o.lives.count()
 	tries := func() int { return requestsOf(p, "/v1/") - requestsOf(p, "OPTIONS ") }
 	asked, stopped := tries(), time.Now()
@@ -208,7 +208,7 @@ func TestOverlayComesBackAfterARestart(t *testing.T) {
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		text := inPanel[string](p, `r => r.querySelector(".panel").innerText`)
 		_, opened := o.lives.count()
-		if strings.Contains(text, "Clicks\n2") && strings.Contains(text, "Live · ") && opened > before {
+		if strings.Contains(text, "Clicks\n2") && strings.Contains(text, "Live") && opened > before {
 			break
 		}
 		if time.Now().After(end) {
@@ -282,10 +282,23 @@ func TestOverlayPlaysADay(t *testing.T) {
 	p.Press("Home")
 	said("00:00", "0 clicks")
 	wantPixel(t, p, "overlay-day-begins", 100, 100, white)
+	press(p, "Day before")
+	said("00:00", "0 clicks, by place on the page") // as paused as before
+	if n := inPanel[int](p, `r => r.querySelectorAll("[aria-label=Play]").length + [...r.querySelectorAll(".days")].filter(e => e.offsetWidth).length`); n != 1 {
+		t.Errorf("%d of a button to play and lists of other days are there, want the button", n)
+	}
+	press(p, "Day after")
+	said("00:00", "0 clicks")
 	press(p, "Day after")
 	said("No clicks on this day")
 	panelSays(t, p, "No clicks on this day")
 	p.Keep("overlay-day-empty")
+	press(p, "Day after")
+	for end := time.Now().Add(60 * time.Second); !inPanel[bool](p, `r => r.querySelector("[aria-label='Day after']").disabled`); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a day follows today")
+		}
+	}
 	press(p, "Back to the live map")
 	panelSays(t, p, "Clicks\n5", "Paused · 1 new")
 	wantPixel(t, p, "overlay-day-left", 204, 204, hottest)
@@ -306,6 +319,9 @@ func TestOverlayPlaysADay(t *testing.T) {
 		scrub(600)
 		said("10:00", "3 clicks")
 		p.Keep(fmt.Sprintf("overlay-day-phone-%v", dark))
+	}
+	if low := inPanel[string](p, `r => [...r.querySelectorAll("input[type=range], .switch")].filter(e => e.offsetWidth && e.offsetHeight < 36).map(e => e.outerHTML).join()`); low != "" {
+		t.Errorf("too low to be touched: %s", low)
 	}
 	if over := inPanel[float64](p, `r => { const [bar, panel] = [".history", ".panel"].map(s => r.querySelector(s).getBoundingClientRect()); return Math.max(bar.bottom - panel.top, -bar.left, bar.right - innerWidth) }`); over > 0 {
 		t.Errorf("the bar is %g px outside of the screen or over the panel", over)

@@ -184,7 +184,7 @@ func (o *owner) testNewHits(t *testing.T) {
 // by a stream, such as of a comparison.
 func (o *owner) testPace(t *testing.T) {
 	p := o.open("/pace", browser.Desktop)
-	panelSays(t, p, "No clicks to show", "Live · ")
+	panelSays(t, p, "No clicks to show", "Live")
 	asked := func(during time.Duration) int {
 		before := requestsOf(p, "/v1/")
 		browser.Eval[bool](p, fmt.Sprintf(`new Promise(done => setTimeout(() => done(true), %d))`, during.Milliseconds()))
