@@ -110,7 +110,7 @@ func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
 	name := onlyFile(ts, args[0])
 	b, err := os.ReadFile(name)
 	ts.Check(err)
-	b = bytes.TrimRight(b, "\x00") // room that was set aside
+	b = bytes.TrimRight(b, "\x00")                        // room that was set aside
 	ts.Check(os.WriteFile(name, b[:len(b)*2/3|1], 0o644)) // in a chunk, not between two: they begin at even offsets
 }
 
