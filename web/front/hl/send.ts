@@ -1,4 +1,4 @@
-import { guard, later, listen, now, unique, visible } from "./page";
+import { guard, later, listen, now, unique } from "./page";
 import { keep, takeAll } from "./store";
 
 /** A hit that waits to be sent. */
@@ -37,17 +37,19 @@ export interface Sender {
 const most = 200; // hits in memory until clicks are dropped and counted
 const large = 40; // hits of a batch at most
 const quota = 60_000; // bytes on the way when the page goes: browsers allow 65,536, with those of the page's own requests
-const pause = 1000; // ms from a hit to its sending
+const pause = 700; // ms from a hit to its sending
+const again = 600; // ms from a sending to the next, if by then it is known what a click is that was undecided
+const look = 100; // ms after which such a click is looked at again, if it is all that waits
 const slow = 3000; // ms without an answer that are trouble
-const longest = 60; // s between tries: what waits is of no use after ten minutes
+const longest = 8; // s between tries, and up to a quarter more by chance, so that pages do not come all at once when the server is back
+const peace = 60; // s for which the server may have its peace: what waits is of no use after ten minutes
 const known = 540_000; // ms for which a batch that may have arrived is sent again: the server knows its id for ten minutes
 const tooOld = 86_400_000; // ms for which a batch is sent that has not: the server takes no greater age
 
 /**
  * Sends hits to a server in batches, one after the other, each until the server has it. head is the JSON members that all
- * batches have. place is the prefix of what is kept in the
- * browser's storage, "" = nothing: what could not be delivered when the page goes, for the next page of this origin.
- * Until it is allowed it takes nothing.
+ * batches have. place is the prefix of what is kept in the browser's storage, "" = nothing: what could not be delivered, as long
+ * as that is so, for the next page of this origin: a browser may end a page without telling it. Until it is allowed it takes nothing.
  */
 export function sender(url: string, head: string, place: string): Sender {
   const prefix = unique(), fetch = window.fetch;
@@ -56,19 +58,14 @@ export function sender(url: string, head: string, place: string): Sender {
   let timer = 0, notBefore = 0, left = quota;
   let off = true;
   let kept = place; // what of the storage is ours: at first what pages before have left, then what this one keeps, "" = nothing
-  let trouble = 0; // how many times it failed since the server answered; not 0 too if what was sent may have failed
+  let trouble = 0; // how many times it failed since nothing waited; not 0 too if what was sent may have failed
 
   const full = (more = 0) => off || batches.reduce((sum, b) => sum + held(b), queue.length) >= most + more && !!++lost;
 
   function add(h: Hit): void {
     if (full(50)) return;
     queue.push(h);
-    if (!timer) plan(pause);
-  }
-
-  function plan(ms: number): void {
-    clearTimeout(timer);
-    timer = later(flush, ms);
+    timer = timer || later(flush, pause);
   }
 
   function flush(leaving?: boolean): void {
@@ -78,8 +75,8 @@ export function sender(url: string, head: string, place: string): Sender {
     sift(); // ahead of the first batch, which tells what was lost
     const ready = queue.filter((h) => leaving || !h.undecided);
     queue = leaving ? [] : queue.filter((h) => h.undecided);
+    if (queue[0]) timer = later(flush, ready[0] ? again : look);
     while (ready[0]) pack(ready.splice(0, large));
-    if (queue[0]) plan(pause / 2);
     pump(leaving);
   }
 
@@ -93,11 +90,12 @@ export function sender(url: string, head: string, place: string): Sender {
     lost = 0;
   }
 
-  /** Takes back what is kept, if no other page has taken it over, and drops batches that it is too late for. */
+  /** Takes what pages before have left, drops what another page has taken over of this one's, and batches that it is too late for. */
   function sift(): void {
     if (kept) {
-      batches = guard(takeAll)(kept) || [];
-      if (batches[0]) trouble = trouble || 1;
+      const stored = guard(takeAll)(kept) || [];
+      if (stored[0]) trouble = trouble || 1;
+      if (!stored[0] || kept === place) batches = stored;
       kept = "";
     }
     batches = batches.filter((b) => {
@@ -114,10 +112,10 @@ export function sender(url: string, head: string, place: string): Sender {
     if (leaving) {
       if (!trouble || !offline) batches.forEach((b) => b.flying || send(b));
     } else if (batches[0] && left === quota) {
-      if (wait > 0) plan(wait);
+      if (wait > 0) later(pump, wait);
       else send(batches[0]);
     }
-    if (place && batches[0] && (leaving || !visible()) && (trouble || offline)) guard(() => {
+    if (batches[0] && place && (trouble || offline)) guard(() => {
       batches.push({ until: 1e12, flying: 0, body: '{"age":'.repeat(lost) }); // what was lost, as a batch that it is too late for
       lost = 0;
       kept = keep(place, prefix, batches);
@@ -131,7 +129,11 @@ export function sender(url: string, head: string, place: string): Sender {
     left -= b.flying = body.length;
     const keepalive = left >= 0;
     trouble = trouble || +!keepalive;
-    later(() => b.flying && (trouble = trouble || 1), slow);
+    later(() => {
+      if (!b.flying) return;
+      trouble = trouble || 1;
+      pump();
+    }, slow);
     try {
       fetch(url, { method: "POST", body, credentials: "omit", keepalive }).then(
         guard((r: Response) => done(b, r.status, +r.headers.get("retry-after")!)),
@@ -145,17 +147,16 @@ export function sender(url: string, head: string, place: string): Sender {
     }
   }
 
-  /** Takes the status of the answer to a batch, 0 = none, and the seconds for which the server wants peace. */
+  /** Takes the status of the answer to a batch, 0 = none, and the seconds for which the server wants peace, NaN if it says a date. */
   function done(b: Batch, status = 0, seconds = 0): void {
     left += b.flying;
     b.flying = notBefore = 0;
     sift();
     if (!status || status > 428) {
-      for (const o of batches) if (o.body === b.body) o.until = b.until;
-      notBefore = now() + 1000 * Math.min(longest, Math.max(seconds, 2 ** trouble++));
+      notBefore = now() + 1000 * Math.min(peace, Math.max(seconds || 0, Math.min(longest, 2 ** trouble++) * (1 + Math.random() / 4)));
     } else {
-      trouble = 0;
-      batches = batches.filter((o) => o.body !== b.body);
+      batches = batches.filter((o) => o !== b);
+      if (!batches[0]) trouble = 0; // until then what waits stays kept
       if (status > 299) lost += held(b);
       if (status === 403) allow(false); // the site or this origin is not known: nothing of this page will be taken
     }

@@ -72,6 +72,9 @@ func TestTrackerConsentDropsWhatIsStored(t *testing.T) {
 	if got := h.batches()[n:]; len(got) > 0 || stored(p) == 0 {
 		t.Errorf("before consent: %v", got)
 	}
+	h.mu.Lock()
+	h.answer = nil
+	h.mu.Unlock()
 	browser.Eval[bool](p, `localStorage.mine = "1", heatlog.consent(false), heatlog.consent(true), true`)
 	h.await("the view after consent", func() bool { return len(h.batches()) > n })
 	for _, b := range h.batches()[n:] {

@@ -93,11 +93,13 @@ func (c *clicker) next() {
 	c.tab.Wait(`!window.before && document.readyState === "complete"`)
 }
 
-// close closes the tab as a person does.
+// close closes the tab as a person does. It is hidden before, as a busy browser ends a page that needs half a second to go: then
+// not even its events come.
 func (c *clicker) close() {
 	for end := time.Now().Add(5 * time.Second); int(c.seen.Load()) < c.made && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		// the browser tells of the last clicks a little later
 	}
+	show(c.tab, "hidden")
 	c.tab.Close()
 }
 

@@ -101,8 +101,11 @@ func (h *host) take(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	if status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "2")
+	case http.StatusBadGateway: // as proxies may
+		w.Header().Set("Retry-After", "Fri, 31 Dec 2100 23:59:59 GMT")
 	}
 	w.WriteHeader(status)
 }
