@@ -96,9 +96,9 @@ func TestStopWhileSealing(t *testing.T) {
 	}
 	t.Logf("stopped in %v, sealed: %v", time.Since(begin).Round(time.Millisecond), strings.Contains(p.Log.String(), "journal segment is sealed"))
 	p = startServer(t, dir)
-	for end := time.Now().Add(30 * time.Second); p.metrics()["heatlog_journal_unsealed_bytes"] > 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(150 * time.Second); p.metrics()["heatlog_journal_unsealed_bytes"] > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("the segment is not sealed after 30 s:\n%s", p.Log)
+			t.Fatalf("the segment is not sealed after 150 s:\n%s", p.Log)
 		}
 	}
 	var a struct{ Hits int }

@@ -420,7 +420,8 @@ func TestAppFitsItsScreens(t *testing.T) {
 // fits judges the view at its size, light and dark.
 func (a *appTest) fits(name string, size browser.Size) {
 	a.t.Helper()
-	a.Wait(fmt.Sprintf(`document.documentElement.scrollWidth <= %d`, size.Width)) // the charts are drawn anew for another size
+	// the size comes to the page a little after it is asked for, and the charts are drawn anew for it
+	a.Wait(fmt.Sprintf(`innerWidth === %[1]d && document.documentElement.scrollWidth <= %[1]d`, size.Width))
 	for _, dark := range []bool{false, true} {
 		a.Dark(dark)
 		if poor := browser.Eval[[]string](a.Page, poorContrast); len(poor) > 0 {

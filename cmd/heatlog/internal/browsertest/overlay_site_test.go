@@ -285,6 +285,7 @@ var overlayPages = map[string]ownedPage{
 	"dialog": {html: plainPage(600, 3000) + `<dialog style="width:100%;height:100%;max-width:none;max-height:none;background:#fff;border:0;padding:0"></dialog>
 		<script>setTimeout(() => document.querySelector("dialog").showModal(), 700)</script>`},
 	"wipe": {html: plainPage(600, 3000) + `<script>setTimeout(() => { document.body.innerHTML = "<p>new"; for (const e of [...document.documentElement.children]) if (e.localName === "div") e.remove() }, 800);
-		setTimeout(() => { document.documentElement.replaceWith(document.documentElement.cloneNode(true)) }, 1200)
-		setTimeout(() => { for (const e of document.querySelectorAll("[popover]")) { e.removeAttribute("popover"); e.hidden = true; e.style.cssText = "display:none"; e.className = "x" } window.wiped = true }, 1600)</script>`},
+		setTimeout(() => { document.documentElement.replaceWith(document.documentElement.cloneNode(true)); frame(() => frame(() => setTimeout(hide, 400))) }, 1200)
+		const frame = requestAnimationFrame // in the next one the overlay is back, and its copy gone
+		function hide() { for (const e of document.querySelectorAll("[popover]")) { e.removeAttribute("popover"); e.hidden = true; e.style.cssText = "display:none"; e.className = "x" } window.wiped = true }</script>`},
 }
