@@ -35,7 +35,7 @@ export function Install({ site, who, waiting, hits, arrived, changed }: InstallP
       <Refused site={site} every={waiting && !hits ? 2000 : 15_000} changed={changed} />
       <details class="more">
         <summary>Pages with a Content-Security-Policy</summary>
-        <p>Allow <code>{new URL(base).origin}</code> in <code>script-src</code> and <code>connect-src</code>.</p>
+        <p>Allow <code>{new URL(base).origin}</code> in <code>script-src</code> and <code>connect-src</code>, and for the map <code>heatlog</code> in <code>trusted-types</code>, if there is such a list.</p>
       </details>
     </section>
   );
