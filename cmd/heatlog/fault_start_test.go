@@ -81,6 +81,9 @@ func makeDataFolder(t *testing.T, dir string) (hits int) {
 	}
 	p.WaitCounted("made")
 	time.Sleep(400 * time.Millisecond) // the counts are stored
+	for p.metrics()["heatlog_journal_unsealed_segments"] > 0 || p.metrics()["heatlog_journal_sealing"] > 0 {
+		time.Sleep(10 * time.Millisecond) // else the kill leaves half a seal
+	}
 	hits = p.hitsOf("made")
 	p.Kill()
 	return hits
