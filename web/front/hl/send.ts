@@ -92,10 +92,9 @@ export function sender(url: string, head: string, place: string): Sender {
 
   /** Takes what pages before have left, drops what another page has taken over of this one's, and batches that it is too late for. */
   function sift(): void {
-    if (kept) {
-      const stored = guard(takeAll)(kept) || [];
-      if (stored[0]) trouble = trouble || 1;
-      if (!stored[0] || kept === place) batches = stored;
+    if (kept && (kept === place || !guard(() => kept in localStorage)())) {
+      batches = guard(takeAll)(kept) || [];
+      if (batches[0]) trouble = trouble || 1;
       kept = "";
     }
     batches = batches.filter((b) => {
@@ -105,30 +104,40 @@ export function sender(url: string, head: string, place: string): Sender {
     });
   }
 
-  /** Sends the batch that is next, if none is on the way and the server does not want a pause; all of them if the page goes. */
+  /**
+   * Sends the batch that is next, if none is on the way and the server does not want a pause; all of them if the page goes. What is
+   * to be kept is so before that, and as it will be after it: a browser may end the page at any moment.
+   */
   function pump(leaving?: boolean): void {
     sift();
     const wait = notBefore - now(), offline = !navigator.onLine;
+    let due: Batch[] = [];
     if (leaving) {
-      if (!trouble || !offline) batches.forEach((b) => b.flying || send(b));
+      if (!trouble || !offline) due = batches.filter((b) => !b.flying);
     } else if (batches[0] && left === quota) {
       if (wait > 0) later(pump, wait);
-      else send(batches[0]);
+      else due = [batches[0]];
     }
-    if (batches[0] && place && (trouble || offline)) guard(() => {
+    const untils = due.map((b) => b.until);
+    for (const b of due) b.until = Math.min(b.until, Date.now() + known);
+    if (due.map((b) => b.body).join("").length > left) trouble = trouble || 1; // the browser may not send all of it
+    if (place && batches[0] && (trouble || offline)) {
       batches.push({ until: 1e12, flying: 0, body: '{"age":'.repeat(lost) }); // what was lost, as a batch that it is too late for
       lost = 0;
-      kept = keep(place, prefix, batches);
-    })();
+      kept = guard(keep)(place + prefix, batches) || "";
+    } else if (kept) {
+      guard(takeAll)(kept);
+      kept = "";
+    }
+    due.forEach((b, i) => send(b, untils[i]!));
   }
 
-  function send(b: Batch): void {
-    const { until } = b, offline = !navigator.onLine, now = Date.now();
+  /** Sends a batch, which is good until then if it turns out not to have left the browser. */
+  function send(b: Batch, until: number): void {
+    const offline = !navigator.onLine, now = Date.now();
     const body = b.body.replace(/{"age":(\d+)/g, (_, at) => '{"age":' + (now - at));
-    b.until = Math.min(until, now + known);
     left -= b.flying = body.length;
     const keepalive = left >= 0;
-    trouble = trouble || +!keepalive;
     later(() => {
       if (!b.flying) return;
       trouble = trouble || 1;

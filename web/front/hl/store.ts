@@ -17,13 +17,18 @@ export function takeAll(place: string): Batch[] {
 }
 
 /**
- * Stores batches as an entry and gives its name. Of a batch that there is no room for only is stored how many hits it has, as one
- * that it is too late for.
+ * Stores batches as an entry, in place of what it was before, and gives its name, "" if there is no room for it. Of a batch that there
+ * is no room for only is stored how many hits it has, as one that it is too late for.
  */
-export function keep(place: string, name: string, batches: Batch[]): string {
+export function keep(name: string, batches: Batch[]): string {
   let left = room;
-  localStorage[place + name] = batches.map(({ until, body }, i) =>
-    i < most && (left -= body.length) > 0 ? until + " " + body : 1e12 + " " + body.match(/{"age":/g),
-  ).join("\n");
-  return place + name;
+  try {
+    localStorage[name] = batches.map(({ until, body }, i) =>
+      i < most && (left -= body.length) > 0 ? until + " " + body : 1e12 + " " + body.match(/{"age":/g),
+    ).join("\n");
+    return name;
+  } catch {
+    takeAll(name); // else the next page would send again what this one delivers
+    return "";
+  }
 }
