@@ -316,8 +316,18 @@ func TestLiveTokenTells(t *testing.T) {
 	}
 	back := h.listen(id, bye.Token)
 	defer back.close()
-	if m, _ := back.read(); m.Event != "patch" || len(m.Points) != 1 {
+	m, _ = back.read()
+	if m.Event != "patch" || len(m.Points) != 1 {
 		t.Errorf("who comes back is told %s", m.raw)
+	}
+	still, err := h.server.live.listen(n, caller{}, m.Version, nil) // nothing is new to it when the question ends
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.server.live.leave(still)
+	n.end(goodbye{code: byeEnded})
+	if bye := is(still.next(), "bye"); bye.Positions["ja"] != m.Positions["ja"] {
+		t.Errorf("bye of who came back at %v is at %v", m.Positions, bye.Positions)
 	}
 }
 

@@ -327,6 +327,9 @@ func (n *node) listen(u *subscriber) bool {
 	if u.version > n.version {
 		u.version = 0
 	}
+	if n.answer.known && u.version == n.version {
+		u.told = n.answer.prefix
+	}
 	n.listeners++
 	n.call()
 	return true
